@@ -1,0 +1,87 @@
+"""JAX: `jax.numpy` with `jax.scipy.special`; eager calls run compiled."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.numpy import (
+    abs as abs,
+    all as all,
+    any as any,
+    asarray as asarray,
+    astype as astype,
+    broadcast_arrays as broadcast_arrays,
+    cumulative_sum as cumulative_sum,
+    exp as exp,
+    expm1 as expm1,
+    finfo as finfo,
+    flip as flip,
+    float32 as float32,
+    float64 as float64,
+    floor as floor,
+    isdtype as isdtype,
+    isfinite as isfinite,
+    isnan as isnan,
+    log as log,
+    log1p as log1p,
+    matmul as matmul,
+    matrix_transpose as matrix_transpose,
+    max as max,
+    ones_like as ones_like,
+    result_type as result_type,
+    sqrt as sqrt,
+    sum as sum,
+    tril as tril,
+    triu as triu,
+    where as where,
+    zeros_like as zeros_like,
+)
+from jax.numpy.linalg import diagonal as diagonal
+from jax.numpy.linalg import eigvalsh as eigvalsh
+from jax.scipy.special import gammaln as gammaln
+from jax.scipy.special import xlogy as xlogy
+
+
+
+def cholesky(x: jax.Array, /) -> jax.Array:
+    """Return the lower Cholesky factors; nan where a matrix has none."""
+    return jax.numpy.linalg.cholesky(x)
+
+
+def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
+    """Return `function` under `jax.jit`."""
+    return jax.jit(function)
+
+
+def default_dtype() -> Any:
+    """Return float32, or float64 where JAX is set to 64 bits."""
+    return result_type(float)
+
+
+def is_concrete(x: Any, /) -> bool:
+    """Tell whether `x` has values: a tracer has none."""
+    return not isinstance(x, jax.core.Tracer)
+
+
+def like(value: Any, other: jax.Array | None, dtype: Any, /) -> Any:
+    """Return numbers as an array; uncommitted, so that it follows the others to their device."""
+    return jax.numpy.asarray(np.asarray(value), dtype=dtype)
+
+
+def shape(x: jax.Array, /) -> tuple[int | None, ...]:
+    """Return the shape."""
+    return tuple(x.shape)
+
+
+def solve_triangular(a: jax.Array, b: jax.Array, /) -> jax.Array:
+    """Solve `a @ x = b` for lower triangular `a`; the batch axes broadcast."""
+    batch = jax.numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a = jax.numpy.broadcast_to(a, (*batch, *a.shape[-2:]))
+    b = jax.numpy.broadcast_to(b, (*batch, *b.shape[-2:]))
+    return jax.lax.linalg.triangular_solve(a, b, left_side=True, lower=True)
+
+
+def to_numpy(x: Any, /) -> np.ndarray:
+    """Return the values on the host."""
+    return np.asarray(x)

@@ -1,0 +1,111 @@
+"""NumPy: array-api-compat's namespace, SciPy's special functions, and linear algebra that marks failure with nan."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from array_api_compat.numpy import (
+    abs as abs,
+    all as all,
+    any as any,
+    asarray as asarray,
+    astype as astype,
+    broadcast_arrays as broadcast_arrays,
+    cumulative_sum as cumulative_sum,
+    exp as exp,
+    expm1 as expm1,
+    finfo as finfo,
+    flip as flip,
+    float32 as float32,
+    float64 as float64,
+    floor as floor,
+    isdtype as isdtype,
+    isfinite as isfinite,
+    isnan as isnan,
+    log as log,
+    log1p as log1p,
+    matmul as matmul,
+    matrix_transpose as matrix_transpose,
+    max as max,
+    ones_like as ones_like,
+    result_type as result_type,
+    sqrt as sqrt,
+    sum as sum,
+    tril as tril,
+    triu as triu,
+    where as where,
+    zeros_like as zeros_like,
+)
+from array_api_compat.numpy.linalg import diagonal as diagonal
+from numpy.linalg import eigvalsh as eigvalsh
+from scipy.linalg.lapack import get_lapack_funcs
+from scipy.special import gammaln as gammaln
+from scipy.special import xlogy as xlogy
+
+
+def cholesky(x: np.ndarray, /) -> np.ndarray:
+    """Return the lower Cholesky factors; nan where a matrix has none."""
+    try:
+        return np.linalg.cholesky(x)
+    except np.linalg.LinAlgError:
+        pass
+    factors = np.full_like(x, np.nan)
+    for index in np.ndindex(x.shape[:-2]):
+        try:
+            factors[index] = np.linalg.cholesky(x[index])
+        except np.linalg.LinAlgError:
+            continue
+    return factors
+
+
+def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
+    """Return `function`, silent about the branches of a kernel that are computed but not taken."""
+
+    @functools.wraps(function)
+    def quiet(*args: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*args)
+
+    return quiet
+
+
+def default_dtype() -> Any:
+    """Return float64."""
+    return np.dtype(np.float64)
+
+
+def is_concrete(x: Any, /) -> bool:
+    """NumPy's arrays always have values."""
+    return True
+
+
+def like(value: Any, other: Any, dtype: Any, /) -> np.ndarray:
+    """Return numbers as an array."""
+    return np.asarray(value, dtype=dtype)
+
+
+def shape(x: np.ndarray, /) -> tuple[int | None, ...]:
+    """Return the shape."""
+    return x.shape
+
+
+def solve_triangular(a: np.ndarray, b: np.ndarray, /) -> np.ndarray:
+    """Solve `a @ x = b` for lower triangular `a`: one matrix by LAPACK, a stack of them by substitution over the stack."""
+    if a.ndim == 2:
+        columns = np.moveaxis(b, -2, 0)
+        (trtrs,) = get_lapack_funcs(("trtrs",), (a, b))
+        x, info = trtrs(a, columns.reshape(a.shape[0], -1), lower=True)
+        x = x if info == 0 else np.full_like(x, np.nan)
+        return np.moveaxis(x.reshape(columns.shape), 0, -2)
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    x = np.empty((*batch, *b.shape[-2:]), dtype=b.dtype)
+    for i in range(a.shape[-1]):
+        known = np.matmul(a[..., i : i + 1, :i], x[..., :i, :])[..., 0, :]
+        x[..., i, :] = (b[..., i, :] - known) / a[..., i, i, None]
+    return x
+
+
+def to_numpy(x: Any, /) -> np.ndarray:
+    """Return the array itself."""
+    return np.asarray(x)

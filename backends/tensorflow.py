@@ -1,0 +1,188 @@
+"""TensorFlow as an array namespace, written over plain ops; eager calls run as compiled graphs.
+
+`tf.experimental.numpy` will not do: it needs a process-wide switch that changes the caller's own results.
+"""
+
+import builtins
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+float32 = tf.float32
+float64 = tf.float64
+
+abs = tf.math.abs
+diagonal = tf.linalg.diag_part
+eigvalsh = tf.linalg.eigvalsh
+exp = tf.math.exp
+expm1 = tf.math.expm1
+floor = tf.math.floor
+gammaln = tf.math.lgamma
+isfinite = tf.math.is_finite
+isnan = tf.math.is_nan
+log = tf.math.log
+log1p = tf.math.log1p
+matmul = tf.linalg.matmul
+matrix_transpose = tf.linalg.matrix_transpose
+ones_like = tf.ones_like
+sqrt = tf.math.sqrt
+xlogy = tf.math.xlogy
+zeros_like = tf.zeros_like
+
+_KINDS = {
+    "real floating": (tf.bfloat16, tf.float16, tf.float32, tf.float64),
+    "integral": (tf.int8, tf.int16, tf.int32, tf.int64, tf.uint8, tf.uint16, tf.uint32, tf.uint64),
+}
+_FloatInfo = namedtuple("_FloatInfo", "bits eps max smallest_normal")
+_FLOAT_INFO = {
+    tf.bfloat16: _FloatInfo(16, 2.0**-7, 3.3895313892515355e38, 2.0**-126),
+    **{
+        dtype: _FloatInfo(i.bits, float(i.eps), float(i.max), float(i.smallest_normal))
+        for dtype in (tf.float16, tf.float32, tf.float64)
+        for i in [np.finfo(dtype.as_numpy_dtype)]
+    },
+}
+
+
+def all(x: tf.Tensor, /, *, axis: Any = None) -> tf.Tensor:
+    """Tell whether all are true along `axis`."""
+    return tf.math.reduce_all(x, axis=axis)
+
+
+def any(x: tf.Tensor, /, *, axis: Any = None) -> tf.Tensor:
+    """Tell whether any is true along `axis`."""
+    return tf.math.reduce_any(x, axis=axis)
+
+
+def asarray(obj: Any, /, *, dtype: Any = None) -> tf.Tensor:
+    """Return numbers as a tensor."""
+    return tf.convert_to_tensor(obj, dtype=dtype)
+
+
+def astype(x: tf.Tensor, dtype: Any, /) -> tf.Tensor:
+    """Return `x` in another dtype."""
+    return x if x.dtype == dtype else tf.cast(x, dtype)
+
+
+def broadcast_arrays(*arrays: tf.Tensor) -> list[tf.Tensor]:
+    """Return the arrays, broadcast against each other."""
+    shape = tf.shape(arrays[0])
+    for x in arrays[1:]:
+        shape = tf.broadcast_dynamic_shape(shape, tf.shape(x))
+    return [tf.broadcast_to(x, shape) for x in arrays]
+
+
+def cholesky(x: tf.Tensor, /) -> tf.Tensor:
+    """Return the lower Cholesky factors; nan where a matrix has none."""
+    return tril(tf.linalg.cholesky(x))
+
+
+def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
+    """Return `function` as a graph: one for each combination of dtypes and ranks, whatever the lengths of the axes."""
+    graphs: dict[Any, Callable[..., Any]] = {}
+
+    def run(*args: Any) -> Any:
+        key = tuple((x.dtype, x.shape.rank) for x in tf.nest.flatten(args))
+        if key not in graphs:
+            specs = tf.nest.map_structure(lambda x: tf.TensorSpec([None] * x.shape.rank, x.dtype), args)
+            graphs[key] = tf.function(function, autograph=False).get_concrete_function(*specs)
+        return graphs[key](*args)
+
+    return run
+
+
+def cumulative_sum(x: tf.Tensor, /, *, axis: int | None = None) -> tf.Tensor:
+    """Return the sums up to each entry along `axis`."""
+    return tf.math.cumsum(x, axis=0 if axis is None else axis)
+
+
+def default_dtype() -> Any:
+    """Return float32."""
+    return tf.float32
+
+
+def finfo(type: Any, /) -> _FloatInfo:
+    """Return the properties of a float dtype."""
+    return _FLOAT_INFO[type]
+
+
+def flip(x: tf.Tensor, /, *, axis: Sequence[int]) -> tf.Tensor:
+    """Reverse `x` along the axes."""
+    return tf.reverse(x, axis)
+
+
+def is_concrete(x: tf.Tensor, /) -> bool:
+    """Tell whether `x` has values: a tensor of a graph under construction has none."""
+    return tf.executing_eagerly() and not tf.is_symbolic_tensor(x)
+
+
+def isdtype(dtype: Any, kind: str) -> bool:
+    """Tell whether `dtype` is of a kind."""
+    return dtype in _KINDS[kind]
+
+
+def like(value: Any, other: tf.Tensor | None, dtype: Any, /) -> tf.Tensor:
+    """Return numbers as a tensor; TensorFlow moves it to the device of the others."""
+    return tf.constant(np.asarray(value, dtype=dtype.as_numpy_dtype))
+
+
+def max(x: tf.Tensor, /, *, axis: Any = None, keepdims: bool = False) -> tf.Tensor:
+    """Return the largest along `axis`."""
+    return tf.math.reduce_max(x, axis=axis, keepdims=keepdims)
+
+
+def result_type(*dtypes: Any) -> Any:
+    """Return the float dtype that holds the others."""
+    widest = builtins.max(dtypes, key=lambda d: _FLOAT_INFO[d].bits)
+    return tf.float32 if len(set(dtypes)) > 1 and _FLOAT_INFO[widest].bits == 16 else widest
+
+
+def shape(x: tf.Tensor, /) -> tuple[int | None, ...]:
+    """Return the static shape; None stands for a length that is not known while tracing."""
+    if x.shape.rank is None:
+        raise ValueError("a tensor of unknown rank; give it one with tf.ensure_shape or an input_signature")
+    return tuple(x.shape)
+
+
+def solve_triangular(a: tf.Tensor, b: tf.Tensor, /) -> tf.Tensor:
+    """Solve `a @ x = b` for lower triangular `a`."""
+    return tf.linalg.triangular_solve(a, b, lower=True)
+
+
+def sum(x: tf.Tensor, /, *, axis: Any = None, keepdims: bool = False) -> tf.Tensor:
+    """Return the sum along `axis`."""
+    return tf.math.reduce_sum(x, axis=axis, keepdims=keepdims)
+
+
+def to_numpy(x: tf.Tensor, /) -> np.ndarray:
+    """Return the values on the host."""
+    return x.numpy()
+
+
+def _difference_of_indices(x: tf.Tensor) -> tf.Tensor:
+    rows, columns = tf.unstack(tf.shape(x)[-2:])
+    return tf.range(columns)[None, :] - tf.range(rows)[:, None]
+
+
+def tril(x: tf.Tensor, /, *, k: int = 0) -> tf.Tensor:
+    """Return the lower triangle, from the k-th diagonal down."""
+    return tf.where(_difference_of_indices(x) <= k, x, tf.zeros((), x.dtype))
+
+
+def triu(x: tf.Tensor, /, *, k: int = 0) -> tf.Tensor:
+    """Return the upper triangle, from the k-th diagonal up."""
+    return tf.where(_difference_of_indices(x) >= k, x, tf.zeros((), x.dtype))
+
+
+def where(condition: tf.Tensor, x1: Any, x2: Any, /) -> tf.Tensor:
+    """Return x1 where the condition holds and x2 elsewhere; either may be a number."""
+    if not tf.is_tensor(x1) and not tf.is_tensor(x2):
+        x1, x2 = tf.constant(x1, tf.float32), tf.constant(x2, tf.float32)
+    elif not tf.is_tensor(x1):
+        x1 = tf.constant(x1, x2.dtype)
+    elif not tf.is_tensor(x2):
+        x2 = tf.constant(x2, x1.dtype)
+    return tf.where(condition, x1, x2)

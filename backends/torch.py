@@ -1,0 +1,85 @@
+"""PyTorch: array-api-compat's namespace, `torch.special`, and linear algebra that marks failure with nan."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from array_api_compat.torch import (
+    abs as abs,
+    all as all,
+    any as any,
+    asarray as asarray,
+    astype as astype,
+    broadcast_arrays as broadcast_arrays,
+    cumulative_sum as cumulative_sum,
+    exp as exp,
+    expm1 as expm1,
+    finfo as finfo,
+    flip as flip,
+    float32 as float32,
+    float64 as float64,
+    floor as floor,
+    isdtype as isdtype,
+    isfinite as isfinite,
+    isnan as isnan,
+    log as log,
+    log1p as log1p,
+    matmul as matmul,
+    matrix_transpose as matrix_transpose,
+    max as max,
+    ones_like as ones_like,
+    result_type as result_type,
+    sqrt as sqrt,
+    sum as sum,
+    tril as tril,
+    triu as triu,
+    where as where,
+    zeros_like as zeros_like,
+)
+from torch.linalg import diagonal as diagonal
+from torch.linalg import eigvalsh as eigvalsh
+from torch.special import gammaln as gammaln
+from torch.special import xlogy as xlogy
+
+
+def cholesky(x: torch.Tensor, /) -> torch.Tensor:
+    """Return the lower Cholesky factors; nan where a matrix has none."""
+    factor, info = torch.linalg.cholesky_ex(x)
+    return torch.where((info == 0)[..., None, None], factor, torch.nan)
+
+
+def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
+    """Return `function` itself: compiling it takes seconds, which is for the caller to choose."""
+    return function
+
+
+def default_dtype() -> torch.dtype:
+    """Return `torch.get_default_dtype()`."""
+    return torch.get_default_dtype()
+
+
+def is_concrete(x: torch.Tensor, /) -> bool:
+    """Tell whether `x` has values that Python may look at: not while compiling, under torch.func, or on the meta device."""
+    if torch.compiler.is_compiling():
+        return False
+    return not (x.is_meta or torch._C._functorch.is_functorch_wrapped_tensor(x))
+
+
+def like(value: Any, other: torch.Tensor | None, dtype: torch.dtype, /) -> torch.Tensor:
+    """Return numbers as a tensor on the device of `other`."""
+    return torch.asarray(value, dtype=dtype, device=None if other is None else other.device)
+
+
+def shape(x: torch.Tensor, /) -> tuple[int | None, ...]:
+    """Return the shape."""
+    return tuple(x.shape)
+
+
+def solve_triangular(a: torch.Tensor, b: torch.Tensor, /) -> torch.Tensor:
+    """Solve `a @ x = b` for lower triangular `a`."""
+    return torch.linalg.solve_triangular(a, b, upper=False)
+
+
+def to_numpy(x: torch.Tensor, /) -> Any:
+    """Return the values on the host."""
+    return x.detach().cpu().numpy()

@@ -1,0 +1,44 @@
+"""Kullback-Leibler divergences for NumPy, PyTorch, TensorFlow and JAX: accurate, differentiable, never negative."""
+
+import os
+
+if not os.path.isdir(os.path.join(__path__[0], "backends")):  # a bare checkout keeps backends/ beside this package
+    __path__.append(os.path.dirname(__path__[0]))
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kldiv._divergence import NoClosedForm, Rule, kl_div, kl_divergence, register, rel_entr, rule
+    from kldiv._namespace import namespace
+    from kldiv.families import *  # noqa: F403
+
+_MODULES = {
+    "NoClosedForm": "kldiv._divergence",
+    "Rule": "kldiv._divergence",
+    "kl_div": "kldiv._divergence",
+    "kl_divergence": "kldiv._divergence",
+    "namespace": "kldiv._namespace",
+    "register": "kldiv._divergence",
+    "rel_entr": "kldiv._divergence",
+    "rule": "kldiv._divergence",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first asked for: families are many, and a program uses few."""
+    import importlib
+
+    if name in _MODULES:
+        value = getattr(importlib.import_module(_MODULES[name]), name)
+    else:
+        families = importlib.import_module("kldiv.families")
+        if name not in families.__all__:
+            raise AttributeError(f"module 'kldiv' has no attribute {name!r}")
+        value = getattr(families, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    from kldiv import families
+
+    return sorted([*_MODULES, *families.__all__])

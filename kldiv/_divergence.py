@@ -1,0 +1,652 @@
+"""Dispatch: from two distributions to the formula for their divergence.
+
+Families register formulas for pairs of types, declare what they are special cases of, and declare their supports. A route
+from a pair to a number is looked up once per pair of types; what happens on each call is: recognise the framework, check
+shapes, evaluate (compiled where eager calls are slow), and look for nan, which only invalid parameters can cause.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Any, NamedTuple, TypeAlias, get_args, get_origin, get_type_hints
+
+from kldiv._domains import Domain, Held, Support
+from kldiv._kernels import entropy_gap, relative_entropy
+from kldiv._namespace import computing_dtype, gather
+from kldiv._protocol import Array, DType, Namespace, Shape
+
+Family: TypeAlias = Any  # a NamedTuple whose fields are annotated with domains, or hold a family
+Kind: TypeAlias = Any  # a family's class, or Class[kind, ...] for a family that holds others
+Evaluate: TypeAlias = Callable[[Namespace, Family, Family], Array]
+
+
+class NoClosedForm(NotImplementedError):
+    """There is no closed form for this pair, or none that anyone has written down here."""
+
+
+class Rule(NamedTuple):
+    """How the divergence of a pair of families is computed."""
+
+    p: Kind
+    q: Kind
+    steps: tuple[str, ...]  # what is done, in words; the last step names the formula
+    source: str  # where the formula comes from
+    evaluate: Evaluate
+
+    def __str__(self) -> str:
+        return f"KL({name_of(self.p)} || {name_of(self.q)}): {'; '.join(self.steps)}. {self.source}".rstrip()
+
+
+class Conversion(NamedTuple):
+    """A way to see a distribution as one of another family."""
+
+    target: Kind
+    apply: Callable[[Namespace, Family], Family]
+    words: str
+    shared: str | None  # the injective map that both sides must share, or None: P *is a* target
+
+
+_formulas: dict[tuple[Kind, Kind], Callable[..., Array]] = {}
+_conversions: dict[Kind, list[Conversion]] = {}
+_lifts: list[Callable[[Kind], Iterable[Conversion]]] = []
+_structural: list[Callable[[Kind, Kind], Rule | None]] = []
+
+
+# ---------------------------------------------------------------------------------------------------- declarations
+
+
+def register(p: Kind, q: Kind) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+    """Declare the decorated function to be the formula for KL(p || q).
+
+    The function is called as ``formula(xp, *parameters_of_p, *parameters_of_q)``, where `xp` is an array namespace and the
+    parameters are its arrays, all of one dtype, which broadcast against each other along their batch axes. It returns one
+    number per batch element, in nats. The first paragraph of its docstring is the equation, a line "Source: ..." its source.
+
+    Raises
+    ------
+    ValueError
+        If the pair has a formula already.
+
+    Examples
+    --------
+    >>> from typing import Annotated, Any, NamedTuple
+    >>> import kldiv
+    >>> from kldiv._domains import Positive
+    >>> class Wait(NamedTuple):
+    ...     mean: Annotated[Any, Positive]
+    >>> @kldiv.register(Wait, Wait)
+    ... def kl_wait_wait(xp, mean_p, mean_q):
+    ...     "m_p / m_q - 1 - log(m_p / m_q)"
+    ...     return mean_p / mean_q - 1 - xp.log(mean_p / mean_q)
+    >>> float(kldiv.kl_divergence(Wait(2.0), Wait(1.0)))
+    0.3068528194400547
+    """
+
+    def declare(formula: Callable[..., Array]) -> Callable[..., Array]:
+        if (p, q) in _formulas:
+            raise ValueError(f"KL({name_of(p)} || {name_of(q)}) has a formula already: {_formulas[p, q].__qualname__}")
+        _formulas[p, q] = formula
+        find.cache_clear()
+        return formula
+
+    return declare
+
+
+def converts(
+    source: Kind, target: Kind, *, shared: str | None = None
+) -> Callable[[Callable[..., Family]], Callable[..., Family]]:
+    """Declare that a `source` *is a* `target`, with the parameters that the decorated function returns.
+
+    With `shared`, the name of an injective map, the outcome of `source` is that map of the outcome of `target`: the
+    divergence is the same if both sides are converted.
+    """
+
+    def declare(function: Callable[..., Family]) -> Callable[..., Family]:
+        words = f"{name_of(source)} is {shared} of {name_of(target)}" if shared else f"{name_of(source)} is a {name_of(target)}"
+        if get_origin(source):
+            apply = lambda xp, d: function(xp, d)
+        else:
+            apply = lambda xp, d: function(xp, *d)
+        _conversions.setdefault(source, []).append(Conversion(target, apply, words, shared))
+        find.cache_clear()
+        return function
+
+    return declare
+
+
+def lifts(function: Callable[[Kind], Iterable[Conversion]]) -> Callable[[Kind], Iterable[Conversion]]:
+    """Declare a function that derives the conversions of a kind from those of the kinds that it holds."""
+    _lifts.append(function)
+    return function
+
+
+def structural(function: Callable[[Kind, Kind], Rule | None]) -> Callable[[Kind, Kind], Rule | None]:
+    """Declare a function that makes a rule for pairs of a certain form, and returns None for all others."""
+    _structural.append(function)
+    return function
+
+
+# --------------------------------------------------------------------------------------------------------- families
+
+
+class _Field(NamedTuple):
+    name: str
+    domain: Domain | None  # of a parameter
+    held: Held | None  # of a family
+
+
+_known_fields: dict[type, tuple[_Field, ...]] = {}
+
+
+def _fields(cls: type) -> tuple[_Field, ...]:
+    """Return the fields of a family's class, and nothing for a class that is not a family."""
+    if cls not in _known_fields:
+        _known_fields[cls] = _read_fields(cls)
+    return _known_fields[cls]
+
+
+def _read_fields(cls: type) -> tuple[_Field, ...]:
+    if not (issubclass(cls, tuple) and hasattr(cls, "_fields")):
+        return ()
+    hints = get_type_hints(cls, include_extras=True)
+    fields = []
+    for name in cls._fields:
+        marks = get_args(hints[name]) if get_origin(hints[name]) is Annotated else ()
+        domain = next((m for m in marks if isinstance(m, Domain)), None)
+        held = next((m for m in marks if isinstance(m, Held)), None)
+        if domain is None and held is None:
+            return ()
+        fields.append(_Field(name, domain, held))
+    return tuple(fields)
+
+
+def kind_of(distribution: Family) -> Kind:
+    cls = type(distribution)
+    held = tuple(kind_of(getattr(distribution, f.name)) for f in _fields(cls) if f.held)
+    return cls[held] if held else cls
+
+
+def name_of(kind: Kind) -> str:
+    held = get_args(kind)
+    return f"{get_origin(kind).__name__}({', '.join(map(name_of, held))})" if held else kind.__name__
+
+
+def class_of(kind: Kind) -> Any:
+    return get_origin(kind) or kind
+
+
+def held_kinds(kind: Kind) -> tuple[Kind, ...]:
+    """Return the kinds that a kind holds."""
+    return get_args(kind)
+
+
+def _leaves(distribution: Family, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield the parameters of a distribution, each with its name for messages."""
+    cls = type(distribution)
+    for field in _fields(cls):
+        value = getattr(distribution, field.name)
+        if field.held:
+            yield from _leaves(value, name)
+        else:
+            yield f"{cls.__name__}.{field.name} of {name}", value
+
+
+def _rebuild(distribution: Family, leaves: Iterator[Array]) -> Family:
+    """Return the distribution with its parameters replaced."""
+    cls = type(distribution)
+    return cls(*[_rebuild(getattr(distribution, f.name), leaves) if f.held else next(leaves) for f in _fields(cls)])
+
+
+def _require_family(distribution: Any, name: str) -> None:
+    if isinstance(distribution, type) and _fields(distribution):
+        fields = ", ".join(f"{f.name}=..." for f in _fields(distribution))
+        raise TypeError(f"{name} is the family {distribution.__name__} itself; pass {distribution.__name__}({fields})")
+    if not _fields(type(distribution)):
+        kind = type(distribution)
+        raise TypeError(
+            f"{name} is a {kind.__module__}.{kind.__qualname__}, not a distribution such as kldiv.Normal(loc=0.0, scale=1.0). "
+            "For probabilities in arrays pass Categorical(p) and Categorical(q), "
+            "or use kldiv.rel_entr(p, q) for the element-wise terms"
+        )
+    for field in _fields(type(distribution)):
+        if field.held:
+            _require_family(getattr(distribution, field.name), f"{type(distribution).__name__}.{field.name} of {name}")
+
+
+def density(formula: Callable[[Any, Namespace, Array], Array]) -> Callable[[Any, Any], Array]:
+    """Make the formula for a log density inside the support into a method: any array, -inf outside the support."""
+
+    @functools.wraps(formula)
+    def log_density(self: Any, x: Any) -> Array:
+        names, values = zip(*_leaves(self, "the distribution"), strict=True)
+        xp, arrays, dtype = gather([x, *values], ["x", *names])
+        computing = computing_dtype(xp, dtype)
+        x, *parameters = (xp.astype(a, computing) for a in arrays)
+        self = _rebuild(self, iter(parameters))
+        value = inside_support(xp, self.support, self, x, lambda y: formula(self, xp, y))
+        return xp.astype(value, dtype)
+
+    return log_density
+
+
+def inside_support(xp: Namespace, support: Support, d: Family, x: Array, formula: Callable[[Array], Array]) -> Array:
+    """Return `formula(x)` where x lies in the support of d, and -inf elsewhere."""
+    if support.space not in ("line", "integers"):
+        return formula(x)
+    low = getattr(d, support.low) if isinstance(support.low, str) else support.low
+    high = getattr(d, support.high, math.inf) if isinstance(support.high, str) else support.high
+    inside = (x >= low) & (x <= high)
+    if support.space == "integers":
+        inside = inside & (xp.floor(x) == x)
+    # Any point of the support serves where x lies outside.
+    point = low if isinstance(support.low, str) or support.space == "integers" else 0.0 if low < 0 else 0.5
+    return xp.where(inside, formula(xp.where(inside, x, point)), -math.inf)
+
+
+# ------------------------------------------------------------------------------------------------- checks of structure
+
+
+def _broadcast(shapes: Iterable[tuple[str, Shape]]) -> Shape:
+    """Return the shape that batch shapes broadcast to; None stands for a length that is not known yet."""
+    result: list[int | None] = []
+    owner = ""
+    for name, shape in shapes:
+        merged = list(shape)
+        for i in range(1, min(len(shape), len(result)) + 1):
+            a, b = result[-i], shape[-i]
+            if a == 1 or a == b:
+                continue
+            if b == 1 or b is None:
+                merged[-i] = a
+            elif a is not None:
+                raise ValueError(f"batch shapes {tuple(result)} of {owner} and {tuple(shape)} of {name} do not broadcast")
+        if len(result) > len(shape):
+            merged = result[: len(result) - len(shape)] + merged
+        result, owner = merged, name if not owner else f"{owner} and {name}"
+    return tuple(result)
+
+
+def _shapes(xp: Namespace, d: Family, name: str, axes: dict[str, tuple[int | None, str]]) -> tuple[Shape, Shape]:
+    """Return batch and event shape of a distribution, and collect the lengths of its named axes in `axes`."""
+    cls = type(d)
+    batches: list[tuple[str, Shape]] = []
+    event: Shape = ()
+    for field in _fields(cls):
+        where = f"{cls.__name__}.{field.name} of {name}"
+        value = getattr(d, field.name)
+        if field.held:
+            shape, event = _shapes(xp, value, where, {})
+            names = field.held.axes
+        else:
+            shape = xp.shape(value)
+            names = field.domain.axes  # type: ignore[union-attr]
+        split = len(shape) - len(names)
+        if split < 0:
+            what = "batch" if field.held else "event"
+            raise ValueError(f"{where} has shape {tuple(shape)}; it needs {what} axes {names} at the end")
+        for axis, length in zip(names, shape[split:], strict=True):
+            known, owner = axes.setdefault(axis, (length, where))
+            if known != length and known is not None and length is not None:
+                raise ValueError(f"event sizes differ: {known} in {owner}, {length} in {where}")
+            if field.held:
+                event = (length, *event)
+        batches.append((where, shape[:split]))
+    if not any(field.held for field in _fields(cls)):
+        event = tuple(axes[a][0] for a in cls.support.axes)
+    return _broadcast(batches), event
+
+
+def _check_structure(xp: Namespace, p: Family, q: Family) -> None:
+    axes_p: dict[str, tuple[int | None, str]] = {}
+    axes_q: dict[str, tuple[int | None, str]] = {}
+    batch_p, event_p = _shapes(xp, p, "p", axes_p)
+    batch_q, event_q = _shapes(xp, q, "q", axes_q)
+    if len(event_p) != len(event_q) or any(a != b and a is not None and b is not None for a, b in zip(event_p, event_q, strict=True)):
+        raise ValueError(
+            f"p and q are distributions of different things: an outcome of p, {name_of(kind_of(p))}, has shape {event_p}, "
+            f"one of q, {name_of(kind_of(q))}, has shape {event_q}"
+        )
+    for axis, (length, owner) in axes_p.items():
+        other, other_owner = axes_q.get(axis, (length, ""))
+        if not axis.startswith("_") and other != length and other is not None and length is not None:
+            raise ValueError(f"event sizes differ: {length} in {owner}, {other} in {other_owner}")
+    _broadcast((("p", batch_p), ("q", batch_q)))
+
+
+# ---------------------------------------------------------------------------------------------------- checks of values
+
+
+def _requirements(xp: Namespace, d: Family, field: _Field) -> Iterator[tuple[str, Array, Callable[[], Array], bool]]:
+    """Yield what a parameter must satisfy: the words, a mask, the values to quote, and whether failure gives nan anyway."""
+    x = getattr(d, field.name)
+    domain = field.domain
+    assert domain is not None
+    for condition in domain.conditions:
+        yield condition.words, condition.holds(xp, x), functools.partial(condition.shown, xp, x), condition.inherent
+    if domain.above:
+        other = getattr(d, domain.above)
+        words = f"be greater than {domain.above}, by a finite amount"
+        yield words, (x - other > 0) & (x - other < math.inf), lambda: x + xp.zeros_like(other), False
+
+
+def _valid(xp: Namespace, d: Family) -> Array:
+    """Return where in the batch all parameters are valid, as far as their values alone tell and formulas do not."""
+    mask: Any = None
+    for field in _fields(type(d)):
+        value = getattr(d, field.name)
+        if field.held:
+            masks = [xp.all(_valid(xp, value), axis=tuple(range(-len(field.held.axes), 0)))]
+        else:
+            event = len(field.domain.axes)  # type: ignore[union-attr]
+            masks = []
+            for _, holds, _, inherent in _requirements(xp, d, field):
+                if not inherent:
+                    extra = len(xp.shape(holds)) - (len(xp.shape(value)) - event)
+                    masks.append(xp.all(holds, axis=tuple(range(-extra, 0))) if extra > 0 else holds)
+        for m in masks:
+            mask = m if mask is None else mask & m
+    return mask
+
+
+def _diagnose(xp: Namespace, d: Family, name: str) -> None:
+    """Raise ValueError for the first invalid parameter of a distribution, with its value and place."""
+    cls = type(d)
+    for field in _fields(cls):
+        if field.held:
+            _diagnose(xp, getattr(d, field.name), name)
+            continue
+        for words, holds, shown, _ in _requirements(xp, d, field):
+            bad = ~xp.to_numpy(holds)
+            if bad.any():
+                index = tuple(int(i) for i in next(zip(*bad.nonzero(), strict=True))) if bad.ndim else ()
+                value = xp.to_numpy(shown())[index]
+                place = f"at index {index} of" if index else "in"
+                raise ValueError(f"{cls.__name__}.{field.name} must {words}; got {value} {place} {name}")
+
+
+# ----------------------------------------------------------------------------------------------------------- the search
+
+
+def rule(p: Kind, q: Kind) -> Rule:
+    """Return how KL(p || q) is computed for two families; printing it tells the steps and the source.
+
+    A family that holds another is written ``Independent[Normal]``.
+
+    Raises
+    ------
+    NoClosedForm
+        If there is no formula.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> print(kldiv.rule(kldiv.Normal, kldiv.Gamma))
+    KL(Normal || Gamma): infinite: Normal has outcomes that Gamma rules out.
+    """
+    for family, name in ((p, "p"), (q, "q")):
+        if not (isinstance(class_of(family), type) and _fields(class_of(family))):
+            raise TypeError(f"{name} is {family!r}; pass the class of a family, such as kldiv.Normal")
+    return find(p, q)
+
+
+@functools.cache
+def find(p: Kind, q: Kind) -> Rule:
+    start = _direct(p, q, p, q, ())
+    queue: deque[tuple[Kind, Kind, tuple[_Step, ...]]] = deque([(p, q, ())])
+    seen = {(p, q)}
+    while start is None and queue:
+        at_p, at_q, path = queue.popleft()
+        for step_p, step_q in _steps(at_p, at_q):
+            state = (step_p.target if step_p else at_p, step_q.target if step_q else at_q)
+            if state in seen:
+                continue
+            seen.add(state)
+            start = _direct(p, q, *state, (*path, (step_p, step_q)))
+            if start is not None:
+                break
+            queue.append((*state, (*path, (step_p, step_q))))
+    found = start or _support_rule(p, q)
+    if found is None:
+        known = sorted({name_of(b) for a, b in _formulas if a == p})
+        raise NoClosedForm(
+            f"no closed form is known here for KL({name_of(p)} || {name_of(q)}); from {name_of(p)} there "
+            + (f"are formulas to {', '.join(known)}" if known else "are none")
+            + ". To add one, see kldiv.register"
+        )
+    return found
+
+
+_Step: TypeAlias = tuple["Conversion | None", "Conversion | None"]
+
+
+def _steps(p: Kind, q: Kind) -> Iterator[_Step]:
+    from_p, from_q = conversions_of(p), conversions_of(q)
+    for a in from_p:
+        if a.shared is None:
+            yield a, None
+    for b in from_q:
+        if b.shared is None:
+            yield None, b
+    for a in from_p:
+        for b in from_q:
+            if a.shared is not None and a.shared == b.shared:
+                yield a, b
+
+
+def conversions_of(kind: Kind) -> list[Conversion]:
+    """Return the declared and the lifted conversions of a kind."""
+    lifted = [conversion for lift in _lifts for conversion in lift(kind)]
+    return _conversions.get(kind, []) + lifted
+
+
+def _direct(p: Kind, q: Kind, at_p: Kind, at_q: Kind, path: tuple[_Step, ...]) -> Rule | None:
+    """Return the rule that converts along `path` to a pair that has a formula or a structural rule, if it has one."""
+    if (at_p, at_q) in _formulas:
+        formula = _formulas[at_p, at_q]
+        equation, _, source = (inspect.getdoc(formula) or "").partition("Source:")
+        final: Rule = Rule(
+            at_p,
+            at_q,
+            (f"{formula.__name__}: {' '.join(equation.split()).rstrip('.')}",),
+            f"Source:{source}".rstrip() if source else "",
+            _guarded(at_p, at_q, lambda xp, a, b: formula(xp, *a, *b)),
+        )
+    else:
+        made = next((r for r in (make(at_p, at_q) for make in _structural) if r is not None), None)
+        if made is None:
+            return None
+        final = made
+
+    def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
+        for step_p, step_q in path:
+            a = step_p.apply(xp, a) if step_p else a
+            b = step_q.apply(xp, b) if step_q else b
+        return final.evaluate(xp, a, b)
+
+    words = [step.words for pair in path for step in dict.fromkeys(pair) if step]
+    return Rule(p, q, (*dict.fromkeys(words), *final.steps), final.source, evaluate if path else final.evaluate)
+
+
+# ------------------------------------------------------------------------------------------------------------- supports
+
+
+def _bound_relation(inner: float | str, outer: float | str, sign: int) -> bool | None:
+    """Tell whether a lower (sign 1) or upper (sign -1) bound lies inside another; None if it depends on parameters."""
+    if outer == -sign * math.inf:
+        return True
+    if isinstance(inner, str) or isinstance(outer, str):
+        return False if inner == -sign * math.inf else None
+    return sign * inner >= sign * outer
+
+
+def _is_inside(p: Kind, q: Kind) -> bool | None:
+    """Tell whether the support of p lies inside that of q; None if it depends on parameters or is not known."""
+    a: Support | None = getattr(class_of(p), "support", None)
+    b: Support | None = getattr(class_of(q), "support", None)
+    if a is None or b is None or len(a.axes) != len(b.axes):
+        return None
+    if a.space != b.space:
+        return False
+    low, high = _bound_relation(a.low, b.low, 1), _bound_relation(a.high, b.high, -1)
+    return False if low is False or high is False else None if low is None or high is None else True
+
+
+def _guarded(p: Kind, q: Kind, evaluate: Evaluate) -> Evaluate:
+    """Make a formula infinite where supports that depend on parameters are not nested."""
+    a: Support = class_of(p).support
+    b: Support = class_of(q).support
+    sides = [
+        (inner, outer, sign)
+        for inner, outer, sign in ((a.low, b.low, 1), (a.high, b.high, -1))
+        if _bound_relation(inner, outer, sign) is None and a.space == b.space == "line"
+    ]
+    if not sides:
+        return evaluate
+
+    def guarded(xp: Namespace, p: Family, q: Family) -> Array:
+        value = evaluate(xp, p, q)
+        for inner, outer, sign in sides:
+            x = getattr(p, inner) if isinstance(inner, str) else inner
+            y = getattr(q, outer) if isinstance(outer, str) else outer
+            value = xp.where(x >= y if sign > 0 else x <= y, value, math.inf)
+        return value
+
+    return guarded
+
+
+def infinite(p: Kind, q: Kind, why: str) -> Rule:
+    """Return the rule of a pair whose divergence is infinite whatever the parameters."""
+
+    def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
+        # The check of the parameters broadcasts this to the shape of the batch.
+        return xp.where(_valid(xp, a) & _valid(xp, b), math.inf, xp.asarray(math.nan, dtype=next(_leaves(a, ""))[1].dtype))
+
+    return Rule(p, q, (f"infinite: {why}",), "", evaluate)
+
+
+def _support_rule(p: Kind, q: Kind) -> Rule | None:
+    if _is_inside(p, q) is False:
+        return infinite(p, q, f"{name_of(p)} has outcomes that {name_of(q)} rules out")
+    return None
+
+
+# ----------------------------------------------------------------------------------------------------- public functions
+
+
+def kl_divergence(p: Family, q: Family, *, base: float | None = None, validate: bool = True) -> Array:
+    """Return the Kullback-Leibler divergence ``KL(p || q) = E_p[log p(x) - log q(x)]``, one number per batch element.
+
+    Parameters
+    ----------
+    p, q
+        Distributions, such as ``kldiv.Normal(loc, scale)``. Their parameters may be arrays of NumPy, PyTorch, TensorFlow or
+        JAX, numbers, or lists. Batch shapes broadcast; event sizes must agree.
+    base
+        The base of the logarithm: None for nats, 2 for bits, 10 for bans.
+    validate
+        Whether invalid parameters raise. Otherwise, and under a compiler or ``python -O``, they give nan.
+
+    Returns
+    -------
+    array
+        At least 0; exactly 0 if the parameters are identical; inf exactly where the divergence is infinite. It is an array
+        of the framework, device and dtype of the parameters, of the shape that their batch shapes broadcast to.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is invalid, event sizes differ, or batch shapes do not broadcast.
+    TypeError
+        If an argument is not a distribution, or the parameters belong to different frameworks.
+    NoClosedForm
+        If no formula is known for the pair; `kldiv.rule` tells which one is used where there is one.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> print(kldiv.kl_divergence(kldiv.Normal(loc=0.0, scale=1.0), kldiv.Normal(loc=[0.0, 1.0], scale=1.0)))
+    [0.  0.5]
+
+    In bits:
+
+    >>> print(kldiv.kl_divergence(kldiv.Bernoulli(1.0), kldiv.Bernoulli(0.5), base=2))
+    1.0
+    """
+    _require_family(p, "p")
+    _require_family(q, "q")
+    names, values = zip(*_leaves(p, "p"), *_leaves(q, "q"), strict=True)
+    xp, arrays, dtype = gather(values, names)
+    leaves = iter(arrays)
+    p, q = _rebuild(p, leaves), _rebuild(q, leaves)
+    _check_structure(xp, p, q)
+    found = find(kind_of(p), kind_of(q))
+    concrete = all(map(xp.is_concrete, arrays))
+    value = _program(xp, found.evaluate, dtype, concrete)(p, q)
+    if validate and __debug__ and concrete and bool(xp.any(xp.isnan(value))):
+        _diagnose(xp, p, "p")
+        _diagnose(xp, q, "q")
+    return value if base is None else _in_base(value, base)
+
+
+@functools.cache
+def _program(xp: Namespace, evaluate: Evaluate, dtype: DType, concrete: bool) -> Callable[[Family, Family], Array]:
+    """Return the function from two distributions to their divergence, nan where parameters are invalid."""
+    computing = computing_dtype(xp, dtype)
+
+    def program(p: Family, q: Family) -> Array:
+        p, q = (_rebuild(d, iter([xp.astype(x, computing) for _, x in _leaves(d, "")])) for d in (p, q))
+        value = xp.where(_valid(xp, p) & _valid(xp, q), evaluate(xp, p, q), math.nan)
+        return xp.astype(value, dtype)
+
+    return xp.compiled(program) if concrete else program
+
+
+def _in_base(value: Array, base: float) -> Array:
+    if isinstance(base, bool) or not isinstance(base, float | int) or not 0 < base < math.inf or base == 1:
+        raise ValueError(f"base must be a positive number other than 1, such as 2 for bits; got {base!r}")
+    return value / math.log(base)
+
+
+def _elementwise(function: Callable[[Namespace, Array, Array], Array], x: Any, y: Any) -> Array:
+    xp, (x, y), dtype = gather([x, y], ["x", "y"])
+    _broadcast((("x", xp.shape(x)), ("y", xp.shape(y))))
+    computing = computing_dtype(xp, dtype)
+    x, y = xp.astype(x, computing), xp.astype(y, computing)
+    undefined = (x < 0) | (y < 0)
+    x_in, y_in = xp.where(undefined, 1.0, x), xp.where(undefined, 1.0, y)
+    value = xp.where(undefined, math.inf, function(xp, x_in, y_in))
+    return xp.astype(xp.where(xp.isnan(x) | xp.isnan(y), math.nan, value), dtype)
+
+
+def kl_div(x: Any, y: Any) -> Array:
+    """Return ``x log(x / y) - x + y`` element by element, as `scipy.special.kl_div` defines it, without its cancellation.
+
+    It is y where x = 0, and inf where x > 0 = y or an argument is negative. It is at least 0; it vanishes only where x = y. For
+    x and y that sum to the same, its sum is the Kullback-Leibler divergence. The derivative with respect to x at x = 0 is
+    taken as 0.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> print(kldiv.kl_div([1.0, 0.0, 1.0], [1.0 + 1e-9, 0.5, 0.0]))
+    [5.0000008e-19 5.0000000e-01           inf]
+    """
+    return _elementwise(entropy_gap, x, y)
+
+
+def rel_entr(x: Any, y: Any) -> Array:
+    """Return ``x log(x / y)`` element by element, as `scipy.special.rel_entr` defines it.
+
+    It is 0 where x = 0, and inf where x > 0 = y or an argument is negative. The derivative at x = 0 is taken as 0.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> print(kldiv.rel_entr([0.5, 0.0, 0.5], [0.25, 0.5, 0.0]))
+    [0.34657359 0.                inf]
+    """
+    return _elementwise(relative_entropy, x, y)

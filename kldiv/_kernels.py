@@ -1,0 +1,326 @@
+"""The few functions that every formula is written in: sums of terms that cannot be negative, free of cancellation.
+
+A divergence between nearly equal distributions is of the order of their squared distance, while the terms of the textbook
+formulas are of order one, so those formulas lose every digit. Each kernel here is a *gap*, the remainder of a convex
+function over its tangent, computed from the difference of its arguments. All numerical care lives here, and every `where`:
+an argument is made safe before the branch is taken, so that derivatives of any order are finite.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kldiv._protocol import Array, Namespace
+
+# Chebyshev fits, ascending powers, (float64, float32). tests/test_kernels.py derives them again with mpmath.
+# sum_k z^k / (2 k + 3) on [0, 1/9].
+_ATANH_TAIL = (
+    (
+        0.3333333333333333, 0.2, 0.1428571428571441, 0.11111111111086394, 0.09090909093440278, 0.07692307538354587,
+        0.06666672661652989, 0.05882197051336885, 0.05265918906019942, 0.04728581603605742, 0.04615972136684124,
+        0.026417061140686357, 0.07469414242989923,
+    ),
+    (
+        0.33333333333549087, 0.1999999980990146, 0.1428574151703626, 0.11109655860158806, 0.0912765172439636,
+        0.07223047417690645, 0.09532894472904432,
+    ),
+)  # fmt: skip
+# sum_k t^k / (k + 2)! on [-1, 1].
+_EXP_TAIL = (
+    (
+        0.5, 0.16666666666666666, 0.041666666666666664, 0.008333333333333236, 0.0013888888888888835,
+        0.0001984126984137474, 2.4801587301645516e-05, 2.7557319174051555e-06, 2.755731919627328e-07,
+        2.505212058452295e-08, 2.0876763758519634e-09, 1.6057448519013338e-10, 1.1469860083749003e-11,
+        7.753289909061301e-13, 4.838397490830109e-14,
+    ),
+    (
+        0.5, 0.16666666577313438, 0.04166666659235877, 0.00833334524139073, 0.0013888898792537832,
+        0.00019836988492303372, 2.479802594840029e-05, 2.8126444348705754e-06, 2.803093809740753e-07,
+    ),
+)  # fmt: skip
+# Stirling's series: B_2n / (2 n (2 n - 1)), exact.
+_STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
+
+
+def _is_single(xp: Namespace, x: Array) -> bool:
+    return xp.finfo(x.dtype).bits == 32
+
+
+def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
+    """Horner's rule, ascending powers."""
+    value = x * coefficients[-1] + coefficients[-2]
+    for c in coefficients[-3::-1]:
+        value = value * x + c
+    return value
+
+
+def log_ratio(xp: Namespace, a: Array, b: Array) -> Array:
+    """log(a / b) for positive a and b, also where the quotient leaves the range of normal numbers."""
+    r = a / b
+    normal = (r >= xp.finfo(r.dtype).smallest_normal) & (r < inf)
+    r = xp.where(normal, r, 1.0)
+    return xp.where(normal, xp.log(r), xp.log(xp.where(normal, 1.0, a)) - xp.log(xp.where(normal, 1.0, b)))
+
+
+def _log1p_gap_near(xp: Namespace, u: Array) -> Array:
+    # log1p(u) = 2 atanh(s); the term of first order cancels against u exactly, as s (2 + u) = u.
+    s = u / (2 + u)
+    z = s * s
+    return s * (u - 2 * z * _polynomial(_ATANH_TAIL[_is_single(xp, u)], z))
+
+
+def log1p_gap(xp: Namespace, u: Array, *quotients: tuple[Array, Array]) -> Array:
+    """u - log1p(u), at least 0, for u > -1.
+
+    Far from u = 0 the logarithm is that of the product of `quotients`, pairs (numerator, denominator), where 1 + u is such
+    a product of known numbers: the sum 1 + u has lost digits of it.
+    """
+    near = (u >= -0.5) & (u <= 1)
+    if quotients:
+        far_log = 0.0
+        for a, b in quotients:
+            far_log = far_log + log_ratio(xp, xp.where(near, 1.0, a), xp.where(near, 1.0, b))
+    else:
+        far_log = xp.log1p(xp.where(near, 1.0, u))
+    return xp.where(near, _log1p_gap_near(xp, xp.where(near, u, 0.0)), u - far_log)
+
+
+def expm1_gap(xp: Namespace, t: Array) -> Array:
+    """expm1(t) - t, at least 0."""
+    near = xp.abs(t) <= 1
+    t_near = xp.where(near, t, 0.0)
+    t_far = xp.where(near, 1.0, t)
+    return xp.where(near, t_near * t_near * _polynomial(_EXP_TAIL[_is_single(xp, t)], t_near), xp.expm1(t_far) - t_far)
+
+
+def relative_gap(xp: Namespace, a: Array, b: Array) -> Array:
+    """a / b - 1 - log(a / b), at least 0, for positive a and b: the divergence between two exponential distributions."""
+    return log1p_gap(xp, (a - b) / b, (a, b))
+
+
+def entropy_gap(xp: Namespace, a: Array, b: Array, difference: Array | None = None) -> Array:
+    """a log(a / b) - a + b, at least 0, for non-negative a and b; `difference` is b - a where it is known better."""
+    d = b - a if difference is None else difference
+    a_zero = a == 0
+    b_zero = b == 0
+    edge = a_zero | b_zero
+    a_in, b_in, d_in = xp.where(edge, 1.0, a), xp.where(edge, 1.0, b), xp.where(edge, 0.0, d)
+    near = (d_in <= a_in) & (d_in >= -0.5 * a_in)
+    inner = a_in * _log1p_gap_near(xp, xp.where(near, d_in, 0.0) / a_in)
+    outer = d_in - a_in * log_ratio(xp, xp.where(near, 1.0, b_in), xp.where(near, 1.0, a_in))
+    return xp.where(a_zero, b, xp.where(b_zero, inf, xp.where(near, inner, outer)))
+
+
+def relative_entropy(xp: Namespace, a: Array, b: Array) -> Array:
+    """a log(a / b) for non-negative a and b."""
+    a_zero = a == 0
+    b_zero = b == 0
+    edge = a_zero | b_zero
+    a_in, b_in = xp.where(edge, 1.0, a), xp.where(edge, 1.0, b)
+    u = (a_in - b_in) / b_in
+    near = xp.abs(u) <= 0.5
+    log = xp.where(
+        near,
+        xp.log1p(xp.where(near, u, 0.0)),
+        log_ratio(xp, xp.where(near, 1.0, a_in), xp.where(near, 1.0, b_in)),
+    )
+    return xp.where(a_zero, 0.0 * b, xp.where(b_zero, inf, a_in * log))
+
+
+def stirling_gap(xp: Namespace, y: Array, x: Array, difference: Array | None = None) -> Array:
+    """The remainder at y over the tangent at x of lgamma(a) - a log a + a, for positive x and y.
+
+    The recurrence of lgamma shifts both arguments by n, which leaves n gaps of log1p, and beyond that Stirling's series is
+    differenced term by term. There is no lgamma and no digamma in it, and no switch but one for a tiny argument.
+    """
+    n, terms = (3, 3) if _is_single(xp, x) else (8, 8)
+    d = y - x if difference is None else difference
+    # Only the first step can leave [-1/2, 1]: u < 1 / x, and 1 + u = y (x + 1) / (x (y + 1)).
+    total = (y + 1) * log1p_gap(xp, d / x / (y + 1), (y / (y + 1), x / (x + 1)))
+    for k in range(1, n):
+        total = total + (y + (k + 1)) * _log1p_gap_near(xp, d / (x + k) / (y + (k + 1)))
+    z, w = 1 / (x + n), 1 / (y + n)
+    total = total + 0.5 * log1p_gap(xp, d * z, (y + n, x + n))
+    # y^-m - x^-m + m x^(-m-1) (y - x) = d^2 z^2 t_m, with t_1 = w and t_m = w t_{m-1} + m z^(m-1) w.
+    t, power = w, z
+    tail = _STIRLING[0] * t
+    for m in range(2, 2 * terms):
+        t = w * t + m * power * w
+        power = power * z
+        if m % 2:
+            tail = tail + _STIRLING[m // 2] * t
+    e = d * z
+    return total + e * e * tail
+
+
+def product_excess(xp: Namespace, a: Array, b: Array, c: Array, d: Array) -> Array:
+    """a b / (c d) - 1 for positive arguments, right in the last digits also where the two products nearly agree."""
+    # Dekker's product: x y = high + low exactly, unless it leaves the range of normal numbers.
+    splitter = 4097.0 if _is_single(xp, a) else 134217729.0
+    info = xp.finfo(a.dtype)
+    low, high = info.smallest_normal / info.eps**2, info.max * info.eps**2
+
+    def halves(x: Array) -> tuple[Array, Array]:
+        t = splitter * x
+        upper = t - (t - x)
+        return upper, x - upper
+
+    def error(x: Array, y: Array, product: Array) -> Array:
+        (x1, x2), (y1, y2) = halves(x), halves(y)
+        return ((x1 * y1 - product) + x1 * y2 + x2 * y1) + x2 * y2
+
+    ab, cd = a * b, c * d
+    safe = (ab > low) & (ab < high) & (cd > low) & (cd < high)
+    for x in (a, b, c, d):
+        safe = safe & (x < high)
+    a_in, b_in, c_in, d_in = (xp.where(safe, x, 1.0) for x in (a, b, c, d))
+    ab, cd = a_in * b_in, c_in * d_in
+    exact = (ab - cd) + (error(a_in, b_in, ab) - error(c_in, d_in, cd))
+    u, v = (a - c) / c, (b - d) / d
+    return xp.where(safe, exact / c_in / d_in, u + v + u * v)
+
+
+def log1p_ratio(xp: Namespace, a: Array, b: Array) -> Array:
+    """log(1 + a / b) for positive b; a below 0 counts as 0."""
+    a = xp.where(a < 0, 0.0, a)
+    far = a > b
+    near_log = xp.log1p(xp.where(far, 0.0, a) / b)
+    return xp.where(far, log_ratio(xp, xp.where(far, a, 1.0) + b, b), near_log)
+
+
+def softplus(xp: Namespace, x: Array) -> Array:
+    """log(1 + exp(x))."""
+    positive = x > 0
+    return xp.where(positive, x, 0.0) + xp.log1p(xp.exp(xp.where(positive, -x, x)))
+
+
+def sigmoid(xp: Namespace, x: Array) -> Array:
+    """1 / (1 + exp(-x))."""
+    positive = x >= 0
+    e = xp.exp(xp.where(positive, -x, x))
+    return xp.where(positive, 1.0, e) / (1 + e)
+
+
+def bernoulli_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
+    """The divergence between the Bernoulli distributions with logits a and b, either of which may be infinite."""
+    finite = xp.isfinite(a) & xp.isfinite(b)
+    x, y = xp.where(finite, a, 0.0), xp.where(finite, b, 0.0)
+    t = y - x
+    near = xp.abs(t) <= 0.6
+    t_near = xp.where(near, t, 0.0)
+    near_value = sigmoid(xp, x) * log1p_gap(xp, sigmoid(xp, -y) * xp.expm1(t_near)) + sigmoid(xp, -x) * log1p_gap(
+        xp, sigmoid(xp, y) * xp.expm1(-t_near)
+    )
+    # Far apart, name the outcomes so that P favours 0; then log1p(p expm1(t)) - p t loses nothing until exp(t) overflows.
+    flip = x > 0
+    x, y = xp.where(flip, -x, x), xp.where(flip, -y, y)
+    t = xp.where(near, 1.0, y - x)
+    p = sigmoid(xp, x)
+    moderate = t < 40
+    log_sum = xp.where(
+        moderate, xp.log1p(p * xp.expm1(xp.where(moderate, t, 0.0))), softplus(xp, y) - softplus(xp, x)
+    )
+    value = xp.where(near, near_value, log_sum - p * t)
+    # An infinite logit is a certain outcome: of P, the divergence is -log q of it; of Q alone, infinite.
+    b_in = xp.where(xp.isfinite(b), b, 0.0)
+    surprise = softplus(xp, xp.where(a > 0, -b_in, b_in))
+    certain = xp.where(a == b, 0.0, xp.where(xp.isfinite(b), surprise, inf))
+    return xp.where(finite, value, certain)
+
+
+def categorical_gap(xp: Namespace, p: Array, q: Array) -> Array:
+    """The divergence between the distributions proportional to the weights p and q along the last axis."""
+    total_p = xp.sum(p, axis=-1, keepdims=True)
+    total_q = xp.sum(q, axis=-1, keepdims=True)
+    d = q - p
+    # With q scaled to the sum of p, q' - p = (d - p sum(d) / P) P / Q. The quotient p / P itself would lose eps / delta.
+    scale = total_p / total_q
+    difference = (d - p * (xp.sum(d, axis=-1, keepdims=True) / total_p)) * scale
+    return xp.sum(entropy_gap(xp, p, q * scale, difference) / total_p, axis=-1)
+
+
+def log_softmax(xp: Namespace, a: Array) -> Array:
+    """log(exp(a) / sum(exp(a))) along the last axis."""
+    return a - _log_sum_exp(xp, a)[..., None]
+
+
+def select_class(xp: Namespace, values: Array, x: Array) -> Array:
+    """The entry of `values` along the last axis whose index is x; -inf where there is none."""
+    index = xp.cumulative_sum(xp.ones_like(values), axis=-1) - 1
+    return xp.max(xp.where(index == x[..., None], values, -inf), axis=-1)
+
+
+def _log_sum_exp(xp: Namespace, a: Array) -> Array:
+    top = xp.max(a, axis=-1, keepdims=True)
+    top = xp.where(top > -inf, top, 0.0)
+    return (top + xp.log(xp.sum(xp.exp(a - top), axis=-1, keepdims=True)))[..., 0]
+
+
+def categorical_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
+    """The divergence between the distributions softmax(a) and softmax(b) along the last axis; logits may be -inf.
+
+    With t = b - a and tau its deviation from its mean under p, the divergence is log1p(sum p (expm1(tau) - tau)): every
+    term is at least 0, and only a softmax of `a` is needed.
+    """
+    p_dead, q_dead = a == -inf, b == -inf
+    live = ~(p_dead | q_dead)
+    top = xp.max(a, axis=-1, keepdims=True)
+    weights = xp.exp(a - top)
+    total = xp.sum(weights, axis=-1, keepdims=True)
+    p = weights / total
+    log_p = xp.where(p_dead, 0.0, a - top) - xp.log(total)
+    a_in, b_in = xp.where(live, a, 0.0), xp.where(live, b, 0.0)
+    # t + error = b - a exactly (Knuth), then t is taken relative to that of the likeliest class, which cancels exactly.
+    t = b_in - a_in
+    back = t - b_in
+    error = (b_in - (t - back)) - (a_in + back)
+    likeliest = live & (a == top)
+    t_ref = xp.max(xp.where(likeliest, t, -inf), axis=-1, keepdims=True)
+    t_ref = xp.where(t_ref > -inf, t_ref, 0.0)
+    error_ref = xp.max(xp.where(likeliest & (t == t_ref), error, -inf), axis=-1, keepdims=True)
+    error_ref = xp.where(error_ref > -inf, error_ref, 0.0)
+    t = xp.where(live, (t - t_ref) + (error - error_ref), 0.0)
+    mean = xp.sum(p * t, axis=-1, keepdims=True)
+    tau = xp.where(live, t - mean, 0.0)
+    large = tau > 1
+    gap = xp.where(
+        large,
+        xp.exp(log_p + xp.where(large, tau, 0.0)) - p * (1 + tau),
+        p * expm1_gap(xp, xp.where(large, 0.0, tau)),
+    )
+    # A class that only P rules out has no term in that sum, but its share of Q's mass counts.
+    only_q = p_dead & ~q_dead
+    extra = xp.exp(xp.where(only_q, b - t_ref - mean - top - xp.log(total), -inf))
+    excess = xp.sum(xp.where(live, gap, 0.0) + extra, axis=-1)
+    moderate = excess < 1e30
+    near_value = xp.log1p(xp.where(moderate, excess, 0.0))
+    far_value = _log_sum_exp(xp, b) - _log_sum_exp(xp, a) - (t_ref + mean)[..., 0]
+    value = xp.where(moderate, near_value, far_value)
+    return xp.where(xp.any(q_dead & (p > 0), axis=-1), inf, value)
+
+
+def identity_like(xp: Namespace, x: Array) -> Array:
+    """The identity matrices of the shape of `x`."""
+    return xp.tril(xp.triu(xp.ones_like(x)))
+
+
+def cholesky_difference(xp: Namespace, a: Array, b: Array, factor_a: Array, factor_b: Array) -> Array:
+    """The lower triangular X with (I + X)(I + X)^T = L^-1 A L^-T, where L L^T = B, for symmetric positive definite A, B.
+
+    The Cholesky factors K of A and L of B alone give it to cond eps / delta; one Newton step against the difference A - B of the matrices
+    themselves, which is exact near equality, removes delta.
+    """
+
+    def congruence(factor: Array, m: Array) -> Array:
+        left = xp.solve_triangular(factor, m)
+        m = xp.solve_triangular(factor, xp.matrix_transpose(left))
+        return 0.5 * (m + xp.matrix_transpose(m))
+
+    x = xp.tril(xp.solve_triangular(factor_b, factor_a - factor_b))
+    excess = congruence(factor_b, a - b)
+    factor = identity_like(xp, x) + x
+    x_t = xp.matrix_transpose(x)
+    residual = congruence(factor, excess - x - x_t - xp.matmul(x, x_t))
+    return x + xp.matmul(factor, 0.5 * (xp.tril(residual) + xp.tril(residual, k=-1)))

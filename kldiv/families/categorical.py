@@ -1,0 +1,69 @@
+"""The categorical distribution: mass probs[k] at class k = 0, 1, ..., K - 1, the classes along the last axis."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import converts, density, register
+from kldiv._domains import CLASSES, Logits, Simplex
+from kldiv._kernels import categorical_gap, categorical_logits_gap, log_softmax, select_class
+from kldiv._protocol import Array, Namespace
+
+
+class Categorical(NamedTuple):
+    """The categorical distribution with probabilities `probs` along the last axis.
+
+    They must sum to 1 within the square root of their dtype's eps, and count as divided by their exact sum.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.Categorical([0.1, 0.2, 0.3, 0.4]), kldiv.Categorical([0.25, 0.25, 0.25, 0.25])))
+    0.10644013528622314
+    """
+
+    probs: Annotated[Array, Simplex]
+    support = CLASSES
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of class `x`."""
+        return select_class(xp, xp.log(self.probs) - xp.log(xp.sum(self.probs, axis=-1, keepdims=True)), x)
+
+
+class CategoricalLogits(NamedTuple):
+    """The categorical distribution with probabilities softmax(`logits`) along the last axis; -inf rules a class out.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.CategoricalLogits([0.0, -1000.0]), kldiv.CategoricalLogits([0.0, 0.0])))
+    0.6931471805599453
+    """
+
+    logits: Annotated[Array, Logits]
+    support = CLASSES
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of class `x`."""
+        return select_class(xp, log_softmax(xp, self.logits), x)
+
+
+@register(Categorical, Categorical)
+def kl_categorical_categorical(xp: Namespace, probs_p: Array, probs_q: Array) -> Array:
+    """sum_k p_k log(p_k / q_k), written as sum_k [p_k log(p_k / q_k) - p_k + q_k].
+
+    Source: statproofbook.github.io/D/kl
+    """
+    return categorical_gap(xp, probs_p, probs_q)
+
+
+@register(CategoricalLogits, CategoricalLogits)
+def kl_categorical_logits_categorical_logits(xp: Namespace, logits_p: Array, logits_q: Array) -> Array:
+    """log sum_k p_k exp(t_k) - sum_k p_k t_k, with p = softmax(a) and t = b - a the difference of the logits."""
+    return categorical_logits_gap(xp, logits_p, logits_q)
+
+
+@converts(CategoricalLogits, Categorical)
+def categorical_logits_as_categorical(xp: Namespace, logits: Array) -> Categorical:
+    """The probabilities are the softmax of the logits."""
+    return Categorical(xp.exp(log_softmax(xp, logits)))

@@ -1,0 +1,63 @@
+"""The point mass: probability 1 at one value."""
+
+from math import inf
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import Family, Kind, Rule, class_of, density, held_kinds, infinite, name_of, structural
+from kldiv._domains import Real, Support
+from kldiv._protocol import Array, Namespace
+
+
+class Delta(NamedTuple):
+    """The point mass at `value`; ``Independent(Delta(values))`` is a point mass at a vector.
+
+    The divergence from a point mass to a discrete distribution is -log q(value), and to a density it is infinite, as it is
+    from anything that is not certain of the point.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.Delta(0.0), kldiv.Poisson(2.0)))
+    2.0
+    """
+
+    value: Annotated[Array, Real]
+    support = Support("point")
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of `x`."""
+        return xp.where(x == self.value, xp.zeros_like(x), -inf)
+
+    def is_certain_of(self, x: Array) -> Array:
+        """Tell whether `x` has probability 1."""
+        return self.value == x
+
+
+@structural
+def point_mass_rule(p: Kind, q: Kind) -> Rule | None:
+    """Return the rule of a pair with a point mass in it."""
+    if p is Delta and _is_discrete(q):
+        return Rule(p, q, (f"-log of the probability that {name_of(q)} gives the point",), "", _from_point)
+    if q is Delta and _is_discrete(p):
+        return Rule(p, q, (f"0 where {name_of(p)} is certain of the point, infinite elsewhere",), "", _to_point)
+    if Delta in (_innermost(p), _innermost(q)) and not (_is_discrete(p) and _is_discrete(q)):
+        return infinite(p, q, f"{name_of(p)} and {name_of(q)} have no event of positive probability in common")
+    return None
+
+
+def _innermost(kind: Kind) -> Kind:
+    held = held_kinds(kind)
+    return _innermost(held[0]) if held else kind
+
+
+def _is_discrete(kind: Kind) -> bool:
+    return hasattr(class_of(_innermost(kind)), "is_certain_of")
+
+
+def _from_point(xp: Namespace, p: Family, q: Family) -> Array:
+    return -q.log_density(p.value)
+
+
+def _to_point(xp: Namespace, p: Family, q: Family) -> Array:
+    return xp.where(p.is_certain_of(q.value), xp.zeros_like(q.value), inf)

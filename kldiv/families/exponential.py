@@ -1,0 +1,43 @@
+"""The exponential distribution: density rate exp(-rate x) on the positive half-line."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import converts, density, register
+from kldiv._domains import POSITIVE, Positive
+from kldiv._kernels import relative_gap
+from kldiv._protocol import Array, Namespace
+from kldiv.families.gamma import Gamma
+
+
+class Exponential(NamedTuple):
+    """The exponential distribution with mean 1 / `rate`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.Exponential(1.0), kldiv.Exponential(2.0)))
+    0.3068528194400547
+    """
+
+    rate: Annotated[Array, Positive]
+    support = POSITIVE
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        return xp.log(self.rate) - self.rate * x
+
+
+@register(Exponential, Exponential)
+def kl_exponential_exponential(xp: Namespace, rate_p: Array, rate_q: Array) -> Array:
+    """r - 1 - log r, with r = rate_q / rate_p.
+
+    Source: statproofbook.github.io/P/gam-kl, at concentrations 1
+    """
+    return relative_gap(xp, rate_q, rate_p)
+
+
+@converts(Exponential, Gamma)
+def exponential_as_gamma(xp: Namespace, rate: Array) -> Gamma:
+    """The concentration is 1."""
+    return Gamma(xp.ones_like(rate), rate)

@@ -1,0 +1,42 @@
+"""The gamma distribution: density rate^a x^(a-1) exp(-rate x) / Gamma(a), with a = concentration, on the positive half-line."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import density, register
+from kldiv._domains import POSITIVE, Positive
+from kldiv._kernels import log1p_gap, product_excess, stirling_gap
+from kldiv._protocol import Array, Namespace
+
+
+class Gamma(NamedTuple):
+    """The gamma distribution with shape `concentration` and mean concentration / rate.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.Gamma(2.0, 1.0), kldiv.Gamma(3.0, 2.0)))
+    0.19092130378164225
+    """
+
+    concentration: Annotated[Array, Positive]
+    rate: Annotated[Array, Positive]
+    support = POSITIVE
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        a, rate = self
+        return a * xp.log(rate) + xp.xlogy(a - 1, x) - rate * x - xp.gammaln(a)
+
+
+@register(Gamma, Gamma)
+def kl_gamma_gamma(
+    xp: Namespace, concentration_p: Array, rate_p: Array, concentration_q: Array, rate_q: Array
+) -> Array:
+    """a_q [r - 1 - log r] + H(a_q) - H(a_p) - H'(a_p) (a_q - a_p), with r the mean of P over that of Q, H(a) = lgamma(a) - a log a + a.
+
+    Source: statproofbook.github.io/P/gam-kl
+    """
+    u = product_excess(xp, concentration_p, rate_q, concentration_q, rate_p)
+    means = log1p_gap(xp, u, (concentration_p, concentration_q), (rate_q, rate_p))
+    return concentration_q * means + stirling_gap(xp, concentration_q, concentration_p)

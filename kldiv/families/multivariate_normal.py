@@ -1,0 +1,198 @@
+"""The multivariate normal distribution: density exp(-(x - loc)' S^-1 (x - loc) / 2) / sqrt(det(2 pi S)) over vectors.
+
+The covariance matrix S is given as such, by its Cholesky factor, by its inverse, or by the square roots of its diagonal.
+"""
+
+from math import log, pi
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import converts, density, register
+from kldiv._domains import VECTORS, LowerTriangular, PositiveDefinite, PositiveVector, RealVector
+from kldiv._kernels import cholesky_difference, identity_like, log1p_gap, relative_gap
+from kldiv._protocol import Array, Namespace
+
+
+def _solve_vector(xp: Namespace, factor: Array, x: Array) -> Array:
+    return xp.solve_triangular(factor, x[..., None])[..., 0]
+
+
+def _multiply_vector(xp: Namespace, matrix: Array, x: Array) -> Array:
+    return xp.matmul(matrix, x[..., None])[..., 0]
+
+
+def _log_density(xp: Namespace, z: Array, diagonal: Array) -> Array:
+    return -xp.sum(0.5 * z * z + xp.log(diagonal) + 0.5 * log(2 * pi), axis=-1)
+
+
+class MultivariateNormal(NamedTuple):
+    """The multivariate normal distribution with mean `loc` and `covariance_matrix`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> p = kldiv.MultivariateNormal(loc=[0.0, 0.0], covariance_matrix=[[1.0, 0.0], [0.0, 1.0]])
+    >>> q = kldiv.MultivariateNormal(loc=[0.5, 0.5], covariance_matrix=[[1.0, 0.5], [0.5, 1.0]])
+    >>> round(float(kldiv.kl_divergence(p, q)), 12)
+    0.356158963774
+    """
+
+    loc: Annotated[Array, RealVector]
+    covariance_matrix: Annotated[Array, PositiveDefinite]
+    support = VECTORS
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at the vectors `x`."""
+        factor = xp.cholesky(self.covariance_matrix)
+        return _log_density(xp, _solve_vector(xp, factor, x - self.loc), xp.diagonal(factor))
+
+
+class MultivariateNormalTriL(NamedTuple):
+    """The multivariate normal distribution with mean `loc` and covariance matrix L L', with L = `scale_tril`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> p = kldiv.MultivariateNormalTriL(loc=[3.0, 4.0], scale_tril=[[1.0, 0.0], [0.5, 1.0]])
+    >>> float(kldiv.kl_divergence(p, p))
+    0.0
+    """
+
+    loc: Annotated[Array, RealVector]
+    scale_tril: Annotated[Array, LowerTriangular]
+    support = VECTORS
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at the vectors `x`."""
+        return _log_density(xp, _solve_vector(xp, self.scale_tril, x - self.loc), xp.diagonal(self.scale_tril))
+
+
+class MultivariateNormalPrecision(NamedTuple):
+    """The multivariate normal distribution with mean `loc` and covariance matrix the inverse of `precision_matrix`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> p = kldiv.MultivariateNormalPrecision(loc=[1.0, 0.0], precision_matrix=[[4.0, 0.0], [0.0, 1.0]])
+    >>> q = kldiv.MultivariateNormalPrecision(loc=[0.0, 0.0], precision_matrix=[[4.0, 0.0], [0.0, 1.0]])
+    >>> float(kldiv.kl_divergence(p, q))
+    2.0
+    """
+
+    loc: Annotated[Array, RealVector]
+    precision_matrix: Annotated[Array, PositiveDefinite]
+    support = VECTORS
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at the vectors `x`."""
+        factor = xp.cholesky(self.precision_matrix)
+        z = _multiply_vector(xp, xp.matrix_transpose(factor), x - self.loc)
+        return _log_density(xp, z, 1 / xp.diagonal(factor))
+
+
+class MultivariateNormalDiag(NamedTuple):
+    """The multivariate normal distribution with mean `loc` and independent components of standard deviations `scale_diag`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> p = kldiv.MultivariateNormalDiag(loc=[1.0, 4.0], scale_diag=[1.0, 1.0])
+    >>> q = kldiv.MultivariateNormalDiag(loc=[-3.0, 2.0], scale_diag=[2.5, 2.5])
+    >>> round(float(kldiv.kl_divergence(p, q)), 12)
+    2.592581463748
+    """
+
+    loc: Annotated[Array, RealVector]
+    scale_diag: Annotated[Array, PositiveVector]
+    support = VECTORS
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at the vectors `x`."""
+        return _log_density(xp, (x - self.loc) / self.scale_diag, self.scale_diag)
+
+
+def _sum_of_gaps(xp: Namespace, x: Array, diagonal: Array, factor_p: Array, factor_q: Array, z: Array) -> Array:
+    """sum_i (X_ii - log(1 + X_ii)) + |X|^2 / 2 + |z|^2 / 2, where 1 + X_ii is the quotient of the factors' diagonals."""
+    gaps = log1p_gap(xp, diagonal, (xp.diagonal(factor_p), xp.diagonal(factor_q)))
+    return xp.sum(gaps + 0.5 * xp.sum(x * x, axis=-1) + 0.5 * z * z, axis=-1)
+
+
+@register(MultivariateNormalTriL, MultivariateNormalTriL)
+def kl_multivariate_normal_tril_multivariate_normal_tril(
+    xp: Namespace, loc_p: Array, tril_p: Array, loc_q: Array, tril_q: Array
+) -> Array:
+    """sum_i [X_ii - log(1 + X_ii)] + |X|^2 / 2 + |z|^2 / 2, with X = L_q^-1 (L_p - L_q) and z = L_q^-1 (m_p - m_q).
+
+    Source: statproofbook.github.io/P/mvn-kl, with S = L L' for both
+    """
+    x = xp.tril(xp.solve_triangular(tril_q, tril_p - tril_q))
+    z = _solve_vector(xp, tril_q, loc_p - loc_q)
+    diagonal = xp.diagonal(tril_p - tril_q) / xp.diagonal(tril_q)
+    return _sum_of_gaps(xp, x, diagonal, tril_p, tril_q, z)
+
+
+@register(MultivariateNormal, MultivariateNormal)
+def kl_multivariate_normal_multivariate_normal(
+    xp: Namespace, loc_p: Array, covariance_p: Array, loc_q: Array, covariance_q: Array
+) -> Array:
+    """[tr(S_q^-1 S_p) - d - log det(S_q^-1 S_p) + (m_p - m_q)' S_q^-1 (m_p - m_q)] / 2, from Cholesky factors of S_p and S_q.
+
+    Source: statproofbook.github.io/P/mvn-kl
+    """
+    factor_p, factor_q = xp.cholesky(covariance_p), xp.cholesky(covariance_q)
+    x = cholesky_difference(xp, covariance_p, covariance_q, factor_p, factor_q)
+    z = _solve_vector(xp, factor_q, loc_p - loc_q)
+    return _sum_of_gaps(xp, x, xp.diagonal(x), factor_p, factor_q, z)
+
+
+@register(MultivariateNormalPrecision, MultivariateNormalPrecision)
+def kl_multivariate_normal_precision_multivariate_normal_precision(
+    xp: Namespace, loc_p: Array, precision_p: Array, loc_q: Array, precision_q: Array
+) -> Array:
+    """[tr(R_p^-1 R_q) - d - log det(R_p^-1 R_q) + (m_p - m_q)' R_q (m_p - m_q)] / 2, with R the precision matrices.
+
+    Source: statproofbook.github.io/P/mvn-kl, with S = R^-1 for both
+    """
+    factor_p, factor_q = xp.cholesky(precision_p), xp.cholesky(precision_q)
+    x = cholesky_difference(xp, precision_q, precision_p, factor_q, factor_p)
+    z = _multiply_vector(xp, xp.matrix_transpose(factor_q), loc_p - loc_q)
+    return _sum_of_gaps(xp, x, xp.diagonal(x), factor_q, factor_p, z)
+
+
+@register(MultivariateNormalDiag, MultivariateNormalDiag)
+def kl_multivariate_normal_diag_multivariate_normal_diag(
+    xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array
+) -> Array:
+    """sum_i ([r_i - 1 - log r_i] + (r_i - 1)^2 / 2 + z_i^2 / 2), with r = s_p / s_q and z = (m_p - m_q) / s_q.
+
+    Source: statproofbook.github.io/P/mvn-kl, at diagonal S
+    """
+    d = (scale_p - scale_q) / scale_q
+    z = (loc_p - loc_q) / scale_q
+    return xp.sum(relative_gap(xp, scale_p, scale_q) + 0.5 * (d * d + z * z), axis=-1)
+
+
+@converts(MultivariateNormal, MultivariateNormalTriL)
+def multivariate_normal_as_tril(xp: Namespace, loc: Array, covariance_matrix: Array) -> MultivariateNormalTriL:
+    """The Cholesky factor of the covariance matrix."""
+    return MultivariateNormalTriL(loc, xp.cholesky(covariance_matrix))
+
+
+@converts(MultivariateNormalPrecision, MultivariateNormalTriL)
+def multivariate_normal_precision_as_tril(
+    xp: Namespace, loc: Array, precision_matrix: Array
+) -> MultivariateNormalTriL:
+    """With J the reversal of the axes and J R J = C C', the covariance matrix R^-1 is L L' for L = J C'^-1 J."""
+    factor = xp.cholesky(xp.flip(precision_matrix, axis=(-2, -1)))
+    inverse = xp.solve_triangular(factor, identity_like(xp, precision_matrix))
+    return MultivariateNormalTriL(loc, xp.flip(xp.matrix_transpose(inverse), axis=(-2, -1)))
+
+
+@converts(MultivariateNormalDiag, MultivariateNormalTriL)
+def multivariate_normal_diag_as_tril(xp: Namespace, loc: Array, scale_diag: Array) -> MultivariateNormalTriL:
+    """A diagonal matrix is triangular."""
+    rows = scale_diag[..., None]
+    return MultivariateNormalTriL(loc, rows * identity_like(xp, rows * scale_diag[..., None, :]))

@@ -1,0 +1,78 @@
+"""The normal distribution: density exp(-((x - loc) / scale)^2 / 2) / (scale sqrt(2 pi)) on the real line."""
+
+from math import log, pi
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import converts, density, register
+from kldiv._domains import REALS, Positive, Real
+from kldiv._kernels import expm1_gap, relative_gap
+from kldiv._protocol import Array, Namespace
+
+
+class Normal(NamedTuple):
+    """The normal distribution with mean `loc` and standard deviation `scale`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.Normal(0.0, 1.0), kldiv.Normal(1.0, 1.0)))
+    0.5
+    """
+
+    loc: Annotated[Array, Real]
+    scale: Annotated[Array, Positive]
+    support = REALS
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        z = (x - self.loc) / self.scale
+        return -0.5 * z * z - xp.log(self.scale) - 0.5 * log(2 * pi)
+
+
+class NormalLogVariance(NamedTuple):
+    """The normal distribution with mean `loc` and variance exp(`log_variance`), as a variational auto-encoder gives it.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> latent = kldiv.NormalLogVariance(loc=[0.0, 1.0], log_variance=[0.0, 0.0])
+    >>> print(kldiv.kl_divergence(latent, kldiv.NormalLogVariance(0.0, 0.0)))
+    [0.  0.5]
+    """
+
+    loc: Annotated[Array, Real]
+    log_variance: Annotated[Array, Real]
+    support = REALS
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        z = (x - self.loc) * xp.exp(-0.5 * self.log_variance)
+        return -0.5 * z * z - 0.5 * self.log_variance - 0.5 * log(2 * pi)
+
+
+@register(Normal, Normal)
+def kl_normal_normal(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Array:
+    """[r - 1 - log r] + (r - 1)^2 / 2 + z^2 / 2, with r = s_p / s_q and z = (m_p - m_q) / s_q.
+
+    Source: statproofbook.github.io/P/norm-kl
+    """
+    d = (scale_p - scale_q) / scale_q
+    z = (loc_p - loc_q) / scale_q
+    return relative_gap(xp, scale_p, scale_q) + 0.5 * (d * d + z * z)
+
+
+@register(NormalLogVariance, NormalLogVariance)
+def kl_normal_log_variance_normal_log_variance(
+    xp: Namespace, loc_p: Array, log_variance_p: Array, loc_q: Array, log_variance_q: Array
+) -> Array:
+    """(exp(t) - 1 - t) / 2 + (m_p - m_q)^2 exp(-l_q) / 2, with t = l_p - l_q."""
+    z = (loc_p - loc_q) * xp.exp(-0.5 * log_variance_q)
+    return 0.5 * (expm1_gap(xp, log_variance_p - log_variance_q) + z * z)
+
+
+@converts(NormalLogVariance, Normal)
+def normal_log_variance_as_normal(xp: Namespace, loc: Array, log_variance: Array) -> Normal:
+    """The standard deviation is exp(log_variance / 2)."""
+    return Normal(loc, xp.exp(0.5 * log_variance))

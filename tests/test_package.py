@@ -1,0 +1,69 @@
+"""The package as a user gets it: what importing it loads, what is packed into it, and the commands that check it."""
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def python(*arguments):
+    """Return what a fresh interpreter at the checkout's root prints."""
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return python("-c", "import sys, kldiv; print(*{name.partition('.')[0] for name in sys.modules})").split()
+
+
+@pytest.mark.parametrize("library", ["array_api_compat", "jax", "numpy", "scipy", "tensorflow", "torch"])
+def test_import_loads_no_array_library(loaded, library):
+    assert library not in loaded
+
+
+@pytest.mark.parametrize("module", ["kldiv", "kldiv.backends", "kldiv.backends.numpy"])
+def test_bare_checkout_can_be_imported(module):
+    file = python("-c", f"import {module}; print({module}.__file__)").strip()
+    assert Path(file).is_relative_to(ROOT)
+
+
+def test_tests_import_their_own_backends():
+    import backends
+
+    assert Path(backends.__file__).parent == ROOT / "tests"
+
+
+def test_every_folder_is_packed():
+    folders = {".".join(file.parent.relative_to(ROOT).parts) for file in ROOT.glob("kldiv/**/*.py")}
+    packages = PYPROJECT["tool"]["setuptools"]["packages"]
+    assert sorted(packages) == sorted(folders | {"kldiv.backends"}), "mend `packages` in pyproject.toml"
+
+
+def test_extra_all_is_every_extra():
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    assert extras["all"] == [f"kldiv[{','.join(sorted(extras.keys() - {'all'}))}]"]
+
+
+@pytest.fixture(scope="module")
+def sessions():
+    pytest.importorskip("nox")
+    return json.loads(python("-m", "nox", "--list", "--json"))
+
+
+def test_every_backend_has_one_session(sessions):
+    names = [session["session"] for session in sessions if session["session"].startswith("tests-")]
+    backends = [file.stem.removeprefix("array_api_") for file in ROOT.glob("backends/[!_]*.py")]
+    assert sorted(names) == sorted(f"tests-{backend}" for backend in backends), (
+        "each module in backends/ needs a dependency group `tests-<backend>` in pyproject.toml"
+    )
+
+
+def test_every_session_names_its_command(sessions):
+    commands = {session["session"]: session["description"].partition("  # ")[0] for session in sessions}
+    assert commands == {name: f"nox -s {name}" for name in commands}
