@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, NamedTuple, TypeAlias, get_args, get_origin, get_type_hints
 
@@ -20,7 +19,7 @@ from kldiv._namespace import computing_dtype, gather
 from kldiv._protocol import Array, DType, Namespace, Shape
 
 Family: TypeAlias = Any  # a NamedTuple whose fields are annotated with domains, or hold a family
-Kind: TypeAlias = Any  # a family's class, or Class[kind, ...] for a family that holds others
+Kind: TypeAlias = Any  # a family's class, or the tuple (class, kind, ...) for a family that holds others
 Evaluate: TypeAlias = Callable[[Namespace, Family, Family], Array]
 
 
@@ -33,12 +32,31 @@ class Rule(NamedTuple):
 
     p: Kind
     q: Kind
-    steps: tuple[str, ...]  # what is done, in words; the last step names the formula
-    source: str  # where the formula comes from
+    steps: tuple[str, ...]  # what is done first, in words
+    formula: Callable[..., Array] | None  # what is computed then, if it is not in the words
     evaluate: Evaluate
 
+    @property
+    def equation(self) -> str:
+        """The equation of the formula."""
+        return " ".join(_documentation(self.formula)[0].split()).rstrip(".")
+
+    @property
+    def source(self) -> str:
+        """Where the equation comes from."""
+        return " ".join(_documentation(self.formula)[1].split())
+
     def __str__(self) -> str:
-        return f"KL({name_of(self.p)} || {name_of(self.q)}): {'; '.join(self.steps)}. {self.source}".rstrip()
+        parts = [*dict.fromkeys(self.steps)]
+        if self.formula is not None:
+            parts.append(f"{getattr(self.formula, '__name__', 'formula')}: {self.equation}")
+        source = f" Source: {self.source}" if self.source else ""
+        return f"KL({name_of(self.p)} || {name_of(self.q)}): {'; '.join(parts)}.{source}"
+
+
+def _documentation(formula: Callable[..., Array] | None) -> tuple[str, str]:
+    equation, _, source = ((inspect.getdoc(formula) if formula else "") or "").partition("Source:")
+    return equation, source
 
 
 class Conversion(NamedTuple):
@@ -47,13 +65,23 @@ class Conversion(NamedTuple):
     target: Kind
     apply: Callable[[Namespace, Family], Family]
     words: str
-    shared: str | None  # the injective map that both sides must share, or None: P *is a* target
+    shared: str | None  # the injective map that both sides must share, or None: a distribution *is a* target
 
 
+class _Field(NamedTuple):
+    name: str
+    domain: Domain | None  # of a parameter
+    held: Held | None  # of a family
+
+
+# Plain dictionaries, filled by declarations and by search: compilers that trace Python can follow a look-up in them.
+_known_fields: dict[type, tuple[_Field, ...]] = {}
 _formulas: dict[tuple[Kind, Kind], Callable[..., Array]] = {}
 _conversions: dict[Kind, list[Conversion]] = {}
 _lifts: list[Callable[[Kind], Iterable[Conversion]]] = []
 _structural: list[Callable[[Kind, Kind], Rule | None]] = []
+_rules: dict[tuple[Kind, Kind], Rule] = {}
+_programs: dict[tuple[Namespace, Evaluate, DType], Callable[[Family, Family], Array]] = {}
 
 
 # ---------------------------------------------------------------------------------------------------- declarations
@@ -86,11 +114,13 @@ def register(p: Kind, q: Kind) -> Callable[[Callable[..., Array]], Callable[...,
     0.3068528194400547
     """
 
+    p, q = as_kind(p), as_kind(q)
+
     def declare(formula: Callable[..., Array]) -> Callable[..., Array]:
         if (p, q) in _formulas:
             raise ValueError(f"KL({name_of(p)} || {name_of(q)}) has a formula already: {_formulas[p, q].__qualname__}")
         _formulas[p, q] = formula
-        find.cache_clear()
+        _rules.clear()
         return formula
 
     return declare
@@ -105,14 +135,15 @@ def converts(
     divergence is the same if both sides are converted.
     """
 
+    source, target = as_kind(source), as_kind(target)
+    words = f"{name_of(source)} is {shared} of {name_of(target)}" if shared else f"{name_of(source)} is a {name_of(target)}"
+
     def declare(function: Callable[..., Family]) -> Callable[..., Family]:
-        words = f"{name_of(source)} is {shared} of {name_of(target)}" if shared else f"{name_of(source)} is a {name_of(target)}"
-        if get_origin(source):
-            apply = lambda xp, d: function(xp, d)
-        else:
-            apply = lambda xp, d: function(xp, *d)
+        def apply(xp: Namespace, d: Family) -> Family:
+            return function(xp, d) if held_kinds(source) else function(xp, *d)
+
         _conversions.setdefault(source, []).append(Conversion(target, apply, words, shared))
-        find.cache_clear()
+        _rules.clear()
         return function
 
     return declare
@@ -131,15 +162,6 @@ def structural(function: Callable[[Kind, Kind], Rule | None]) -> Callable[[Kind,
 
 
 # --------------------------------------------------------------------------------------------------------- families
-
-
-class _Field(NamedTuple):
-    name: str
-    domain: Domain | None  # of a parameter
-    held: Held | None  # of a family
-
-
-_known_fields: dict[type, tuple[_Field, ...]] = {}
 
 
 def _fields(cls: type) -> tuple[_Field, ...]:
@@ -164,24 +186,40 @@ def _read_fields(cls: type) -> tuple[_Field, ...]:
     return tuple(fields)
 
 
+def as_kind(family: Any) -> Kind:
+    """Return the kind that a class such as `Normal` or an alias such as `Independent[Normal]` stands for."""
+    if isinstance(family, tuple):
+        return family
+    cls = get_origin(family) or family
+    if not (isinstance(cls, type) and _fields(cls)):
+        raise TypeError(f"{family!r} is not a family; pass the class of one, such as kldiv.Normal")
+    held = tuple(as_kind(k) for k in get_args(family))
+    if len(held) != sum(f.held is not None for f in _fields(cls)):
+        raise TypeError(f"{cls.__name__} holds a family; name it too, such as {cls.__name__}[Normal]")
+    return (cls, *held) if held else cls
+
+
 def kind_of(distribution: Family) -> Kind:
+    """Return the kind of a distribution."""
     cls = type(distribution)
-    held = tuple(kind_of(getattr(distribution, f.name)) for f in _fields(cls) if f.held)
-    return cls[held] if held else cls
-
-
-def name_of(kind: Kind) -> str:
-    held = get_args(kind)
-    return f"{get_origin(kind).__name__}({', '.join(map(name_of, held))})" if held else kind.__name__
+    held = tuple([kind_of(getattr(distribution, f.name)) for f in _fields(cls) if f.held])
+    return (cls, *held) if held else cls
 
 
 def class_of(kind: Kind) -> Any:
-    return get_origin(kind) or kind
+    """Return the class of a kind."""
+    return kind[0] if isinstance(kind, tuple) else kind
 
 
 def held_kinds(kind: Kind) -> tuple[Kind, ...]:
     """Return the kinds that a kind holds."""
-    return get_args(kind)
+    return kind[1:] if isinstance(kind, tuple) else ()
+
+
+def name_of(kind: Kind) -> str:
+    """Return the name of a kind for messages."""
+    held = held_kinds(kind)
+    return f"{class_of(kind).__name__}({', '.join(map(name_of, held))})" if held else kind.__name__
 
 
 def _leaves(distribution: Family, name: str) -> Iterator[tuple[str, Any]]:
@@ -387,54 +425,54 @@ def rule(p: Kind, q: Kind) -> Rule:
     >>> print(kldiv.rule(kldiv.Normal, kldiv.Gamma))
     KL(Normal || Gamma): infinite: Normal has outcomes that Gamma rules out.
     """
-    for family, name in ((p, "p"), (q, "q")):
-        if not (isinstance(class_of(family), type) and _fields(class_of(family))):
-            raise TypeError(f"{name} is {family!r}; pass the class of a family, such as kldiv.Normal")
-    return find(p, q)
+    return find(as_kind(p), as_kind(q))
 
 
-@functools.cache
 def find(p: Kind, q: Kind) -> Rule:
-    start = _direct(p, q, p, q, ())
-    queue: deque[tuple[Kind, Kind, tuple[_Step, ...]]] = deque([(p, q, ())])
+    """Return the rule for a pair of kinds."""
+    if (p, q) not in _rules:
+        _rules[p, q] = _search(p, q)
+    return _rules[p, q]
+
+
+def _search(p: Kind, q: Kind) -> Rule:
+    found = _direct(p, q, ())
+    queue: list[tuple[Kind, Kind, tuple[_Step, ...]]] = [(p, q, ())]
     seen = {(p, q)}
-    while start is None and queue:
-        at_p, at_q, path = queue.popleft()
+    while found is None and queue:
+        at_p, at_q, path = queue.pop(0)
         for step_p, step_q in _steps(at_p, at_q):
             state = (step_p.target if step_p else at_p, step_q.target if step_q else at_q)
-            if state in seen:
-                continue
-            seen.add(state)
-            start = _direct(p, q, *state, (*path, (step_p, step_q)))
-            if start is not None:
-                break
-            queue.append((*state, (*path, (step_p, step_q))))
-    found = start or _support_rule(p, q)
+            if found is None and state not in seen:
+                seen.add(state)
+                longer = (*path, (step_p, step_q))
+                found = _direct(*state, longer)
+                queue.append((*state, longer))
     if found is None:
-        known = sorted({name_of(b) for a, b in _formulas if a == p})
-        raise NoClosedForm(
-            f"no closed form is known here for KL({name_of(p)} || {name_of(q)}); from {name_of(p)} there "
-            + (f"are formulas to {', '.join(known)}" if known else "are none")
-            + ". To add one, see kldiv.register"
-        )
-    return found
+        found = _support_rule(p, q)
+    if found is None:
+        raise NoClosedForm(_no_closed_form(p, q))
+    return found._replace(p=p, q=q)
+
+
+def _no_closed_form(p: Kind, q: Kind) -> str:
+    known = sorted({name_of(b) for a, b in _formulas if a == p})
+    return (
+        f"no closed form is known here for KL({name_of(p)} || {name_of(q)}); from {name_of(p)} there "
+        + (f"are formulas to {', '.join(known)}" if known else "are none")
+        + ". To add one, see kldiv.register"
+    )
 
 
 _Step: TypeAlias = tuple["Conversion | None", "Conversion | None"]
 
 
-def _steps(p: Kind, q: Kind) -> Iterator[_Step]:
+def _steps(p: Kind, q: Kind) -> list[_Step]:
     from_p, from_q = conversions_of(p), conversions_of(q)
-    for a in from_p:
-        if a.shared is None:
-            yield a, None
-    for b in from_q:
-        if b.shared is None:
-            yield None, b
-    for a in from_p:
-        for b in from_q:
-            if a.shared is not None and a.shared == b.shared:
-                yield a, b
+    steps: list[_Step] = [(a, None) for a in from_p if a.shared is None]
+    steps += [(None, b) for b in from_q if b.shared is None]
+    steps += [(a, b) for a in from_p for b in from_q if a.shared is not None and a.shared == b.shared]
+    return steps
 
 
 def conversions_of(kind: Kind) -> list[Conversion]:
@@ -443,32 +481,26 @@ def conversions_of(kind: Kind) -> list[Conversion]:
     return _conversions.get(kind, []) + lifted
 
 
-def _direct(p: Kind, q: Kind, at_p: Kind, at_q: Kind, path: tuple[_Step, ...]) -> Rule | None:
-    """Return the rule that converts along `path` to a pair that has a formula or a structural rule, if it has one."""
-    if (at_p, at_q) in _formulas:
-        formula = _formulas[at_p, at_q]
-        equation, _, source = (inspect.getdoc(formula) or "").partition("Source:")
-        final: Rule = Rule(
-            at_p,
-            at_q,
-            (f"{formula.__name__}: {' '.join(equation.split()).rstrip('.')}",),
-            f"Source:{source}".rstrip() if source else "",
-            _guarded(at_p, at_q, lambda xp, a, b: formula(xp, *a, *b)),
-        )
+def _direct(p: Kind, q: Kind, path: tuple[_Step, ...]) -> Rule | None:
+    """Return the rule that goes along `path` and ends in a formula or a structural rule for the pair, if there is one."""
+    formula = _formulas.get((p, q))
+    if formula is not None:
+        final: Rule | None = Rule(p, q, (), formula, _guarded(p, q, formula))
     else:
-        made = next((r for r in (make(at_p, at_q) for make in _structural) if r is not None), None)
-        if made is None:
-            return None
-        final = made
+        made = [made for made in [make(p, q) for make in _structural] if made is not None]
+        final = made[0] if made else None
+    if final is None or not path:
+        return final
+    last = final.evaluate
 
     def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
         for step_p, step_q in path:
             a = step_p.apply(xp, a) if step_p else a
             b = step_q.apply(xp, b) if step_q else b
-        return final.evaluate(xp, a, b)
+        return last(xp, a, b)
 
-    words = [step.words for pair in path for step in dict.fromkeys(pair) if step]
-    return Rule(p, q, (*dict.fromkeys(words), *final.steps), final.source, evaluate if path else final.evaluate)
+    words = [step.words for pair in path for step in pair if step]
+    return final._replace(steps=(*words, *final.steps), evaluate=evaluate)
 
 
 # ------------------------------------------------------------------------------------------------------------- supports
@@ -495,8 +527,8 @@ def _is_inside(p: Kind, q: Kind) -> bool | None:
     return False if low is False or high is False else None if low is None or high is None else True
 
 
-def _guarded(p: Kind, q: Kind, evaluate: Evaluate) -> Evaluate:
-    """Make a formula infinite where supports that depend on parameters are not nested."""
+def _guarded(p: Kind, q: Kind, formula: Callable[..., Array]) -> Evaluate:
+    """Return the evaluation of a formula, infinite where supports that depend on parameters are not nested."""
     a: Support = class_of(p).support
     b: Support = class_of(q).support
     sides = [
@@ -504,18 +536,16 @@ def _guarded(p: Kind, q: Kind, evaluate: Evaluate) -> Evaluate:
         for inner, outer, sign in ((a.low, b.low, 1), (a.high, b.high, -1))
         if _bound_relation(inner, outer, sign) is None and a.space == b.space == "line"
     ]
-    if not sides:
-        return evaluate
 
-    def guarded(xp: Namespace, p: Family, q: Family) -> Array:
-        value = evaluate(xp, p, q)
+    def evaluate(xp: Namespace, p: Family, q: Family) -> Array:
+        value = formula(xp, *p, *q)
         for inner, outer, sign in sides:
             x = getattr(p, inner) if isinstance(inner, str) else inner
             y = getattr(q, outer) if isinstance(outer, str) else outer
             value = xp.where(x >= y if sign > 0 else x <= y, value, math.inf)
         return value
 
-    return guarded
+    return evaluate
 
 
 def infinite(p: Kind, q: Kind, why: str) -> Rule:
@@ -525,7 +555,7 @@ def infinite(p: Kind, q: Kind, why: str) -> Rule:
         # The check of the parameters broadcasts this to the shape of the batch.
         return xp.where(_valid(xp, a) & _valid(xp, b), math.inf, xp.asarray(math.nan, dtype=next(_leaves(a, ""))[1].dtype))
 
-    return Rule(p, q, (f"infinite: {why}",), "", evaluate)
+    return Rule(p, q, (f"infinite: {why}",), None, evaluate)
 
 
 def _support_rule(p: Kind, q: Kind) -> Rule | None:
@@ -583,26 +613,25 @@ def kl_divergence(p: Family, q: Family, *, base: float | None = None, validate: 
     leaves = iter(arrays)
     p, q = _rebuild(p, leaves), _rebuild(q, leaves)
     _check_structure(xp, p, q)
-    found = find(kind_of(p), kind_of(q))
-    concrete = all(map(xp.is_concrete, arrays))
-    value = _program(xp, found.evaluate, dtype, concrete)(p, q)
-    if validate and __debug__ and concrete and bool(xp.any(xp.isnan(value))):
-        _diagnose(xp, p, "p")
-        _diagnose(xp, q, "q")
+    evaluate = find(kind_of(p), kind_of(q)).evaluate
+    if not all([xp.is_concrete(x) for x in arrays]):
+        value = _evaluate(xp, evaluate, dtype, p, q)
+    else:
+        if (xp, evaluate, dtype) not in _programs:
+            _programs[xp, evaluate, dtype] = xp.compiled(functools.partial(_evaluate, xp, evaluate, dtype))
+        value = _programs[xp, evaluate, dtype](p, q)
+        if validate and __debug__ and bool(xp.any(xp.isnan(value))):
+            _diagnose(xp, p, "p")
+            _diagnose(xp, q, "q")
     return value if base is None else _in_base(value, base)
 
 
-@functools.cache
-def _program(xp: Namespace, evaluate: Evaluate, dtype: DType, concrete: bool) -> Callable[[Family, Family], Array]:
-    """Return the function from two distributions to their divergence, nan where parameters are invalid."""
+def _evaluate(xp: Namespace, evaluate: Evaluate, dtype: DType, p: Family, q: Family) -> Array:
+    """Return the divergence in `dtype`, nan where parameters are invalid."""
     computing = computing_dtype(xp, dtype)
-
-    def program(p: Family, q: Family) -> Array:
-        p, q = (_rebuild(d, iter([xp.astype(x, computing) for _, x in _leaves(d, "")])) for d in (p, q))
-        value = xp.where(_valid(xp, p) & _valid(xp, q), evaluate(xp, p, q), math.nan)
-        return xp.astype(value, dtype)
-
-    return xp.compiled(program) if concrete else program
+    p, q = (_rebuild(d, iter([xp.astype(x, computing) for _, x in _leaves(d, "")])) for d in (p, q))
+    value = xp.where(_valid(xp, p) & _valid(xp, q), evaluate(xp, p, q), math.nan)
+    return xp.astype(value, dtype)
 
 
 def _in_base(value: Array, base: float) -> Array:

@@ -260,7 +260,7 @@ PEERS = [
 
 @pytest.mark.parametrize(("pair", "constant"), PEERS, ids=label)
 def test_value_that_a_peer_gets_wrong(pair: Pair, constant: float) -> None:
-    assert float(kl(*pair)) == pytest.approx(constant, rel=3e-3)
+    assert float(kl(*pair)) == pytest.approx(constant, rel=1e-2)  # printed with two digits or more
 
 
 # --- SciPy -----------------------------------------------------------------------------------------------------------

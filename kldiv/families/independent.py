@@ -63,7 +63,7 @@ def independent_rule(p: Kind, q: Kind) -> Rule | None:
     def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
         return xp.sum(inner.evaluate(xp, a.base, b.base), axis=-1)
 
-    return Rule(p, q, ("the sum over independent components", *inner.steps), inner.source, evaluate)
+    return Rule(p, q, ("the sum over independent components", *inner.steps), inner.formula, evaluate)
 
 
 @lifts
@@ -77,7 +77,7 @@ def independent_conversions(kind: Kind) -> Iterable[Conversion]:
         def apply(xp: Namespace, d: Family, inner: Conversion = inner) -> Family:
             return Independent(inner.apply(xp, d.base))
 
-        yield Conversion(Independent[inner.target], apply, inner.words, inner.shared)
+        yield Conversion((Independent, inner.target), apply, inner.words, inner.shared)
 
 
 @converts(Independent[Normal], MultivariateNormalDiag)
