@@ -95,6 +95,20 @@ def expm1_gap(xp: Namespace, t: Array) -> Array:
     return xp.where(near, t_near * t_near * _polynomial(_EXP_TAIL[_is_single(xp, t)], t_near), xp.expm1(t_far) - t_far)
 
 
+def _difference(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return a - b as it rounds and its rounding error (Knuth), whose derivative is 0."""
+    d = a - b
+    back = d - a
+    return d, (a - (d - back)) - (b + back)
+
+
+def expm1_gap_of_difference(xp: Namespace, a: Array, b: Array) -> Array:
+    """expm1(a - b) - (a - b), at least 0, where the rounding of a - b would tell in the exponential."""
+    t, error = _difference(a, b)
+    t_far = xp.where(t > 1, t, 0.0)
+    return expm1_gap(xp, t) + error * xp.expm1(t_far)
+
+
 def relative_gap(xp: Namespace, a: Array, b: Array) -> Array:
     """a / b - 1 - log(a / b), at least 0, for positive a and b: the divergence between two exponential distributions."""
     return log1p_gap(xp, (a - b) / b, (a, b))
@@ -241,6 +255,24 @@ def categorical_gap(xp: Namespace, p: Array, q: Array) -> Array:
     return xp.sum(entropy_gap(xp, p, q * scale, difference) / total_p, axis=-1)
 
 
+def indicator(xp: Namespace, holds: Array, like: Array) -> Array:
+    """0 where `holds`, inf elsewhere: the constraint as a term of a sum."""
+    return xp.where(holds, xp.zeros_like(like), inf)
+
+
+def log(xp: Namespace, p: Array) -> Array:
+    """log(p), -inf at 0 with derivative 0."""
+    zero = p == 0
+    return xp.where(zero, -inf, xp.log(xp.where(zero, 1.0, p)))
+
+
+def logit(xp: Namespace, p: Array) -> Array:
+    """log(p / (1 - p)), infinite at 0 and 1 with derivative 0."""
+    edge = (p == 0) | (p == 1)
+    inner = xp.where(edge, 0.5, p)
+    return xp.where(edge, xp.where(p == 1, inf, -inf), xp.log(inner) - xp.log1p(-inner))
+
+
 def log_softmax(xp: Namespace, a: Array) -> Array:
     """log(exp(a) / sum(exp(a))) along the last axis."""
     return a - _log_sum_exp(xp, a)[..., None]
@@ -272,10 +304,8 @@ def categorical_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     p = weights / total
     log_p = xp.where(p_dead, 0.0, a - top) - xp.log(total)
     a_in, b_in = xp.where(live, a, 0.0), xp.where(live, b, 0.0)
-    # t + error = b - a exactly (Knuth), then t is taken relative to that of the likeliest class, which cancels exactly.
-    t = b_in - a_in
-    back = t - b_in
-    error = (b_in - (t - back)) - (a_in + back)
+    # Their difference is taken relative to that of the likeliest class, which cancels exactly.
+    t, error = _difference(b_in, a_in)
     likeliest = live & (a == top)
     t_ref = xp.max(xp.where(likeliest, t, -inf), axis=-1, keepdims=True)
     t_ref = xp.where(t_ref > -inf, t_ref, 0.0)
@@ -320,7 +350,11 @@ def cholesky_difference(xp: Namespace, a: Array, b: Array, factor_a: Array, fact
 
     x = xp.tril(xp.solve_triangular(factor_b, factor_a - factor_b))
     excess = congruence(factor_b, a - b)
-    factor = identity_like(xp, x) + x
-    x_t = xp.matrix_transpose(x)
-    residual = congruence(factor, excess - x - x_t - xp.matmul(x, x_t))
-    return x + xp.matmul(factor, 0.5 * (xp.tril(residual) + xp.tril(residual, k=-1)))
+    # Far from equality the factors are enough, and I + X may be singular to rounding.
+    near = xp.max(xp.abs(excess), axis=(-2, -1), keepdims=True) <= 0.5
+    x_in, excess = xp.where(near, x, 0.0), xp.where(near, excess, 0.0)
+    factor = identity_like(xp, x) + x_in
+    x_t = xp.matrix_transpose(x_in)
+    residual = congruence(factor, excess - x_in - x_t - xp.matmul(x_in, x_t))
+    step = xp.matmul(factor, 0.5 * (xp.tril(residual) + xp.tril(residual, k=-1)))
+    return x + xp.where(near, step, 0.0)

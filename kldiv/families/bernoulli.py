@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 
 from kldiv._divergence import converts, density, register
 from kldiv._domains import BITS, Logit, UnitInterval
-from kldiv._kernels import bernoulli_logits_gap, entropy_gap, sigmoid, softplus
+from kldiv._kernels import bernoulli_logits_gap, entropy_gap, indicator, logit, sigmoid, softplus
 from kldiv._protocol import Array, Namespace
 from kldiv.families.poisson import Poisson
 
@@ -71,10 +71,10 @@ def kl_bernoulli_logits_bernoulli_logits(xp: Namespace, logits_p: Array, logits_
     return bernoulli_logits_gap(xp, logits_p, logits_q)
 
 
-@converts(BernoulliLogits, Bernoulli)
-def bernoulli_logits_as_bernoulli(xp: Namespace, logits: Array) -> Bernoulli:
-    """The probability is the sigmoid of the logit."""
-    return Bernoulli(sigmoid(xp, logits))
+@converts(Bernoulli, BernoulliLogits)
+def bernoulli_as_bernoulli_logits(xp: Namespace, probs: Array) -> BernoulliLogits:
+    """The logits cannot underflow, as the sigmoid of a logit can."""
+    return BernoulliLogits(logit(xp, probs))
 
 
 @register(Bernoulli, Poisson)
@@ -86,7 +86,21 @@ def kl_bernoulli_poisson(xp: Namespace, probs_p: Array, rate_q: Array) -> Array:
     return entropy_gap(xp, probs_p, rate_q) + entropy_gap(xp, 1 - probs_p, xp.ones_like(probs_p), probs_p)
 
 
+@register(BernoulliLogits, Poisson)
+def kl_bernoulli_logits_poisson(xp: Namespace, logits_p: Array, rate_q: Array) -> Array:
+    """As for probabilities, with p the sigmoid of the logit, which may underflow where its logarithm matters only at r = 0."""
+    probs_p = sigmoid(xp, logits_p)
+    possible = (rate_q > 0) | (logits_p == -inf)
+    return kl_bernoulli_poisson(xp, probs_p, rate_q) + indicator(xp, possible, rate_q)
+
+
 @register(Poisson, Bernoulli)
 def kl_poisson_bernoulli(xp: Namespace, rate_p: Array, probs_q: Array) -> Array:
     """-log(1 - q) at rate 0, infinite otherwise."""
-    return entropy_gap(xp, rate_p, xp.zeros_like(rate_p)) - xp.log1p(-probs_q)
+    return indicator(xp, rate_p == 0, rate_p) - xp.log1p(-probs_q)
+
+
+@register(Poisson, BernoulliLogits)
+def kl_poisson_bernoulli_logits(xp: Namespace, rate_p: Array, logits_q: Array) -> Array:
+    """log(1 + exp(b)) at rate 0, infinite otherwise."""
+    return indicator(xp, rate_p == 0, rate_p) + softplus(xp, logits_q)

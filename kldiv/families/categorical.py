@@ -4,7 +4,7 @@ from typing import Annotated, NamedTuple
 
 from kldiv._divergence import converts, density, register
 from kldiv._domains import CLASSES, Logits, Simplex
-from kldiv._kernels import categorical_gap, categorical_logits_gap, log_softmax, select_class
+from kldiv._kernels import categorical_gap, categorical_logits_gap, log, log_softmax, select_class
 from kldiv._protocol import Array, Namespace
 
 
@@ -63,7 +63,7 @@ def kl_categorical_logits_categorical_logits(xp: Namespace, logits_p: Array, log
     return categorical_logits_gap(xp, logits_p, logits_q)
 
 
-@converts(CategoricalLogits, Categorical)
-def categorical_logits_as_categorical(xp: Namespace, logits: Array) -> Categorical:
-    """The probabilities are the softmax of the logits."""
-    return Categorical(xp.exp(log_softmax(xp, logits)))
+@converts(Categorical, CategoricalLogits)
+def categorical_as_categorical_logits(xp: Namespace, probs: Array) -> CategoricalLogits:
+    """The logits cannot underflow, as a softmax can."""
+    return CategoricalLogits(log(xp, probs))

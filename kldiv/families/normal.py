@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 
 from kldiv._divergence import converts, density, register
 from kldiv._domains import REALS, Positive, Real
-from kldiv._kernels import expm1_gap, relative_gap
+from kldiv._kernels import expm1_gap_of_difference, relative_gap
 from kldiv._protocol import Array, Namespace
 
 
@@ -69,7 +69,7 @@ def kl_normal_log_variance_normal_log_variance(
 ) -> Array:
     """(exp(t) - 1 - t) / 2 + (m_p - m_q)^2 exp(-l_q) / 2, with t = l_p - l_q."""
     z = (loc_p - loc_q) * xp.exp(-0.5 * log_variance_q)
-    return 0.5 * (expm1_gap(xp, log_variance_p - log_variance_q) + z * z)
+    return 0.5 * (expm1_gap_of_difference(xp, log_variance_p, log_variance_q) + z * z)
 
 
 @converts(NormalLogVariance, Normal)
