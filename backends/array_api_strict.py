@@ -16,6 +16,7 @@ from array_api_strict import (
     astype as astype,
     broadcast_arrays as broadcast_arrays,
     cumulative_sum as cumulative_sum,
+    divide as divide,
     exp as exp,
     expm1 as expm1,
     finfo as finfo,
@@ -42,6 +43,8 @@ from array_api_strict import (
 )
 
 from kldiv.backends import numpy as _numpy
+
+differentiable = False
 
 
 def _through_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,6 +82,11 @@ def like(value: Any, other: Any, dtype: Any, /) -> Any:
 def shape(x: Any, /) -> tuple[int | None, ...]:
     """Return the shape."""
     return tuple(x.shape)
+
+
+def stop_gradient(x: Any, /) -> Any:
+    """Return `x`: there are no derivatives in the standard."""
+    return x
 
 
 def to_numpy(x: Any, /) -> np.ndarray:

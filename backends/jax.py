@@ -43,6 +43,8 @@ from jax.scipy.special import gammaln as gammaln
 from jax.scipy.special import xlogy as xlogy
 
 
+differentiable = True
+
 
 def cholesky(x: jax.Array, /) -> jax.Array:
     """Return the lower Cholesky factors; nan where a matrix has none."""
@@ -57,6 +59,18 @@ def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
 def default_dtype() -> Any:
     """Return float32, or float64 where JAX is set to 64 bits."""
     return result_type(float)
+
+
+@jax.custom_jvp
+def divide(x1: Any, x2: Any) -> jax.Array:
+    """Return the quotient; JAX's own derivative forms 1 / x2^2, which overflows long before the derivative does."""
+    return jax.numpy.divide(x1, x2)
+
+
+divide.defjvps(
+    lambda tangent, quotient, x1, x2: tangent / x2,
+    lambda tangent, quotient, x1, x2: -tangent * (quotient / x2),
+)
 
 
 def is_concrete(x: Any, /) -> bool:
@@ -80,6 +94,11 @@ def solve_triangular(a: jax.Array, b: jax.Array, /) -> jax.Array:
     a = jax.numpy.broadcast_to(a, (*batch, *a.shape[-2:]))
     b = jax.numpy.broadcast_to(b, (*batch, *b.shape[-2:]))
     return jax.lax.linalg.triangular_solve(a, b, left_side=True, lower=True)
+
+
+def stop_gradient(x: jax.Array, /) -> jax.Array:
+    """Return the array as a constant to differentiation."""
+    return jax.lax.stop_gradient(x)
 
 
 def to_numpy(x: Any, /) -> np.ndarray:

@@ -13,6 +13,7 @@ from array_api_compat.numpy import (
     astype as astype,
     broadcast_arrays as broadcast_arrays,
     cumulative_sum as cumulative_sum,
+    divide as divide,
     exp as exp,
     expm1 as expm1,
     finfo as finfo,
@@ -42,6 +43,8 @@ from numpy.linalg import eigvalsh as eigvalsh
 from scipy.linalg.lapack import get_lapack_funcs
 from scipy.special import gammaln as gammaln
 from scipy.special import xlogy as xlogy
+
+differentiable = False
 
 
 def cholesky(x: np.ndarray, /) -> np.ndarray:
@@ -103,6 +106,11 @@ def solve_triangular(a: np.ndarray, b: np.ndarray, /) -> np.ndarray:
     for i in range(a.shape[-1]):
         known = np.matmul(a[..., i : i + 1, :i], x[..., :i, :])[..., 0, :]
         x[..., i, :] = (b[..., i, :] - known) / a[..., i, i, None]
+    return x
+
+
+def stop_gradient(x: np.ndarray, /) -> np.ndarray:
+    """Return `x`: NumPy does not differentiate."""
     return x
 
 

@@ -16,6 +16,7 @@ float64 = tf.float64
 
 abs = tf.math.abs
 diagonal = tf.linalg.diag_part
+divide = tf.math.divide
 eigvalsh = tf.linalg.eigvalsh
 exp = tf.math.exp
 expm1 = tf.math.expm1
@@ -45,6 +46,8 @@ _FLOAT_INFO = {
         for i in [np.finfo(dtype.as_numpy_dtype)]
     },
 }
+
+differentiable = True
 
 
 def all(x: tf.Tensor, /, *, axis: Any = None) -> tf.Tensor:
@@ -155,6 +158,11 @@ def solve_triangular(a: tf.Tensor, b: tf.Tensor, /) -> tf.Tensor:
 def sum(x: tf.Tensor, /, *, axis: Any = None, keepdims: bool = False) -> tf.Tensor:
     """Return the sum along `axis`."""
     return tf.math.reduce_sum(x, axis=axis, keepdims=keepdims)
+
+
+def stop_gradient(x: tf.Tensor, /) -> tf.Tensor:
+    """Return the tensor as a constant to differentiation."""
+    return tf.stop_gradient(x)
 
 
 def to_numpy(x: tf.Tensor, /) -> np.ndarray:

@@ -12,6 +12,7 @@ from array_api_compat.torch import (
     astype as astype,
     broadcast_arrays as broadcast_arrays,
     cumulative_sum as cumulative_sum,
+    divide as divide,
     exp as exp,
     expm1 as expm1,
     finfo as finfo,
@@ -40,6 +41,8 @@ from torch.linalg import diagonal as diagonal
 from torch.linalg import eigvalsh as eigvalsh
 from torch.special import gammaln as gammaln
 from torch.special import xlogy as xlogy
+
+differentiable = True
 
 
 def cholesky(x: torch.Tensor, /) -> torch.Tensor:
@@ -78,6 +81,11 @@ def shape(x: torch.Tensor, /) -> tuple[int | None, ...]:
 def solve_triangular(a: torch.Tensor, b: torch.Tensor, /) -> torch.Tensor:
     """Solve `a @ x = b` for lower triangular `a`."""
     return torch.linalg.solve_triangular(a, b, upper=False)
+
+
+def stop_gradient(x: torch.Tensor, /) -> torch.Tensor:
+    """Return the tensor detached."""
+    return x.detach()
 
 
 def to_numpy(x: torch.Tensor, /) -> Any:

@@ -552,10 +552,19 @@ def infinite(p: Kind, q: Kind, why: str) -> Rule:
     """Return the rule of a pair whose divergence is infinite whatever the parameters."""
 
     def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
-        # The check of the parameters broadcasts this to the shape of the batch.
-        return xp.where(_valid(xp, a) & _valid(xp, b), math.inf, xp.asarray(math.nan, dtype=next(_leaves(a, ""))[1].dtype))
+        # The check of the parameters broadcasts this to the shape of the batch; the derivative of a constant is 0.
+        return xp.where(_valid(xp, a) & _valid(xp, b), math.inf, batch_member(a))
 
     return Rule(p, q, (f"infinite: {why}",), None, evaluate)
+
+
+def batch_member(d: Family) -> Array:
+    """Return an array that has the batch axes of one parameter and depends on it, to hang a constant on."""
+    field = _fields(type(d))[0]
+    x = batch_member(getattr(d, field.name)) if field.held else getattr(d, field.name)
+    for _ in (field.held or field.domain).axes:  # type: ignore[union-attr]
+        x = x[..., 0]
+    return x
 
 
 def _support_rule(p: Kind, q: Kind) -> Rule | None:

@@ -60,8 +60,14 @@ def log_ratio(xp: Namespace, a: Array, b: Array) -> Array:
     """log(a / b) for positive a and b, also where the quotient leaves the range of normal numbers."""
     r = a / b
     normal = (r >= xp.finfo(r.dtype).smallest_normal) & (r < inf)
-    r = xp.where(normal, r, 1.0)
-    return xp.where(normal, xp.log(r), xp.log(xp.where(normal, 1.0, a)) - xp.log(xp.where(normal, 1.0, b)))
+    quotient = xp.where(normal, a, 1.0) / xp.where(normal, b, 1.0)
+    value = xp.where(normal, xp.log(quotient), xp.log(xp.where(normal, 1.0, a)) - xp.log(xp.where(normal, 1.0, b)))
+    if not xp.differentiable:
+        return value
+    # The derivatives 1 / a and -1 / b; through the quotient they would over- or underflow on the way.
+    log_a, log_b = xp.log(a), xp.log(b)
+    stop = xp.stop_gradient
+    return stop(value) + ((log_a - stop(log_a)) - (log_b - stop(log_b)))
 
 
 def _log1p_gap_near(xp: Namespace, u: Array) -> Array:
@@ -111,7 +117,7 @@ def expm1_gap_of_difference(xp: Namespace, a: Array, b: Array) -> Array:
 
 def relative_gap(xp: Namespace, a: Array, b: Array) -> Array:
     """a / b - 1 - log(a / b), at least 0, for positive a and b: the divergence between two exponential distributions."""
-    return log1p_gap(xp, (a - b) / b, (a, b))
+    return log1p_gap(xp, xp.divide(a - b, b), (a, b))
 
 
 def entropy_gap(xp: Namespace, a: Array, b: Array, difference: Array | None = None) -> Array:
@@ -122,7 +128,7 @@ def entropy_gap(xp: Namespace, a: Array, b: Array, difference: Array | None = No
     edge = a_zero | b_zero
     a_in, b_in, d_in = xp.where(edge, 1.0, a), xp.where(edge, 1.0, b), xp.where(edge, 0.0, d)
     near = (d_in <= a_in) & (d_in >= -0.5 * a_in)
-    inner = a_in * _log1p_gap_near(xp, xp.where(near, d_in, 0.0) / a_in)
+    inner = a_in * _log1p_gap_near(xp, xp.divide(xp.where(near, d_in, 0.0), a_in))
     outer = d_in - a_in * log_ratio(xp, xp.where(near, 1.0, b_in), xp.where(near, 1.0, a_in))
     return xp.where(a_zero, b, xp.where(b_zero, inf, xp.where(near, inner, outer)))
 
@@ -246,18 +252,22 @@ def bernoulli_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
 
 def categorical_gap(xp: Namespace, p: Array, q: Array) -> Array:
     """The divergence between the distributions proportional to the weights p and q along the last axis."""
+    missing = (q == 0) & (p > 0)
+    q = xp.where(missing, 1.0, q)
     total_p = xp.sum(p, axis=-1, keepdims=True)
     total_q = xp.sum(q, axis=-1, keepdims=True)
     d = q - p
     # With q scaled to the sum of p, q' - p = (d - p sum(d) / P) P / Q. The quotient p / P itself would lose eps / delta.
     scale = total_p / total_q
     difference = (d - p * (xp.sum(d, axis=-1, keepdims=True) / total_p)) * scale
-    return xp.sum(entropy_gap(xp, p, q * scale, difference) / total_p, axis=-1)
+    value = xp.sum(entropy_gap(xp, p, q * scale, difference) / total_p, axis=-1)
+    return xp.where(xp.any(missing, axis=-1), inf, value)
 
 
 def indicator(xp: Namespace, holds: Array, like: Array) -> Array:
-    """0 where `holds`, inf elsewhere: the constraint as a term of a sum."""
-    return xp.where(holds, xp.zeros_like(like), inf)
+    """0 where `holds`, inf elsewhere: a constraint as a term of a sum, with derivative 0 with respect to `like`."""
+    zero = xp.where(xp.isfinite(like), like, 0.0) * 0.0
+    return xp.where(holds, zero, inf)
 
 
 def log(xp: Namespace, p: Array) -> Array:
@@ -270,7 +280,7 @@ def logit(xp: Namespace, p: Array) -> Array:
     """log(p / (1 - p)), infinite at 0 and 1 with derivative 0."""
     edge = (p == 0) | (p == 1)
     inner = xp.where(edge, 0.5, p)
-    return xp.where(edge, xp.where(p == 1, inf, -inf), xp.log(inner) - xp.log1p(-inner))
+    return xp.where(p == 0, -inf, xp.where(p == 1, inf, xp.log(inner) - xp.log1p(-inner)))
 
 
 def log_softmax(xp: Namespace, a: Array) -> Array:
@@ -314,17 +324,15 @@ def categorical_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     t = xp.where(live, (t - t_ref) + (error - error_ref), 0.0)
     mean = xp.sum(p * t, axis=-1, keepdims=True)
     tau = xp.where(live, t - mean, 0.0)
-    large = tau > 1
-    gap = xp.where(
-        large,
-        xp.exp(log_p + xp.where(large, tau, 0.0)) - p * (1 + tau),
-        p * expm1_gap(xp, xp.where(large, 0.0, tau)),
-    )
+    large = live & (tau > 1)
     # A class that only P rules out has no term in that sum, but its share of Q's mass counts.
     only_q = p_dead & ~q_dead
-    extra = xp.exp(xp.where(only_q, b - t_ref - mean - top - xp.log(total), -inf))
-    excess = xp.sum(xp.where(live, gap, 0.0) + extra, axis=-1)
-    moderate = excess < 1e30
+    exponent = xp.where(large, log_p + tau, xp.where(only_q, b - t_ref - mean - top - xp.log(total), -inf))
+    moderate = xp.max(exponent, axis=-1, keepdims=True) < 60
+    powers = xp.exp(xp.where(moderate, exponent, -inf))
+    gap = xp.where(large, -p * (1 + tau), p * expm1_gap(xp, xp.where(live & ~large, tau, 0.0)))
+    excess = xp.sum(powers + gap, axis=-1)
+    moderate = moderate[..., 0]
     near_value = xp.log1p(xp.where(moderate, excess, 0.0))
     far_value = _log_sum_exp(xp, b) - _log_sum_exp(xp, a) - (t_ref + mean)[..., 0]
     value = xp.where(moderate, near_value, far_value)

@@ -27,6 +27,7 @@ class Namespace(Protocol):
     def broadcast_arrays(self, *arrays: Array) -> Any: ...
     def astype(self, x: Array, dtype: DType, /) -> Array: ...
     def cumulative_sum(self, x: Array, /, *, axis: int | None = None) -> Array: ...
+    def divide(self, x1: Array, x2: Array, /) -> Array: ...
     def exp(self, x: Array, /) -> Array: ...
     def expm1(self, x: Array, /) -> Array: ...
     def finfo(self, type: DType, /) -> Any: ...
@@ -66,6 +67,10 @@ class Namespace(Protocol):
     def diagonal(self, x: Array, /) -> Array:
         """Return the diagonals of a stack of matrices."""
 
+    @property
+    def differentiable(self) -> bool:
+        """Whether the framework differentiates its functions."""
+
     def eigvalsh(self, x: Array, /) -> Array:
         """Return the eigenvalues of a stack of symmetric matrices, ascending."""
 
@@ -80,6 +85,9 @@ class Namespace(Protocol):
 
     def solve_triangular(self, a: Array, b: Array, /) -> Array:
         """Solve `a @ x = b` for a stack of lower triangular `a` and matrices `b`; batch axes broadcast."""
+
+    def stop_gradient(self, x: Array, /) -> Array:
+        """Return `x` as a constant to the framework's differentiation."""
 
     def to_numpy(self, x: Array, /) -> Any:
         """Return a concrete array as a NumPy array, for error messages."""

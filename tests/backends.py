@@ -14,6 +14,7 @@ class Backend(NamedTuple):
 
     name: str
     array: Callable[[Any, str], Any]  # from values and the name of a dtype
+    astype: Callable[[Any, str], Any]
     to_numpy: Callable[[Any], np.ndarray]
     is_array: Callable[[Any], bool]
     dtype_name: Callable[[Any], str]
@@ -25,7 +26,13 @@ class Backend(NamedTuple):
     # return the same. Arguments have one batch axis.
     transforms: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]]
     flushes_subnormals: bool
+    short_dtypes: tuple[str, ...]  # the 16-bit floats
     default_float: str  # the dtype that integers become
+    # By how many ulps the framework's log, log1p, exp and expm1 may be worse than NumPy's, which are right to about 1.
+    elementary_ulps: float
+    # The derivative of the sum of the gradient of a function of one array: its second derivative, element by element.
+    curvature: Callable[..., Any] | None
+    refused: dict[str, Callable[[], Any]]  # makes what the framework has and no parameter can be
 
 
 def load(name: str) -> Backend:
@@ -37,6 +44,7 @@ def _numpy() -> Backend:
     return Backend(
         name="numpy",
         array=lambda values, dtype: np.asarray(values, dtype=dtype),
+        astype=lambda x, dtype: x.astype(dtype),
         to_numpy=np.asarray,
         is_array=lambda x: isinstance(x, np.ndarray | np.floating),
         dtype_name=lambda x: x.dtype.name,
@@ -44,7 +52,24 @@ def _numpy() -> Backend:
         hessian=None,
         transforms={},
         flushes_subnormals=False,
+        short_dtypes=("float16",),
         default_float="float64",
+        elementary_ulps=0.0,
+        curvature=None,
+        refused={
+            "bool": lambda: np.ones(2, dtype=bool),
+            "bool scalar": lambda: np.bool_(True),
+            "complex": lambda: np.ones(2, dtype=complex),
+            "complex scalar": lambda: np.complex128(1),
+            "object": lambda: np.ones(2, dtype=object),
+            "strings": lambda: np.asarray(["1", "2"]),
+            "string scalar": lambda: np.str_("1"),
+            "times": lambda: np.zeros(2, dtype="timedelta64[s]"),
+            "structured": lambda: np.zeros(2, dtype=[("loc", float)]),
+            "masked": lambda: np.ma.masked_array([1.0, 2.0], mask=[False, True]),
+            "masked constant": lambda: np.ma.masked,
+            "matrix": lambda: np.ones((2, 2)).view(np.matrix),
+        },
     )
 
 
@@ -54,6 +79,7 @@ def _strict() -> Backend:
     return Backend(
         name="strict",
         array=lambda values, dtype: xp.asarray(np.asarray(values).tolist(), dtype=getattr(xp, dtype)),
+        astype=lambda x, dtype: xp.astype(x, getattr(xp, dtype)),
         to_numpy=np.from_dlpack,
         is_array=lambda x: type(x) is type(xp.asarray(0.0)),
         dtype_name=lambda x: str(x.dtype).removeprefix("array_api_strict."),
@@ -61,7 +87,15 @@ def _strict() -> Backend:
         hessian=None,
         transforms={},
         flushes_subnormals=False,
+        short_dtypes=(),
         default_float="float64",
+        elementary_ulps=0.0,
+        curvature=None,
+        refused={
+            "bool": lambda: xp.ones(2, dtype=xp.bool),
+            "complex": lambda: xp.ones(2, dtype=xp.complex64),
+            "list of scalars": lambda: [xp.asarray(1.0), xp.asarray(2.0)],
+        },
     )
 
 
@@ -71,6 +105,11 @@ def _torch() -> Backend:
     def gradient(function, *arrays):
         leaves = [a.detach().clone().requires_grad_() for a in arrays]
         return list(torch.autograd.grad(function(*leaves).sum(), leaves, materialize_grads=True))
+
+    def curvature(function, x):
+        x = x.detach().clone().requires_grad_()
+        (slope,) = torch.autograd.grad(function(x).sum(), x, create_graph=True, materialize_grads=True)
+        return torch.autograd.grad(slope.sum(), x, materialize_grads=True)[0] if slope.requires_grad else slope * 0
 
     def compile_(function):
         torch._dynamo.reset()
@@ -90,6 +129,7 @@ def _torch() -> Backend:
     return Backend(
         name="torch",
         array=lambda values, dtype: torch.asarray(np.asarray(values).tolist(), dtype=getattr(torch, dtype)),
+        astype=lambda x, dtype: x.to(getattr(torch, dtype)),
         to_numpy=lambda x: x.detach().numpy(),
         is_array=lambda x: isinstance(x, torch.Tensor),
         dtype_name=lambda x: str(x.dtype).removeprefix("torch."),
@@ -97,22 +137,40 @@ def _torch() -> Backend:
         hessian=lambda function, x: torch.func.hessian(function)(x),
         transforms={"compile": compile_, "vmap": torch.func.vmap, "vjp": value_under_grad, "export": export},
         flushes_subnormals=False,
+        short_dtypes=("float16", "bfloat16"),
         default_float="float32",
+        elementary_ulps=0.0,
+        curvature=curvature,
+        refused={
+            "bool": lambda: torch.ones(2, dtype=torch.bool),
+            "complex": lambda: torch.ones(2, dtype=torch.complex64),
+            "8 bits": lambda: torch.ones(2).to(torch.float8_e4m3fn),
+            "sparse": lambda: torch.ones(2).to_sparse(),
+            "nested": lambda: torch.nested.nested_tensor([torch.ones(1), torch.ones(2)], layout=torch.jagged),
+            "list of scalars": lambda: [torch.tensor(1.0), torch.tensor(2.0)],
+            "distribution": lambda: torch.distributions.Normal(0.0, 1.0),
+        },
     )
 
 
 def _jax() -> Backend:
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     import jax
+    import jax.experimental.sparse
 
     jax.config.update("jax_enable_x64", True)
 
     def gradient(function, *arrays):
         return list(jax.grad(lambda *a: function(*a).sum(), argnums=tuple(range(len(arrays))))(*arrays))
 
+    def curvature(function, x):
+        slope = jax.grad(lambda x: function(x).sum())
+        return jax.grad(lambda x: slope(x).sum())(x)
+
     return Backend(
         name="jax",
         array=lambda values, dtype: jax.numpy.asarray(np.asarray(values), dtype=dtype),
+        astype=lambda x, dtype: x.astype(dtype),
         to_numpy=np.asarray,
         is_array=lambda x: isinstance(x, jax.Array),
         dtype_name=lambda x: x.dtype.name,
@@ -125,7 +183,19 @@ def _jax() -> Backend:
             "vjp": lambda f: lambda *arrays: jax.vjp(f, *arrays)[0],
         },
         flushes_subnormals=True,
+        short_dtypes=("float16", "bfloat16"),
         default_float="float64",
+        elementary_ulps=1.0,
+        curvature=curvature,
+        refused={
+            "bool": lambda: jax.numpy.ones(2, dtype=bool),
+            "complex": lambda: jax.numpy.ones(2, dtype="complex64"),
+            "8 bits": lambda: jax.numpy.ones(2, dtype="float8_e4m3fn"),
+            "key": lambda: jax.random.key(0),
+            "sparse": lambda: jax.experimental.sparse.BCOO.fromdense(jax.numpy.ones(2)),
+            "shape": lambda: jax.ShapeDtypeStruct((2,), "float32"),
+            "list of scalars": lambda: [jax.numpy.asarray(1.0), jax.numpy.asarray(2.0)],
+        },
     )
 
 
@@ -140,6 +210,12 @@ def _tensorflow() -> Backend:
             value = tf.reduce_sum(function(*arrays))
         return tape.gradient(value, arrays, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
+    def curvature(function, x):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            (slope,) = gradient(function, x)
+        return outer.gradient(slope, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
     def hessian(function, x):
         with tf.GradientTape() as outer:
             outer.watch(x)
@@ -152,6 +228,7 @@ def _tensorflow() -> Backend:
     return Backend(
         name="tensorflow",
         array=lambda values, dtype: tf.constant(np.asarray(values).tolist(), dtype=dtype),
+        astype=lambda x, dtype: tf.cast(x, dtype),
         to_numpy=lambda x: x.numpy(),
         is_array=tf.is_tensor,
         dtype_name=lambda x: x.dtype.name,
@@ -166,5 +243,18 @@ def _tensorflow() -> Backend:
             "vectorized_map": lambda f: lambda *arrays: tf.vectorized_map(lambda slices: f(*slices), arrays),
         },
         flushes_subnormals=True,
+        short_dtypes=("float16", "bfloat16"),
         default_float="float32",
+        elementary_ulps=1.0,
+        curvature=curvature,
+        refused={
+            "bool": lambda: tf.constant([True, False]),
+            "complex": lambda: tf.constant([1j, 2j]),
+            "strings": lambda: tf.constant(["1", "2"]),
+            "quantised": lambda: tf.quantization.quantize([1.0, 2.0], 0.0, 2.0, tf.qint8).output,
+            "sparse": lambda: tf.sparse.from_dense([1.0, 0.0]),
+            "ragged": lambda: tf.ragged.constant([[1.0, 2.0], [3.0]]),
+            "slices": lambda: tf.IndexedSlices(tf.ones([1]), tf.constant([0])),
+            "list of scalars": lambda: [tf.constant(1.0), tf.constant(2.0)],
+        },
     )

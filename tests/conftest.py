@@ -23,8 +23,31 @@ def backend(request):
     return request.config.stash[BACKEND]
 
 
+@pytest.fixture(scope="session")
+def differentiable(backend):
+    """Return the record of a backend that has derivatives; elsewhere such tests are not collected."""
+    return backend
+
+
 def pytest_generate_tests(metafunc):
-    """Parametrise `transform` by the transforms of the backend under test, so that no test body asks for its name."""
+    """Parametrise `transform` and `short_dtype` by what the backend under test has, so that no test asks for its name."""
+    backend = metafunc.config.stash[BACKEND]
     if "transform" in metafunc.fixturenames:
-        transforms = metafunc.config.stash[BACKEND].transforms
-        metafunc.parametrize("transform", transforms.values(), ids=transforms.keys())
+        metafunc.parametrize("transform", backend.transforms.values(), ids=backend.transforms.keys())
+    if "short_dtype" in metafunc.fixturenames:
+        metafunc.parametrize("short_dtype", backend.short_dtypes)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out the tests of what the backend under test does not offer at all: derivatives, compilers, short floats."""
+    backend = config.stash[BACKEND]
+    lacking = set()
+    if backend.gradient is None:
+        lacking.add("differentiable")
+    if not backend.transforms:
+        lacking.add("transform")
+    if not backend.short_dtypes:
+        lacking.add("short_dtype")
+    left_out = [item for item in items if lacking & set(item.fixturenames)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]

@@ -1,10 +1,10 @@
 """The point mass: probability 1 at one value."""
 
-from math import inf
 from typing import Annotated, NamedTuple
 
 from kldiv._divergence import Family, Kind, Rule, class_of, density, held_kinds, infinite, name_of, structural
 from kldiv._domains import Real, Support
+from kldiv._kernels import indicator
 from kldiv._protocol import Array, Namespace
 
 
@@ -27,7 +27,7 @@ class Delta(NamedTuple):
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of `x`."""
-        return xp.where(x == self.value, xp.zeros_like(x), -inf)
+        return -indicator(xp, x == self.value, self.value)
 
     def is_certain_of(self, x: Array) -> Array:
         """Tell whether `x` has probability 1."""
@@ -60,4 +60,4 @@ def _from_point(xp: Namespace, p: Family, q: Family) -> Array:
 
 
 def _to_point(xp: Namespace, p: Family, q: Family) -> Array:
-    return xp.where(p.is_certain_of(q.value), xp.zeros_like(q.value), inf)
+    return indicator(xp, p.is_certain_of(q.value), q.value)

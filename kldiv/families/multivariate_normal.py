@@ -128,9 +128,10 @@ def kl_multivariate_normal_tril_multivariate_normal_tril(
 
     Source: statproofbook.github.io/P/mvn-kl, with S = L L' for both
     """
-    x = xp.tril(xp.solve_triangular(tril_q, tril_p - tril_q))
+    difference = xp.tril(tril_p - tril_q)
+    x = xp.solve_triangular(tril_q, difference)
     z = _solve_vector(xp, tril_q, loc_p - loc_q)
-    diagonal = xp.diagonal(tril_p - tril_q) / xp.diagonal(tril_q)
+    diagonal = xp.diagonal(difference) / xp.diagonal(tril_q)
     return _sum_of_gaps(xp, x, diagonal, tril_p, tril_q, z)
 
 

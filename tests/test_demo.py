@@ -1,0 +1,295 @@
+"""``python -m kldiv``: what it prints, what it draws, and that it fails when a framework does."""
+
+import contextlib
+import io
+import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import mpmath
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+import kldiv
+from kldiv import __main__ as demo
+from kldiv import _demo_text as text
+from kldiv import _examples as examples
+from kldiv._demo_worker import _PEERS as PEERS
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _once(backend):
+    if backend.name != "numpy":
+        pytest.skip("tried once, in the session of NumPy: it starts a process for each framework itself")
+
+
+def run(*arguments):
+    """Return exit status and output of the command, called in this process."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        status = demo.main([*arguments, "--framework", "numpy"])
+    return status, output.getvalue()
+
+
+@pytest.fixture(scope="module")
+def document():
+    def refuse(literal):
+        raise AssertionError(f"{literal} is not JSON")
+
+    status, output = run("--json")
+    assert status == 0
+    return json.loads(output, parse_constant=refuse)
+
+
+@pytest.fixture(scope="module")
+def cases(document):
+    data = [dataset[key] for dataset in document["data"] for key in ("element_wise", "full_covariance")]
+    several = [*(example["cases"] for example in document["examples"]), *data, document["near_equality"]]
+    return list(itertools.chain.from_iterable(several))
+
+
+@pytest.fixture
+def replies(monkeypatch):
+    """Replace the frameworks: each finds the truth, but for the first case, where a test may set what it finds."""
+    first = {}
+
+    def finish(name, comparisons):
+        numbers = [comparison.truth.tolist() for comparison in comparisons]
+        numbers[0][0] = first.get(name, numbers[0][0])
+        peers = [{PEERS[name]: c.truth.tolist()} if c.peers and name in PEERS else {} for c in comparisons]
+        return {"version": "1.0", "numbers": numbers, "peers": peers}
+
+    monkeypatch.setattr(demo, "start", lambda name: name)
+    monkeypatch.setattr(demo, "finish", finish)
+    return first
+
+
+# ------------------------------------------------------------------------------------------------------- the numbers
+
+
+@pytest.mark.parametrize(
+    ("label", "circulates", "truth"),
+    [
+        ("N(0, e) || N(5, 10)", 9.722069, 4.611619913759925),
+        ("N(0, e) || N(10, e)", 55.18191617571634, 55.18191617571634),
+        ("N(0, e) || N(0.1, e)", 0.0055181916175716375, 0.0055181916175716375),
+        ("N(0, e) || itself", 0.0, 0.0),
+        ("N(2, 1²) || N(3, 1.5²)", 0.120536, 0.34990955255260890),
+        ("N(4, 2²) || N(5, 2.5²)", -0.00308999, 0.12314355131420977),
+        ("N(6, 3²) || N(8, 4²)", 0.0311887, 0.19393207245178092),
+        ("their sum", 0.1486345, 0.6669851763185994),
+        ("N(0, 1) || N(1, 1), dx 0.001", 500.0, 0.5),
+        ("[1, 4], sd 1 || [-3, 2], sd 2.5", 2.5925814637483104, 2.5925814637483104),
+    ],
+)
+def test_worked_example(cases, label, circulates, truth):
+    (case,) = (case for case in cases if case["case"] == label)
+    assert case["kldiv"]["numpy"] == pytest.approx(truth, rel=1e-14, abs=0)
+    assert case["truth"] == pytest.approx(truth, rel=1e-13, abs=0)
+    assert case["circulates"] == pytest.approx(circulates, rel=1e-5, abs=4 * case.get("standard_error", 0.0))
+
+
+def test_determinants_underflow(cases):
+    (case,) = (case for case in cases if case["case"] == "100 dimensions, variance 1e-8")
+    assert case["circulates"] == "nan"
+    assert case["kldiv"]["numpy"] == pytest.approx(case["truth"], rel=1e-12)
+
+
+def test_equal_distributions_have_exactly_zero(cases):
+    zeros = [case["kldiv"]["numpy"] for case in cases if case["truth"] == 0]
+    assert zeros == [0.0] * len(zeros)
+    assert zeros
+
+
+def test_every_case_agrees(document, cases):
+    assert all(case["agree"] for case in cases)
+    assert document["agree"]
+    assert document["compared"] == len(cases)
+
+
+@pytest.mark.parametrize(("name", "features"), [("Iris", 4), ("Wine", 13)])
+def test_real_data(document, name, features):
+    pytest.importorskip("sklearn")
+    (dataset,) = (dataset for dataset in document["data"] if dataset["name"] == name)
+    assert dataset["features"] == features
+    assert len(dataset["element_wise"]) == len(dataset["full_covariance"]) == len(dataset["classes"]) ** 2
+
+
+def test_others_lose_near_equality(document):
+    (case,) = (case for case in document["near_equality"] if case["case"].startswith("Categorical"))
+    assert case["kldiv"]["numpy"] == pytest.approx(case["truth"], rel=1e-6)
+    assert case["peers"]["SciPy"] != pytest.approx(case["truth"], rel=1e-2)
+
+
+@pytest.mark.parametrize(("loc", "scale"), [(0.0, 1.0), (0.3, 0.7), (-2.0, 3.0)])
+def test_truth_of_normals_is_the_definition(loc, scale):
+    def integrand(x):
+        log_p, log_q = stats.norm.logpdf(x, loc, scale), stats.norm.logpdf(x, 0.5, 1.5)
+        return np.exp(log_p) * (log_p - log_q)
+
+    value, _ = integrate.quad(integrand, loc - 40 * scale, loc + 40 * scale, points=[loc], limit=200)
+    assert float(examples.normal_truth(loc, scale, 0.5, 1.5)) == pytest.approx(value, rel=1e-9)
+
+
+def test_truth_of_multivariate_normals_is_the_textbook_formula_in_many_digits():
+    covariance_p, covariance_q = np.array([[2.0, 1e-4], [1e-4, 1e-6]]), np.array([[3.0, -0.5], [-0.5, 1e-1]])
+    loc_p, loc_q = np.array([1.0, 2.0]), np.array([0.0, 1.0])
+    with mpmath.workdps(50):
+        p, q = mpmath.matrix(covariance_p.tolist()), mpmath.matrix(covariance_q.tolist())
+        d = mpmath.matrix((loc_q - loc_p).tolist())
+        trace = sum((q**-1 * p)[i, i] for i in range(2))
+        truth = float((trace + (d.T * q**-1 * d)[0] - 2 + mpmath.log(mpmath.det(q) / mpmath.det(p))) / 2)
+    assert examples.multivariate_normal_truth(loc_p, covariance_p, loc_q, covariance_q) == pytest.approx(
+        truth, rel=1e-13
+    )
+
+
+# -------------------------------------------------------------------------------------------------------- the command
+
+
+@pytest.fixture(scope="module")
+def printed():
+    """Return what a user's shell gets."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(kldiv.__file__).parents[1]), "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "-P", "-m", "kldiv", "--framework", "numpy"]
+    return subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
+
+
+def test_command_succeeds_quietly(printed):
+    assert (printed.returncode, printed.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("number", ["4.611619913759925", "55.1819161757163", "0.00551819161757", "9.722069", "0.1486"])
+def test_command_prints(printed, number):
+    assert number in printed.stdout
+
+
+def test_lines_are_short(printed):
+    assert max(map(len, printed.stdout.splitlines())) <= text.WIDTH
+
+
+def test_lines_are_short_with_four_frameworks(monkeypatch, replies, capsys):
+    monkeypatch.setattr(demo, "is_installed", lambda package: package != "sklearn")
+    monkeypatch.setattr(demo, "frameworks", lambda: ["jax", "numpy", "tensorflow", "torch"])
+    replies["tensorflow"] = 4.6116199137599211
+    assert demo.main([]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= text.WIDTH
+
+
+def test_terminal_gets_the_same_numbers(monkeypatch, replies, capsys):
+    pytest.importorskip("rich")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert demo.main(["--framework", "numpy"]) == 0
+    assert "9.722069 ✗" in capsys.readouterr().out
+
+
+def test_plain_ascii_where_nothing_else_can_be_printed(monkeypatch, replies):
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", output)
+    assert demo.main(["--framework", "numpy"]) == 0
+    output.seek(0)
+    assert "9.722069 x" in output.read()
+
+
+def test_without_scikit_learn_a_line_says_how_to_get_it(monkeypatch, replies, capsys):
+    monkeypatch.setattr(demo, "is_installed", lambda package: package != "sklearn")
+    assert demo.main(["--framework", "numpy"]) == 0
+    assert "Iris and Wine come with scikit-learn: pip install kldiv[demo]" in capsys.readouterr().out
+
+
+# ------------------------------------------------------------------------------------------------------------ failing
+
+
+WRONG = pytest.mark.parametrize("wrong", [4.6116199138, float("nan"), float("inf"), -4.611619913759925])
+
+
+@WRONG
+def test_disagreement_is_exit_status_one(replies, wrong):
+    replies["numpy"] = wrong
+    status, printed = run()
+    assert status == 1
+    assert f"✗ N(0, e) || N(5, 10): numpy finds {wrong!r}, the truth is 4.6116199137599" in printed
+
+
+@WRONG
+def test_disagreement_in_json(replies, wrong):
+    replies["numpy"] = wrong
+    status, printed = run("--json")
+    assert status == 1
+    (case,) = json.loads(printed)["disagreements"]
+    assert case["kldiv"] == demo.strict({"numpy": wrong})
+
+
+def test_one_framework_among_four_that_disagrees_is_named(monkeypatch, replies, capsys):
+    monkeypatch.setattr(demo, "is_installed", lambda package: package != "sklearn")
+    monkeypatch.setattr(demo, "frameworks", lambda: ["jax", "numpy", "tensorflow", "torch"])
+    replies["torch"] = 4.0
+    assert demo.main([]) == 1
+    printed = capsys.readouterr().out
+    assert "all but torch" in printed
+    assert "✗ N(0, e) || N(5, 10): torch finds 4.0, the truth is 4.61" in printed
+    assert "numpy finds" not in printed
+
+
+@pytest.mark.parametrize("value", [1.0 + 1e-11, float("nan"), float("inf"), -1.0])
+def test_what_does_not_agree(value):
+    assert not demo.agrees(value, 1.0, 1e-12)
+
+
+@pytest.mark.parametrize(("value", "truth"), [(1.0 + 1e-13, 1.0), (0.0, 0.0), (float("inf"), float("inf"))])
+def test_what_agrees(value, truth):
+    assert demo.agrees(value, truth, 1e-12)
+
+
+def test_zero_must_be_exact():
+    assert not demo.agrees(1e-300, 0.0, 1e-12)
+
+
+def test_broken_framework_is_reported(monkeypatch):
+    def start(name):
+        pipe = subprocess.PIPE
+        command = [sys.executable, "-c", "raise ImportError('libfoo.so is missing')"]
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, encoding="utf-8")
+
+    monkeypatch.setattr(demo, "start", start)
+    status, printed = run()
+    assert status == 1
+    assert "numpy failed: ImportError: libfoo.so is missing" in printed
+
+
+def test_framework_that_is_not_installed_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr(demo, "is_installed", lambda package: False)
+    with pytest.raises(SystemExit, match="2"):
+        demo.main(["--framework", "numpy"])
+    assert "pip install kldiv[numpy]" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------------------------------------ figures
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    pytest.importorskip("matplotlib")
+    folder = tmp_path_factory.mktemp("figures")
+    assert run("--figures", str(folder))[0] == 0
+    return folder
+
+
+@pytest.mark.parametrize("name", ["gaussians", "iris", "wine"])
+def test_figure(folder, name):
+    if name != "gaussians":
+        pytest.importorskip("sklearn")
+    pixels = pytest.importorskip("matplotlib.image").imread(folder / f"{name}.png")
+    assert min(pixels.shape[:2]) > 400
+    assert pixels[..., :3].var() > 0.005
+
+
+def test_figures_need_matplotlib(monkeypatch, capsys):
+    monkeypatch.setattr(demo, "is_installed", lambda package: package != "matplotlib")
+    with pytest.raises(SystemExit, match="2"):
+        demo.main(["--figures", "somewhere"])
+    assert "--figures needs matplotlib; try: pip install kldiv[demo]" in capsys.readouterr().err

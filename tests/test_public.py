@@ -1,0 +1,265 @@
+"""The public names, their documentation, and the rules of the house that a reader of one file cannot see kept."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import math
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import cases
+import kldiv
+from kldiv import _divergence
+
+ROOT = Path(__file__).parents[1]
+MODULES = [importlib.import_module(m.name) for m in pkgutil.iter_modules(kldiv.families.__path__, "kldiv.families.")]
+CLASSES = [
+    value
+    for module in MODULES
+    for name, value in vars(module).items()
+    if inspect.isclass(value) and hasattr(value, "_fields") and value.__module__ == module.__name__ and name[0] != "_"
+]
+only = pytest.mark.parametrize
+each_family = only("family", CLASSES, ids=lambda f: f.__name__)
+
+
+def pytest_generate_tests(metafunc):
+    """Parametrise by the examples of the documentation, which are NumPy's and are run once."""
+    if "example" in metafunc.fixturenames:
+        examples = EXAMPLES if metafunc.config.getoption("--backend") == "numpy" else []
+        metafunc.parametrize("example", examples, ids=lambda e: e.name)
+
+
+# --------------------------------------------------------------------------------------------------------- public names
+
+
+@each_family
+def test_every_family_is_public(family):
+    assert family.__name__ in kldiv.families.__all__, (
+        f"paste into kldiv/families/__init__.py:\nfrom {family.__module__} import {family.__name__}\n"
+        f'and into its __all__:\n    "{family.__name__}",'
+    )
+
+
+def test_only_families_are_in_the_list_of_families():
+    assert set(kldiv.families.__all__) == {family.__name__ for family in CLASSES}
+
+
+def test_list_of_families_is_sorted():
+    assert kldiv.families.__all__ == sorted(kldiv.families.__all__)
+
+
+@only("name", dir(kldiv))
+def test_public_name_resolves(name):
+    assert getattr(kldiv, name).__name__ == name
+
+
+@each_family
+def test_family_is_a_public_name_of_the_package(family):
+    assert family.__name__ in dir(kldiv)
+    assert getattr(kldiv, family.__name__) is family
+
+
+def test_unknown_name_is_an_attribute_error():
+    assert not hasattr(kldiv, "Nothing")
+
+
+def imported_for_type_checkers():
+    """Return the names that kldiv/__init__.py imports only for type checkers."""
+    tree = ast.parse(Path(kldiv.__file__).read_text())
+    return {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+
+
+@only("name", sorted(set(dir(kldiv)) - set(kldiv.families.__all__)))
+def test_type_checkers_see_what_is_loaded_on_demand(name):
+    assert name in imported_for_type_checkers(), f"add {name} to the imports below TYPE_CHECKING in kldiv/__init__.py"
+
+
+# -------------------------------------------------------------------------------------------------------- documentation
+
+
+@only("name", dir(kldiv))
+def test_public_name_has_a_docstring_with_an_example(name):
+    assert ">>> " in inspect.getdoc(getattr(kldiv, name))
+
+
+@each_family
+def test_every_parameter_is_in_the_docstring_of_its_family(family):
+    text = inspect.getdoc(family)
+    assert [name for name in family._fields if not re.search(rf"\b{name}\b", text)] == []
+
+
+EXAMPLES = [
+    example
+    for module in [kldiv, _divergence, importlib.import_module("kldiv._namespace"), *MODULES]
+    for example in doctest.DocTestFinder().find(module, globs={"__name__": "__main__"})
+    if example.examples
+]
+NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:e[-+]?\d+)?")
+
+
+class Checker(doctest.OutputChecker):
+    """Takes a number for right that differs in the last digits, as the elementary functions of two machines do."""
+
+    def check_output(self, want, got, flags):
+        same_words = NUMBER.split(want) == NUMBER.split(got)
+        numbers = zip(NUMBER.findall(want), NUMBER.findall(got), strict=True)
+        return same_words and all(math.isclose(float(a), float(b), rel_tol=1e-14) for a, b in numbers)
+
+
+def test_example_prints_what_it_says(example):
+    report = []
+    results = doctest.DocTestRunner(Checker()).run(example, out=report.append)
+    assert results.failed == 0, "".join(report)
+
+
+# ------------------------------------------------------------------------------------------------------------- families
+
+
+@each_family
+def test_every_parameter_has_a_domain(family):
+    fields = _divergence._fields(family)
+    assert [field.name for field in fields] == list(family._fields), (
+        f"annotate the fields of {family.__name__} as in `loc: Annotated[Array, Real]`"
+    )
+    assert all((field.domain is None) != (field.held is None) for field in fields)
+
+
+@each_family
+def test_family_has_a_log_density(family):
+    assert callable(family.log_density)
+
+
+# Tests register formulas too; these are the library's own.
+FORMULAS = {
+    formula: pair for pair, formula in _divergence._formulas.items() if formula.__module__.startswith("kldiv.families")
+}
+each_formula = only("formula", FORMULAS, ids=lambda f: f.__name__)
+
+
+def snake_case(name):
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", name).lower()
+
+
+@each_formula
+def test_formula_is_named_after_its_pair(formula):
+    p, q = FORMULAS[formula]
+    assert formula.__name__ == f"kl_{snake_case(p.__name__)}_{snake_case(q.__name__)}"
+
+
+@each_formula
+def test_formula_states_its_equation(formula):
+    p, q = FORMULAS[formula]
+    equation = kldiv.rule(p, q).equation
+    assert re.search(r"\w\(| [-+*/] |\w / \w", equation), f"{formula.__name__} begins with no equation: {equation!r}"
+
+
+RULES = [
+    *cases.PAIRS,
+    (kldiv.Independent[kldiv.Normal], kldiv.Independent[kldiv.Normal]),
+    (kldiv.Independent[kldiv.Normal], kldiv.MultivariateNormal),
+    (kldiv.MultivariateNormal, kldiv.Independent[kldiv.NormalLogVariance]),
+    (kldiv.Independent[kldiv.Independent[kldiv.Exponential]], kldiv.Independent[kldiv.Independent[kldiv.Gamma]]),
+    (kldiv.Independent[kldiv.Delta], kldiv.MultivariateNormal),
+    (kldiv.Delta, kldiv.Poisson),
+    (kldiv.Poisson, kldiv.Delta),
+    (kldiv.Delta, kldiv.Normal),
+]
+
+
+@only(("p", "q"), RULES, ids=str)
+def test_rule_reads_well(p, q):
+    text = str(kldiv.rule(p, q))
+    names = [_divergence.name_of(_divergence.as_kind(kind)) for kind in (p, q)]
+    assert text.startswith(f"KL({names[0]} || {names[1]}): ")
+    # One line of words: nothing empty, nothing doubled, no Python object.
+    assert not re.search(r"\n|  |: ?[;.:]|; ?[;.:]|\.\.|\. \.|\(\)|None|<|>", text)
+
+
+@only(("p", "q"), RULES, ids=str)
+def test_rule_says_what_is_computed(p, q):
+    rule = kldiv.rule(p, q)
+    assert rule.formula.__name__ in str(rule) if rule.formula else rule.steps
+
+
+# ---------------------------------------------------------------------------------------------------------- the sources
+
+FRAMEWORKS = {"array_api_strict", "dask", "jax", "jaxlib", "jnp", "keras", "tensorflow", "tf", "torch"}
+NUMPY = {"numpy", "np", "scipy"}
+
+
+def sources(*patterns, without=()):
+    files = {file for pattern in patterns for file in ROOT.glob(pattern)}
+    return sorted(files - {file for pattern in without for file in ROOT.glob(pattern)})
+
+
+def names_in(file):
+    """Yield every name in a file's code, not in its texts, with its line."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        match node:
+            case ast.Import() | ast.ImportFrom():
+                found = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+            case ast.Name():
+                found = [node.id]
+            case ast.Attribute():
+                found = [node.attr]
+            case ast.FunctionDef() | ast.ClassDef():
+                found = [node.name]
+            case ast.arg() | ast.keyword():
+                found = [node.arg or ""]
+            case _:
+                found = []
+        for name in found:
+            yield from ((part, node.lineno) for part in name.split("."))
+
+
+def mentions(file, words):
+    return [f"{file.relative_to(ROOT)}:{line}: {name}" for name, line in names_in(file) if name in words]
+
+
+def relative(file):
+    return str(file.relative_to(ROOT))
+
+
+CORE = sources(
+    "kldiv/**/*.py",
+    without=["kldiv/_namespace.py", "kldiv/__main__.py", "kldiv/_demo*.py", "kldiv/_examples.py"],
+)
+TESTS = sources("tests/*.py", without=["tests/backends.py"])
+
+
+@only("file", CORE, ids=relative)
+def test_core_names_no_framework(file):
+    assert mentions(file, FRAMEWORKS | NUMPY) == [], "frameworks belong into backends/ and kldiv/_namespace.py"
+
+
+@only("file", TESTS, ids=relative)
+def test_tests_name_no_framework(file):
+    assert mentions(file, FRAMEWORKS) == [], "what tests know of a framework belongs into tests/backends.py"
+
+
+def decorated(file):
+    """Return the functions of a file that are declared to be a formula or a conversion."""
+    return [
+        node
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.FunctionDef)
+        and {getattr(getattr(d, "func", None), "id", "") for d in node.decorator_list} & {"register", "converts"}
+    ]
+
+
+DECORATED = {
+    f"{relative(file)}:{function.name}": function
+    for file in sources("kldiv/families/*.py")
+    for function in decorated(file)
+}
+
+
+@only("function", DECORATED.values(), ids=DECORATED.keys())
+def test_formula_leaves_branches_and_tolerances_to_kernels(function):
+    names = {getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(function)}
+    assert names & {"where", "eps", "finfo", "maximum", "minimum", "clip"} == set()
