@@ -7,35 +7,95 @@ from typing import Any
 import numpy as np
 from array_api_compat.numpy import (
     abs as abs,
+)
+from array_api_compat.numpy import (
     all as all,
+)
+from array_api_compat.numpy import (
     any as any,
+)
+from array_api_compat.numpy import (
     asarray as asarray,
+)
+from array_api_compat.numpy import (
     astype as astype,
+)
+from array_api_compat.numpy import (
     broadcast_arrays as broadcast_arrays,
+)
+from array_api_compat.numpy import (
     cumulative_sum as cumulative_sum,
+)
+from array_api_compat.numpy import (
     divide as divide,
+)
+from array_api_compat.numpy import (
     exp as exp,
+)
+from array_api_compat.numpy import (
     expm1 as expm1,
+)
+from array_api_compat.numpy import (
     finfo as finfo,
+)
+from array_api_compat.numpy import (
     flip as flip,
+)
+from array_api_compat.numpy import (
     float32 as float32,
+)
+from array_api_compat.numpy import (
     float64 as float64,
+)
+from array_api_compat.numpy import (
     floor as floor,
+)
+from array_api_compat.numpy import (
     isdtype as isdtype,
+)
+from array_api_compat.numpy import (
     isfinite as isfinite,
+)
+from array_api_compat.numpy import (
     isnan as isnan,
+)
+from array_api_compat.numpy import (
     log as log,
+)
+from array_api_compat.numpy import (
     log1p as log1p,
+)
+from array_api_compat.numpy import (
     matmul as matmul,
+)
+from array_api_compat.numpy import (
     matrix_transpose as matrix_transpose,
+)
+from array_api_compat.numpy import (
     max as max,
+)
+from array_api_compat.numpy import (
     ones_like as ones_like,
+)
+from array_api_compat.numpy import (
     result_type as result_type,
+)
+from array_api_compat.numpy import (
     sqrt as sqrt,
+)
+from array_api_compat.numpy import (
     sum as sum,
+)
+from array_api_compat.numpy import (
     tril as tril,
+)
+from array_api_compat.numpy import (
     triu as triu,
+)
+from array_api_compat.numpy import (
     where as where,
+)
+from array_api_compat.numpy import (
     zeros_like as zeros_like,
 )
 from array_api_compat.numpy.linalg import diagonal as diagonal
@@ -94,7 +154,7 @@ def shape(x: np.ndarray, /) -> tuple[int | None, ...]:
 
 
 def solve_triangular(a: np.ndarray, b: np.ndarray, /) -> np.ndarray:
-    """Solve `a @ x = b` for lower triangular `a`: one matrix by LAPACK, a stack of them by substitution over the stack."""
+    """Solve `a @ x = b` for lower triangular `a`: one matrix by LAPACK, a stack by substitution over the stack."""
     if a.ndim == 2:
         columns = np.moveaxis(b, -2, 0)
         (trtrs,) = get_lapack_funcs(("trtrs",), (a, b))

@@ -7,8 +7,14 @@ if not os.path.isdir(os.path.join(__path__[0], "backends")):  # a bare checkout 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kldiv._divergence import NoClosedForm, Rule, kl_div, kl_divergence, register, rel_entr, rule
-    from kldiv._namespace import namespace
+    from kldiv._divergence import NoClosedForm as NoClosedForm
+    from kldiv._divergence import Rule as Rule
+    from kldiv._divergence import kl_div as kl_div
+    from kldiv._divergence import kl_divergence as kl_divergence
+    from kldiv._divergence import register as register
+    from kldiv._divergence import rel_entr as rel_entr
+    from kldiv._divergence import rule as rule
+    from kldiv._namespace import namespace as namespace
     from kldiv.families import *  # noqa: F403
 
 _MODULES = {

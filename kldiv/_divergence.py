@@ -1,8 +1,9 @@
 """Dispatch: from two distributions to the formula for their divergence.
 
-Families register formulas for pairs of types, declare what they are special cases of, and declare their supports. A route
-from a pair to a number is looked up once per pair of types; what happens on each call is: recognise the framework, check
-shapes, evaluate (compiled where eager calls are slow), and look for nan, which only invalid parameters can cause.
+Families register formulas for pairs of types, declare what they are special cases of, and declare their supports. A
+route from a pair to a number is looked up once per pair of types; what happens on each call is: recognise the
+framework, check shapes, evaluate (compiled where eager calls are slow), and look for nan, which only invalid parameters
+can cause.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any, NamedTuple, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from kldiv._domains import Domain, Held, Support
 from kldiv._kernels import entropy_gap, relative_entropy
@@ -20,6 +21,7 @@ from kldiv._protocol import Array, DType, Namespace, Shape
 
 Family: TypeAlias = Any  # a NamedTuple whose fields are annotated with domains, or hold a family
 Kind: TypeAlias = Any  # a family's class, or the tuple (class, kind, ...) for a family that holds others
+Declared = TypeVar("Declared")
 Evaluate: TypeAlias = Callable[[Namespace, Family, Family], Array]
 
 
@@ -76,6 +78,7 @@ class _Field(NamedTuple):
 
 # Plain dictionaries, filled by declarations and by search: compilers that trace Python can follow a look-up in them.
 _known_fields: dict[type, tuple[_Field, ...]] = {}
+_supports: dict[type, Support] = {}
 _formulas: dict[tuple[Kind, Kind], Callable[..., Array]] = {}
 _conversions: dict[Kind, list[Conversion]] = {}
 _lifts: list[Callable[[Kind], Iterable[Conversion]]] = []
@@ -90,9 +93,10 @@ _programs: dict[tuple[Namespace, Evaluate, DType], Callable[[Family, Family], Ar
 def register(p: Kind, q: Kind) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
     """Declare the decorated function to be the formula for KL(p || q).
 
-    The function is called as ``formula(xp, *parameters_of_p, *parameters_of_q)``, where `xp` is an array namespace and the
-    parameters are its arrays, all of one dtype, which broadcast against each other along their batch axes. It returns one
-    number per batch element, in nats. The first paragraph of its docstring is the equation, a line "Source: ..." its source.
+    The function is called as ``formula(xp, *parameters_of_p, *parameters_of_q)``, where `xp` is an array namespace and
+    the parameters are its arrays, all of one dtype, which broadcast against each other along their batch axes. It
+    returns one number per batch element, in nats. The first paragraph of its docstring is the equation, a line "Source:
+    ..." its source.
 
     Raises
     ------
@@ -113,7 +117,6 @@ def register(p: Kind, q: Kind) -> Callable[[Callable[..., Array]], Callable[...,
     >>> float(kldiv.kl_divergence(Wait(2.0), Wait(1.0)))
     0.3068528194400547
     """
-
     p, q = as_kind(p), as_kind(q)
 
     def declare(formula: Callable[..., Array]) -> Callable[..., Array]:
@@ -126,6 +129,18 @@ def register(p: Kind, q: Kind) -> Callable[[Callable[..., Array]], Callable[...,
     return declare
 
 
+def family(support: Support) -> Callable[[type[Declared]], type[Declared]]:
+    """Declare the decorated NamedTuple, with fields annotated by their domains, to be a family on `support`."""
+
+    def declare(cls: type[Declared]) -> type[Declared]:
+        if not _fields(cls):
+            raise TypeError(f"{cls.__name__} must be a NamedTuple whose fields are Annotated with domains")
+        _supports[cls] = support
+        return cls
+
+    return declare
+
+
 def converts(
     source: Kind, target: Kind, *, shared: str | None = None
 ) -> Callable[[Callable[..., Family]], Callable[..., Family]]:
@@ -134,9 +149,10 @@ def converts(
     With `shared`, the name of an injective map, the outcome of `source` is that map of the outcome of `target`: the
     divergence is the same if both sides are converted.
     """
-
     source, target = as_kind(source), as_kind(target)
-    words = f"{name_of(source)} is {shared} of {name_of(target)}" if shared else f"{name_of(source)} is a {name_of(target)}"
+    words = (
+        f"{name_of(source)} is {shared} of {name_of(target)}" if shared else f"{name_of(source)} is a {name_of(target)}"
+    )
 
     def declare(function: Callable[..., Family]) -> Callable[..., Family]:
         def apply(xp: Namespace, d: Family) -> Family:
@@ -211,6 +227,11 @@ def class_of(kind: Kind) -> Any:
     return kind[0] if isinstance(kind, tuple) else kind
 
 
+def support_of(kind: Kind) -> Support | None:
+    """Return the declared support of a kind, None for a kind that has none of its own."""
+    return _supports.get(class_of(kind))
+
+
 def held_kinds(kind: Kind) -> tuple[Kind, ...]:
     """Return the kinds that a kind holds."""
     return kind[1:] if isinstance(kind, tuple) else ()
@@ -246,7 +267,7 @@ def _require_family(distribution: Any, name: str) -> None:
     if not _fields(type(distribution)):
         kind = type(distribution)
         raise TypeError(
-            f"{name} is a {kind.__module__}.{kind.__qualname__}, not a distribution such as kldiv.Normal(loc=0.0, scale=1.0). "
+            f"{name} is a {kind.__module__}.{kind.__qualname__}, not a distribution such as kldiv.Normal(0.0, 1.0). "
             "For probabilities in arrays pass Categorical(p) and Categorical(q), "
             "or use kldiv.rel_entr(p, q) for the element-wise terms"
         )
@@ -265,15 +286,17 @@ def density(formula: Callable[[Any, Namespace, Array], Array]) -> Callable[[Any,
         computing = computing_dtype(xp, dtype)
         x, *parameters = (xp.astype(a, computing) for a in arrays)
         self = _rebuild(self, iter(parameters))
-        value = inside_support(xp, self.support, self, x, lambda y: formula(self, xp, y))
+        value = inside_support(xp, support_of(type(self)), self, x, lambda y: formula(self, xp, y))
         return xp.astype(value, dtype)
 
     return log_density
 
 
-def inside_support(xp: Namespace, support: Support, d: Family, x: Array, formula: Callable[[Array], Array]) -> Array:
+def inside_support(
+    xp: Namespace, support: Support | None, d: Family, x: Array, formula: Callable[[Array], Array]
+) -> Array:
     """Return `formula(x)` where x lies in the support of d, and -inf elsewhere."""
-    if support.space not in ("line", "integers"):
+    if support is None or support.space not in ("line", "integers"):
         return formula(x)
     low = getattr(d, support.low) if isinstance(support.low, str) else support.low
     high = getattr(d, support.high, math.inf) if isinstance(support.high, str) else support.high
@@ -301,7 +324,9 @@ def _broadcast(shapes: Iterable[tuple[str, Shape]]) -> Shape:
             if b == 1 or b is None:
                 merged[-i] = a
             elif a is not None:
-                raise ValueError(f"batch shapes {tuple(result)} of {owner} and {tuple(shape)} of {name} do not broadcast")
+                raise ValueError(
+                    f"batch shapes {tuple(result)} of {owner} and {tuple(shape)} of {name} do not broadcast"
+                )
         if len(result) > len(shape):
             merged = result[: len(result) - len(shape)] + merged
         result, owner = merged, name if not owner else f"{owner} and {name}"
@@ -333,8 +358,9 @@ def _shapes(xp: Namespace, d: Family, name: str, axes: dict[str, tuple[int | Non
             if field.held:
                 event = (length, *event)
         batches.append((where, shape[:split]))
-    if not any(field.held for field in _fields(cls)):
-        event = tuple(axes[a][0] for a in cls.support.axes)
+    support = support_of(cls)
+    if support is not None:
+        event = tuple([axes[a][0] for a in support.axes])
     return _broadcast(batches), event
 
 
@@ -343,9 +369,12 @@ def _check_structure(xp: Namespace, p: Family, q: Family) -> None:
     axes_q: dict[str, tuple[int | None, str]] = {}
     batch_p, event_p = _shapes(xp, p, "p", axes_p)
     batch_q, event_q = _shapes(xp, q, "q", axes_q)
-    if len(event_p) != len(event_q) or any(a != b and a is not None and b is not None for a, b in zip(event_p, event_q, strict=True)):
+    if len(event_p) != len(event_q) or any(
+        a != b and a is not None and b is not None for a, b in zip(event_p, event_q, strict=True)
+    ):
         raise ValueError(
-            f"p and q are distributions of different things: an outcome of p, {name_of(kind_of(p))}, has shape {event_p}, "
+            f"p and q are distributions of different things: an outcome of p, {name_of(kind_of(p))}, has "
+            f"shape {event_p}, "
             f"one of q, {name_of(kind_of(q))}, has shape {event_q}"
         )
     for axis, (length, owner) in axes_p.items():
@@ -359,7 +388,7 @@ def _check_structure(xp: Namespace, p: Family, q: Family) -> None:
 
 
 def _requirements(xp: Namespace, d: Family, field: _Field) -> Iterator[tuple[str, Array, Callable[[], Array], bool]]:
-    """Yield what a parameter must satisfy: the words, a mask, the values to quote, and whether failure gives nan anyway."""
+    """Yield what a parameter must satisfy: words, a mask, the values to quote, and whether failure gives nan anyway."""
     x = getattr(d, field.name)
     domain = field.domain
     assert domain is not None
@@ -482,7 +511,7 @@ def conversions_of(kind: Kind) -> list[Conversion]:
 
 
 def _direct(p: Kind, q: Kind, path: tuple[_Step, ...]) -> Rule | None:
-    """Return the rule that goes along `path` and ends in a formula or a structural rule for the pair, if there is one."""
+    """Return the rule that goes along `path` and ends in a formula or structural rule for the pair, if there is one."""
     formula = _formulas.get((p, q))
     if formula is not None:
         final: Rule | None = Rule(p, q, (), formula, _guarded(p, q, formula))
@@ -517,8 +546,7 @@ def _bound_relation(inner: float | str, outer: float | str, sign: int) -> bool |
 
 def _is_inside(p: Kind, q: Kind) -> bool | None:
     """Tell whether the support of p lies inside that of q; None if it depends on parameters or is not known."""
-    a: Support | None = getattr(class_of(p), "support", None)
-    b: Support | None = getattr(class_of(q), "support", None)
+    a, b = support_of(p), support_of(q)
     if a is None or b is None or len(a.axes) != len(b.axes):
         return None
     if a.space != b.space:
@@ -529,13 +557,11 @@ def _is_inside(p: Kind, q: Kind) -> bool | None:
 
 def _guarded(p: Kind, q: Kind, formula: Callable[..., Array]) -> Evaluate:
     """Return the evaluation of a formula, infinite where supports that depend on parameters are not nested."""
-    a: Support = class_of(p).support
-    b: Support = class_of(q).support
-    sides = [
-        (inner, outer, sign)
-        for inner, outer, sign in ((a.low, b.low, 1), (a.high, b.high, -1))
-        if _bound_relation(inner, outer, sign) is None and a.space == b.space == "line"
-    ]
+    a, b = support_of(p), support_of(q)
+    sides = []
+    if a is not None and b is not None and a.space == b.space == "line":
+        both = ((a.low, b.low, 1), (a.high, b.high, -1))
+        sides = [side for side in both if _bound_relation(*side) is None]
 
     def evaluate(xp: Namespace, p: Family, q: Family) -> Array:
         value = formula(xp, *p, *q)
@@ -582,8 +608,8 @@ def kl_divergence(p: Family, q: Family, *, base: float | None = None, validate: 
     Parameters
     ----------
     p, q
-        Distributions, such as ``kldiv.Normal(loc, scale)``. Their parameters may be arrays of NumPy, PyTorch, TensorFlow or
-        JAX, numbers, or lists. Batch shapes broadcast; event sizes must agree.
+        Distributions, such as ``kldiv.Normal(loc, scale)``. Their parameters may be arrays of NumPy, PyTorch,
+        TensorFlow or JAX, numbers, or lists. Batch shapes broadcast; event sizes must agree.
     base
         The base of the logarithm: None for nats, 2 for bits, 10 for bans.
     validate
@@ -592,8 +618,8 @@ def kl_divergence(p: Family, q: Family, *, base: float | None = None, validate: 
     Returns
     -------
     array
-        At least 0; exactly 0 if the parameters are identical; inf exactly where the divergence is infinite. It is an array
-        of the framework, device and dtype of the parameters, of the shape that their batch shapes broadcast to.
+        At least 0; exactly 0 if the parameters are identical; inf exactly where the divergence is infinite. It is an
+        array of the framework, device and dtype of the parameters, of the shape that their batch shapes broadcast to.
 
     Raises
     ------
@@ -661,11 +687,12 @@ def _elementwise(function: Callable[[Namespace, Array, Array], Array], x: Any, y
 
 
 def kl_div(x: Any, y: Any) -> Array:
-    """Return ``x log(x / y) - x + y`` element by element, as `scipy.special.kl_div` defines it, without its cancellation.
+    """Return ``x log(x / y) - x + y`` element by element, as `scipy.special.kl_div` defines it, without its
+    cancellation.
 
-    It is y where x = 0, and inf where x > 0 = y or an argument is negative. It is at least 0; it vanishes only where x = y. For
-    x and y that sum to the same, its sum is the Kullback-Leibler divergence. The derivative with respect to x at x = 0 is
-    taken as 0.
+    It is y where x = 0, and inf where x > 0 = y or an argument is negative. It is at least 0; it vanishes only where x
+    = y. For x and y that sum to the same, its sum is the Kullback-Leibler divergence. The derivative with respect to x
+    at x = 0 is taken as 0.
 
     Examples
     --------

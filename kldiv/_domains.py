@@ -23,8 +23,8 @@ class Condition(NamedTuple):
 class Domain(NamedTuple):
     """The set that a parameter lives in.
 
-    `axes` names its event axes. Axes of the same name have the same length in both distributions of a divergence, except
-    that a name with a leading underscore is the distribution's own affair.
+    `axes` names its event axes. Axes of the same name have the same length in both distributions of a divergence,
+    except that a name with a leading underscore is the distribution's own affair.
     """
 
     axes: tuple[str, ...]
@@ -130,8 +130,9 @@ PositiveDefinite = Domain(
 class Support(NamedTuple):
     """The set that the outcomes of a family live in.
 
-    `space` names it; outcomes in different spaces have no common events of positive probability. In the spaces "line" and
-    "integers" it is the interval from `low` to `high`, each a number or the name of the parameter or axis that gives it.
+    `space` names it; outcomes in different spaces have no common events of positive probability. In the spaces "line"
+    and "integers" it is the interval from `low` to `high`, each a number or the name of the parameter or axis that
+    gives it.
     """
 
     space: str

@@ -1,9 +1,9 @@
 """The few functions that every formula is written in: sums of terms that cannot be negative, free of cancellation.
 
-A divergence between nearly equal distributions is of the order of their squared distance, while the terms of the textbook
-formulas are of order one, so those formulas lose every digit. Each kernel here is a *gap*, the remainder of a convex
-function over its tangent, computed from the difference of its arguments. All numerical care lives here, and every `where`:
-an argument is made safe before the branch is taken, so that derivatives of any order are finite.
+A divergence between nearly equal distributions is of the order of their squared distance, while the terms of the
+textbook formulas are of order one, so those formulas lose every digit. Each kernel here is a *gap*, the remainder of a
+convex function over its tangent, computed from the difference of its arguments. All numerical care lives here, and
+every `where`: an argument is made safe before the branch is taken, so that derivatives of any order are finite.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def _log1p_gap_near(xp: Namespace, u: Array) -> Array:
 def log1p_gap(xp: Namespace, u: Array, *quotients: tuple[Array, Array]) -> Array:
     """u - log1p(u), at least 0, for u > -1.
 
-    Far from u = 0 the logarithm is that of the product of `quotients`, pairs (numerator, denominator), where 1 + u is such
-    a product of known numbers: the sum 1 + u has lost digits of it.
+    Far from u = 0 the logarithm is that of the product of `quotients`, pairs (numerator, denominator), where 1 + u is
+    such a product of known numbers: the sum 1 + u has lost digits of it.
     """
     near = (u >= -0.5) & (u <= 1)
     if quotients:
@@ -116,7 +116,7 @@ def expm1_gap_of_difference(xp: Namespace, a: Array, b: Array) -> Array:
 
 
 def relative_gap(xp: Namespace, a: Array, b: Array) -> Array:
-    """a / b - 1 - log(a / b), at least 0, for positive a and b: the divergence between two exponential distributions."""
+    """a / b - 1 - log(a / b), at least 0, for positive a and b: the divergence of exponential distributions."""
     return log1p_gap(xp, xp.divide(a - b, b), (a, b))
 
 
@@ -152,8 +152,8 @@ def relative_entropy(xp: Namespace, a: Array, b: Array) -> Array:
 def stirling_gap(xp: Namespace, y: Array, x: Array, difference: Array | None = None) -> Array:
     """The remainder at y over the tangent at x of lgamma(a) - a log a + a, for positive x and y.
 
-    The recurrence of lgamma shifts both arguments by n, which leaves n gaps of log1p, and beyond that Stirling's series is
-    differenced term by term. There is no lgamma and no digamma in it, and no switch but one for a tiny argument.
+    The recurrence of lgamma shifts both arguments by n, which leaves n gaps of log1p, and beyond that Stirling's series
+    is differenced term by term. There is no lgamma and no digamma in it, and no switch but one for a tiny argument.
     """
     n, terms = (3, 3) if _is_single(xp, x) else (8, 8)
     d = y - x if difference is None else difference
@@ -233,15 +233,14 @@ def bernoulli_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     near_value = sigmoid(xp, x) * log1p_gap(xp, sigmoid(xp, -y) * xp.expm1(t_near)) + sigmoid(xp, -x) * log1p_gap(
         xp, sigmoid(xp, y) * xp.expm1(-t_near)
     )
-    # Far apart, name the outcomes so that P favours 0; then log1p(p expm1(t)) - p t loses nothing until exp(t) overflows.
+    # Far apart, name the outcomes so that P favours 0; then log1p(p expm1(t)) - p t loses nothing until exp(t)
+    # overflows.
     flip = x > 0
     x, y = xp.where(flip, -x, x), xp.where(flip, -y, y)
     t = xp.where(near, 1.0, y - x)
     p = sigmoid(xp, x)
     moderate = t < 40
-    log_sum = xp.where(
-        moderate, xp.log1p(p * xp.expm1(xp.where(moderate, t, 0.0))), softplus(xp, y) - softplus(xp, x)
-    )
+    log_sum = xp.where(moderate, xp.log1p(p * xp.expm1(xp.where(moderate, t, 0.0))), softplus(xp, y) - softplus(xp, x))
     value = xp.where(near, near_value, log_sum - p * t)
     # An infinite logit is a certain outcome: of P, the divergence is -log q of it; of Q alone, infinite.
     b_in = xp.where(xp.isfinite(b), b, 0.0)
@@ -257,7 +256,8 @@ def categorical_gap(xp: Namespace, p: Array, q: Array) -> Array:
     total_p = xp.sum(p, axis=-1, keepdims=True)
     total_q = xp.sum(q, axis=-1, keepdims=True)
     d = q - p
-    # With q scaled to the sum of p, q' - p = (d - p sum(d) / P) P / Q. The quotient p / P itself would lose eps / delta.
+    # With q scaled to the sum of p, q' - p = (d - p sum(d) / P) P / Q. The quotient p / P itself would lose eps /
+    # delta.
     scale = total_p / total_q
     difference = (d - p * (xp.sum(d, axis=-1, keepdims=True) / total_p)) * scale
     value = xp.sum(entropy_gap(xp, p, q * scale, difference) / total_p, axis=-1)
@@ -345,10 +345,11 @@ def identity_like(xp: Namespace, x: Array) -> Array:
 
 
 def cholesky_difference(xp: Namespace, a: Array, b: Array, factor_a: Array, factor_b: Array) -> Array:
-    """The lower triangular X with (I + X)(I + X)^T = L^-1 A L^-T, where L L^T = B, for symmetric positive definite A, B.
+    """The lower triangular X with (I + X)(I + X)^T = L^-1 A L^-T, where L L^T = B, for symmetric positive definite A,
+    B.
 
-    The Cholesky factors K of A and L of B alone give it to cond eps / delta; one Newton step against the difference A - B of the matrices
-    themselves, which is exact near equality, removes delta.
+    The Cholesky factors K of A and L of B alone give it to cond eps / delta; one Newton step against the difference A -
+    B of the matrices themselves, which is exact near equality, removes delta.
     """
 
     def congruence(factor: Array, m: Array) -> Array:

@@ -2,7 +2,8 @@
 
 The only module outside `kldiv.backends` that names the frameworks. A framework is recognised without importing it: an
 array of a framework can only exist when the caller has imported that framework, so `sys.modules` guards each test. The
-imports are plain statements inside the branches, because compilers that trace Python can follow those and nothing cleverer.
+imports are plain statements inside the branches, because compilers that trace Python can follow those and nothing
+cleverer.
 """
 
 from __future__ import annotations
@@ -155,13 +156,18 @@ def _identify(value: Any, name: str) -> tuple[Any, Any]:
     if isinstance(value, float | int) and not isinstance(value, bool):
         return None, value
     raise TypeError(
-        f"{name} is {_describe(value)}; pass a number, a list of numbers, or a dense array of NumPy, PyTorch, TensorFlow or JAX"
+        f"{name} is {_describe(value)}; pass a number, a list of numbers, "
+        "or a dense array of NumPy, PyTorch, TensorFlow or JAX"
     )
 
 
 def _describe(value: Any) -> str:
     kind = type(value)
-    return f"a {kind.__module__.partition('.')[0]} {kind.__name__}" if kind.__module__ != "builtins" else f"a {kind.__name__}"
+    return (
+        f"a {kind.__module__.partition('.')[0]} {kind.__name__}"
+        if kind.__module__ != "builtins"
+        else f"a {kind.__name__}"
+    )
 
 
 def _numbers(value: Any, name: str) -> Any:

@@ -1,7 +1,8 @@
 """What the core asks of an array namespace: the contract between `kldiv` and the modules in `kldiv.backends`.
 
-Every backend is a module, and type checkers compare each module with `Namespace`. The first part is the Python array API
-standard, the second SciPy's special functions, the third the few things outside both that the core cannot do without.
+Every backend is a module, and type checkers compare each module with `Namespace`. The first part is the Python array
+API standard, the second SciPy's special functions, the third the few things outside both that the core cannot do
+without.
 """
 
 from collections.abc import Callable

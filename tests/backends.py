@@ -1,7 +1,5 @@
-"""The backends under test, one record each: everything that the tests know of a particular framework is in this file."""
+"""The backends under test, one record each: all that the tests know of a particular framework is in this file."""
 
-import functools
-import importlib
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -22,8 +20,8 @@ class Backend(NamedTuple):
     gradient: Callable[..., list[Any]] | None
     # The diagonal of the Hessian of a function of one vector to a scalar, when the Hessian is diagonal.
     hessian: Callable[..., Any] | None
-    # The framework's compilers and batching transforms, each from a function of arrays to a function of arrays that must
-    # return the same. Arguments have one batch axis.
+    # The framework's compilers and batching transforms, each from a function of arrays to a function of arrays that
+    # must return the same. Arguments have one batch axis.
     transforms: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]]
     flushes_subnormals: bool
     short_dtypes: tuple[str, ...]  # the 16-bit floats
@@ -236,9 +234,11 @@ def _tensorflow() -> Backend:
         hessian=hessian,
         transforms={
             "function": lambda f: tf.function(f),
-            "unknown shapes": lambda f: lambda *arrays: tf.function(
-                f, input_signature=[tf.TensorSpec([None] * a.shape.rank, a.dtype) for a in arrays]
-            )(*arrays),
+            "unknown shapes": lambda f: (
+                lambda *arrays: tf.function(
+                    f, input_signature=[tf.TensorSpec([None] * a.shape.rank, a.dtype) for a in arrays]
+                )(*arrays)
+            ),
             "xla": lambda f: tf.function(f, jit_compile=True),
             "vectorized_map": lambda f: lambda *arrays: tf.vectorized_map(lambda slices: f(*slices), arrays),
         },

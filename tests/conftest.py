@@ -30,7 +30,7 @@ def differentiable(backend):
 
 
 def pytest_generate_tests(metafunc):
-    """Parametrise `transform` and `short_dtype` by what the backend under test has, so that no test asks for its name."""
+    """Parametrise `transform` and `short_dtype` by what the backend under test has; no test asks for its name."""
     backend = metafunc.config.stash[BACKEND]
     if "transform" in metafunc.fixturenames:
         metafunc.parametrize("transform", backend.transforms.values(), ids=backend.transforms.keys())
@@ -39,7 +39,7 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out the tests of what the backend under test does not offer at all: derivatives, compilers, short floats."""
+    """Leave out the tests of what the backend under test does not offer: derivatives, compilers, short floats."""
     backend = config.stash[BACKEND]
     lacking = set()
     if backend.gradient is None:

@@ -794,6 +794,11 @@ def test_scalars_of_numpy_are_numbers_to_other_frameworks(backend, array, foreig
     assert backend.dtype_name(kldiv.kl_divergence(p, p)) == "float32"
 
 
+def test_interval_too_wide_for_its_dtype_is_refused(array):
+    p = kldiv.Uniform(array(-1e308), array(1e308))
+    assert "by a finite amount; got 1e+308 in p" in message_of(ValueError, kldiv.kl_divergence, p, p)
+
+
 TINY, HUGE = 1e-38, 1e38
 EDGES = {
     "rate 0": (kldiv.Poisson(0.0), kldiv.Poisson(0.0), 0.0),
@@ -810,6 +815,9 @@ EDGES = {
     "smallest scale": (kldiv.Normal(0.0, 2 * TINY), kldiv.Normal(0.0, 2 * TINY), 0.0),
     "largest scale": (kldiv.Normal(0.0, HUGE), kldiv.Normal(0.0, HUGE), 0.0),
     "negative location": (kldiv.Delta(-1.0), kldiv.Poisson(1.0), INF),
+    "certain class": (kldiv.Delta(1.0), kldiv.Categorical([0.25, 0.75]), -math.log(0.75)),
+    "certain class by logits": (kldiv.Delta(1.0), kldiv.CategoricalLogits([0.0, math.log(3.0)]), -math.log(0.75)),
+    "one hot as a point mass": (kldiv.Categorical([0.0, 1.0]), kldiv.Delta(1.0), 0.0),
     "interval that just fits": (kldiv.Uniform(0.0, 1.0), kldiv.Uniform(0.0, 1.0), 0.0),
     "interval above zero": (kldiv.Uniform(-2.0, -1.0), kldiv.Uniform(-2.0, 0.0), math.log(2)),
     "factor of full triangle": (
@@ -830,6 +838,13 @@ EDGES = {
 def test_edges_of_the_domains_are_valid(backend, on_backend, dtype, p, q, expected):
     value = backend.to_numpy(kldiv.kl_divergence(on_backend(p, dtype), on_backend(q, dtype)))
     assert float(value) == pytest.approx(expected, rel=1e-6)
+
+
+# One function computes the divergence of a point mass from any discrete family.
+def test_point_mass_against_one_family_after_another(backend, array):
+    one = kldiv.Delta(array(1.0))
+    values = [kldiv.kl_divergence(one, q) for q in (kldiv.Poisson(array(1.0)), kldiv.Bernoulli(array(0.5)))]
+    assert [float(backend.to_numpy(v)) for v in values] == pytest.approx([1.0, math.log(2)])
 
 
 EMPTY = [f for f in VALID if f not in (kldiv.Independent, kldiv.Delta)]

@@ -415,6 +415,15 @@ def test_quotient_may_overflow_element_by_element(elementwise, dtype, name):
     assert reference.ulps(elementwise(name, 40.0, tiny), getattr(reference, name)(40.0, tiny), dtype) <= 4
 
 
+# scipy.special.kl_div: nan for infinite arguments and where the quotient overflows.
+@float64_only
+@only("y", [0.0, -0.0, 1.0, 2.0, -1.0, 1e300, INF, -INF, math.nan])
+@only("x", [0.0, -0.0, 1.0, 2.0, -1.0, 1e300, INF, -INF, math.nan])
+@only("name", ["rel_entr", "kl_div"])
+def test_edges_element_by_element(elementwise, name, x, y):
+    assert reference.ulps(elementwise(name, x, y), getattr(reference, name)(x, y), "float64") <= 4
+
+
 # scipy #6521: `rel_entr` against `kl_div`.
 @only(("name", "expected"), [("rel_entr", 2 * math.log(2)), ("kl_div", 2 * math.log(2) - 1)])
 def test_elementwise_functions_differ_where_sums_do(elementwise, name, expected, dtype):

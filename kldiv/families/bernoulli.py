@@ -3,13 +3,14 @@
 from math import inf
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, density, register
+from kldiv._divergence import converts, density, family, register
 from kldiv._domains import BITS, Logit, UnitInterval
 from kldiv._kernels import bernoulli_logits_gap, entropy_gap, indicator, logit, sigmoid, softplus
 from kldiv._protocol import Array, Namespace
 from kldiv.families.poisson import Poisson
 
 
+@family(BITS)
 class Bernoulli(NamedTuple):
     """The Bernoulli distribution with probability `probs` of a 1.
 
@@ -21,7 +22,6 @@ class Bernoulli(NamedTuple):
     """
 
     probs: Annotated[Array, UnitInterval]
-    support = BITS
 
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
@@ -33,6 +33,7 @@ class Bernoulli(NamedTuple):
         return (self.probs == x) & ((x == 0) | (x == 1))
 
 
+@family(BITS)
 class BernoulliLogits(NamedTuple):
     """The Bernoulli distribution with `logits` log(p / (1 - p)); an infinite logit is a certain outcome.
 
@@ -44,7 +45,6 @@ class BernoulliLogits(NamedTuple):
     """
 
     logits: Annotated[Array, Logit]
-    support = BITS
 
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
@@ -88,7 +88,7 @@ def kl_bernoulli_poisson(xp: Namespace, probs_p: Array, rate_q: Array) -> Array:
 
 @register(BernoulliLogits, Poisson)
 def kl_bernoulli_logits_poisson(xp: Namespace, logits_p: Array, rate_q: Array) -> Array:
-    """As for probabilities, with p the sigmoid of the logit, which may underflow where its logarithm matters only at r = 0."""
+    """p log(p / r) + (1 - p) log(1 - p) + r, with p the sigmoid of the logit, which may underflow: infinite at r = 0."""
     probs_p = sigmoid(xp, logits_p)
     possible = (rate_q > 0) | (logits_p == -inf)
     return kl_bernoulli_poisson(xp, probs_p, rate_q) + indicator(xp, possible, rate_q)

@@ -2,12 +2,13 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, density, register
+from kldiv._divergence import converts, density, family, register
 from kldiv._domains import CLASSES, Logits, Simplex
 from kldiv._kernels import categorical_gap, categorical_logits_gap, log, log_softmax, select_class
 from kldiv._protocol import Array, Namespace
 
 
+@family(CLASSES)
 class Categorical(NamedTuple):
     """The categorical distribution with probabilities `probs` along the last axis.
 
@@ -21,7 +22,6 @@ class Categorical(NamedTuple):
     """
 
     probs: Annotated[Array, Simplex]
-    support = CLASSES
 
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
@@ -29,6 +29,7 @@ class Categorical(NamedTuple):
         return select_class(xp, xp.log(self.probs) - xp.log(xp.sum(self.probs, axis=-1, keepdims=True)), x)
 
 
+@family(CLASSES)
 class CategoricalLogits(NamedTuple):
     """The categorical distribution with probabilities softmax(`logits`) along the last axis; -inf rules a class out.
 
@@ -40,7 +41,6 @@ class CategoricalLogits(NamedTuple):
     """
 
     logits: Annotated[Array, Logits]
-    support = CLASSES
 
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:

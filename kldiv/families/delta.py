@@ -2,17 +2,18 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import Family, Kind, Rule, class_of, density, held_kinds, infinite, name_of, structural
+from kldiv._divergence import Family, Kind, Rule, class_of, density, family, held_kinds, infinite, name_of, structural
 from kldiv._domains import Real, Support
 from kldiv._kernels import indicator
 from kldiv._protocol import Array, Namespace
 
 
+@family(Support("point"))
 class Delta(NamedTuple):
     """The point mass at `value`; ``Independent(Delta(values))`` is a point mass at a vector.
 
-    The divergence from a point mass to a discrete distribution is -log q(value), and to a density it is infinite, as it is
-    from anything that is not certain of the point.
+    The divergence from a point mass to a discrete distribution is -log q(value), and to a density it is infinite, as it
+    is from anything that is not certain of the point.
 
     Examples
     --------
@@ -22,7 +23,6 @@ class Delta(NamedTuple):
     """
 
     value: Annotated[Array, Real]
-    support = Support("point")
 
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:

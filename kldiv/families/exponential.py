@@ -2,13 +2,14 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, density, register
+from kldiv._divergence import converts, density, family, register
 from kldiv._domains import POSITIVE, Positive
 from kldiv._kernels import relative_gap
 from kldiv._protocol import Array, Namespace
 from kldiv.families.gamma import Gamma
 
 
+@family(POSITIVE)
 class Exponential(NamedTuple):
     """The exponential distribution with mean 1 / `rate`.
 
@@ -20,7 +21,6 @@ class Exponential(NamedTuple):
     """
 
     rate: Annotated[Array, Positive]
-    support = POSITIVE
 
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:

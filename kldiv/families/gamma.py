@@ -1,13 +1,14 @@
-"""The gamma distribution: density rate^a x^(a-1) exp(-rate x) / Gamma(a), with a = concentration, on the positive half-line."""
+"""The gamma distribution: density rate^a x^(a-1) exp(-rate x) / Gamma(a), a = concentration, on the positive reals."""
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import density, register
+from kldiv._divergence import density, family, register
 from kldiv._domains import POSITIVE, Positive
 from kldiv._kernels import log1p_gap, product_excess, stirling_gap
 from kldiv._protocol import Array, Namespace
 
 
+@family(POSITIVE)
 class Gamma(NamedTuple):
     """The gamma distribution with shape `concentration` and mean concentration / rate.
 
@@ -20,7 +21,6 @@ class Gamma(NamedTuple):
 
     concentration: Annotated[Array, Positive]
     rate: Annotated[Array, Positive]
-    support = POSITIVE
 
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
@@ -33,7 +33,8 @@ class Gamma(NamedTuple):
 def kl_gamma_gamma(
     xp: Namespace, concentration_p: Array, rate_p: Array, concentration_q: Array, rate_q: Array
 ) -> Array:
-    """a_q [r - 1 - log r] + H(a_q) - H(a_p) - H'(a_p) (a_q - a_p), with r the mean of P over that of Q, H(a) = lgamma(a) - a log a + a.
+    """a_q [r - 1 - log r] + H(a_q) - H(a_p) - H'(a_p) (a_q - a_p), with r the mean of P over that of Q, H(a) =
+    lgamma(a) - a log a + a.
 
     Source: statproofbook.github.io/P/gam-kl
     """

@@ -1,12 +1,13 @@
 """The multivariate normal distribution: density exp(-(x - loc)' S^-1 (x - loc) / 2) / sqrt(det(2 pi S)) over vectors.
 
-The covariance matrix S is given as such, by its Cholesky factor, by its inverse, or by the square roots of its diagonal.
+The covariance matrix S is given as such, by its Cholesky factor, by its inverse, or by the square roots of its
+diagonal.
 """
 
 from math import log, pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, density, register
+from kldiv._divergence import converts, density, family, register
 from kldiv._domains import VECTORS, LowerTriangular, PositiveDefinite, PositiveVector, RealVector
 from kldiv._kernels import cholesky_difference, identity_like, log1p_gap, relative_gap
 from kldiv._protocol import Array, Namespace
@@ -24,6 +25,7 @@ def _log_density(xp: Namespace, z: Array, diagonal: Array) -> Array:
     return -xp.sum(0.5 * z * z + xp.log(diagonal) + 0.5 * log(2 * pi), axis=-1)
 
 
+@family(VECTORS)
 class MultivariateNormal(NamedTuple):
     """The multivariate normal distribution with mean `loc` and `covariance_matrix`.
 
@@ -38,7 +40,6 @@ class MultivariateNormal(NamedTuple):
 
     loc: Annotated[Array, RealVector]
     covariance_matrix: Annotated[Array, PositiveDefinite]
-    support = VECTORS
 
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
@@ -47,6 +48,7 @@ class MultivariateNormal(NamedTuple):
         return _log_density(xp, _solve_vector(xp, factor, x - self.loc), xp.diagonal(factor))
 
 
+@family(VECTORS)
 class MultivariateNormalTriL(NamedTuple):
     """The multivariate normal distribution with mean `loc` and covariance matrix L L', with L = `scale_tril`.
 
@@ -60,7 +62,6 @@ class MultivariateNormalTriL(NamedTuple):
 
     loc: Annotated[Array, RealVector]
     scale_tril: Annotated[Array, LowerTriangular]
-    support = VECTORS
 
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
@@ -68,6 +69,7 @@ class MultivariateNormalTriL(NamedTuple):
         return _log_density(xp, _solve_vector(xp, self.scale_tril, x - self.loc), xp.diagonal(self.scale_tril))
 
 
+@family(VECTORS)
 class MultivariateNormalPrecision(NamedTuple):
     """The multivariate normal distribution with mean `loc` and covariance matrix the inverse of `precision_matrix`.
 
@@ -82,7 +84,6 @@ class MultivariateNormalPrecision(NamedTuple):
 
     loc: Annotated[Array, RealVector]
     precision_matrix: Annotated[Array, PositiveDefinite]
-    support = VECTORS
 
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
@@ -92,8 +93,10 @@ class MultivariateNormalPrecision(NamedTuple):
         return _log_density(xp, z, 1 / xp.diagonal(factor))
 
 
+@family(VECTORS)
 class MultivariateNormalDiag(NamedTuple):
-    """The multivariate normal distribution with mean `loc` and independent components of standard deviations `scale_diag`.
+    """The multivariate normal distribution with mean `loc` and independent components of standard deviations
+    `scale_diag`.
 
     Examples
     --------
@@ -106,7 +109,6 @@ class MultivariateNormalDiag(NamedTuple):
 
     loc: Annotated[Array, RealVector]
     scale_diag: Annotated[Array, PositiveVector]
-    support = VECTORS
 
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
@@ -115,7 +117,7 @@ class MultivariateNormalDiag(NamedTuple):
 
 
 def _sum_of_gaps(xp: Namespace, x: Array, diagonal: Array, factor_p: Array, factor_q: Array, z: Array) -> Array:
-    """sum_i (X_ii - log(1 + X_ii)) + |X|^2 / 2 + |z|^2 / 2, where 1 + X_ii is the quotient of the factors' diagonals."""
+    """sum_i (X_ii - log(1 + X_ii)) + |X|^2 / 2 + |z|^2 / 2; 1 + X_ii is the quotient of the factors' diagonals."""
     gaps = log1p_gap(xp, diagonal, (xp.diagonal(factor_p), xp.diagonal(factor_q)))
     return xp.sum(gaps + 0.5 * xp.sum(x * x, axis=-1) + 0.5 * z * z, axis=-1)
 
@@ -139,7 +141,8 @@ def kl_multivariate_normal_tril_multivariate_normal_tril(
 def kl_multivariate_normal_multivariate_normal(
     xp: Namespace, loc_p: Array, covariance_p: Array, loc_q: Array, covariance_q: Array
 ) -> Array:
-    """[tr(S_q^-1 S_p) - d - log det(S_q^-1 S_p) + (m_p - m_q)' S_q^-1 (m_p - m_q)] / 2, from Cholesky factors of S_p and S_q.
+    """[tr(S_q^-1 S_p) - d - log det(S_q^-1 S_p) + (m_p - m_q)' S_q^-1 (m_p - m_q)] / 2, from Cholesky factors of S_p
+    and S_q.
 
     Source: statproofbook.github.io/P/mvn-kl
     """
@@ -183,9 +186,7 @@ def multivariate_normal_as_tril(xp: Namespace, loc: Array, covariance_matrix: Ar
 
 
 @converts(MultivariateNormalPrecision, MultivariateNormalTriL)
-def multivariate_normal_precision_as_tril(
-    xp: Namespace, loc: Array, precision_matrix: Array
-) -> MultivariateNormalTriL:
+def multivariate_normal_precision_as_tril(xp: Namespace, loc: Array, precision_matrix: Array) -> MultivariateNormalTriL:
     """With J the reversal of the axes and J R J = C C', the covariance matrix R^-1 is L L' for L = J C'^-1 J."""
     factor = xp.cholesky(xp.flip(precision_matrix, axis=(-2, -1)))
     inverse = xp.solve_triangular(factor, identity_like(xp, precision_matrix))

@@ -3,12 +3,13 @@
 from math import log, pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, density, register
+from kldiv._divergence import converts, density, family, register
 from kldiv._domains import REALS, Positive, Real
 from kldiv._kernels import expm1_gap_of_difference, relative_gap
 from kldiv._protocol import Array, Namespace
 
 
+@family(REALS)
 class Normal(NamedTuple):
     """The normal distribution with mean `loc` and standard deviation `scale`.
 
@@ -21,7 +22,6 @@ class Normal(NamedTuple):
 
     loc: Annotated[Array, Real]
     scale: Annotated[Array, Positive]
-    support = REALS
 
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
@@ -30,6 +30,7 @@ class Normal(NamedTuple):
         return -0.5 * z * z - xp.log(self.scale) - 0.5 * log(2 * pi)
 
 
+@family(REALS)
 class NormalLogVariance(NamedTuple):
     """The normal distribution with mean `loc` and variance exp(`log_variance`), as a variational auto-encoder gives it.
 
@@ -43,7 +44,6 @@ class NormalLogVariance(NamedTuple):
 
     loc: Annotated[Array, Real]
     log_variance: Annotated[Array, Real]
-    support = REALS
 
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:

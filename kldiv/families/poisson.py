@@ -2,12 +2,13 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import density, register
+from kldiv._divergence import density, family, register
 from kldiv._domains import COUNTS, NonNegative
 from kldiv._kernels import entropy_gap
 from kldiv._protocol import Array, Namespace
 
 
+@family(COUNTS)
 class Poisson(NamedTuple):
     """The Poisson distribution with mean `rate`; at rate 0 it is a point mass at 0.
 
@@ -19,7 +20,6 @@ class Poisson(NamedTuple):
     """
 
     rate: Annotated[Array, NonNegative]
-    support = COUNTS
 
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:

@@ -2,12 +2,13 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import density, register
+from kldiv._divergence import density, family, register
 from kldiv._domains import AboveLow, Real, Support
 from kldiv._kernels import log1p_ratio
 from kldiv._protocol import Array, Namespace
 
 
+@family(Support("line", "low", "high"))
 class Uniform(NamedTuple):
     """The uniform distribution between `low` and `high`.
 
@@ -20,7 +21,6 @@ class Uniform(NamedTuple):
 
     low: Annotated[Array, Real]
     high: Annotated[Array, AboveLow]
-    support = Support("line", "low", "high")
 
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
