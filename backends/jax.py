@@ -7,110 +7,52 @@ import jax
 import numpy as np
 from jax.numpy import (
     abs as abs,
-)
-from jax.numpy import (
     all as all,
-)
-from jax.numpy import (
     any as any,
-)
-from jax.numpy import (
     asarray as asarray,
-)
-from jax.numpy import (
     astype as astype,
-)
-from jax.numpy import (
     broadcast_arrays as broadcast_arrays,
-)
-from jax.numpy import (
     cumulative_sum as cumulative_sum,
-)
-from jax.numpy import (
     exp as exp,
-)
-from jax.numpy import (
     expm1 as expm1,
-)
-from jax.numpy import (
     finfo as finfo,
-)
-from jax.numpy import (
     flip as flip,
-)
-from jax.numpy import (
     float32 as float32,
-)
-from jax.numpy import (
     float64 as float64,
-)
-from jax.numpy import (
     floor as floor,
-)
-from jax.numpy import (
     isdtype as isdtype,
-)
-from jax.numpy import (
     isfinite as isfinite,
-)
-from jax.numpy import (
     isnan as isnan,
-)
-from jax.numpy import (
     log as log,
-)
-from jax.numpy import (
     log1p as log1p,
-)
-from jax.numpy import (
     matmul as matmul,
-)
-from jax.numpy import (
     matrix_transpose as matrix_transpose,
-)
-from jax.numpy import (
     max as max,
-)
-from jax.numpy import (
     ones_like as ones_like,
-)
-from jax.numpy import (
     result_type as result_type,
-)
-from jax.numpy import (
     sqrt as sqrt,
-)
-from jax.numpy import (
     sum as sum,
-)
-from jax.numpy import (
     tril as tril,
-)
-from jax.numpy import (
     triu as triu,
-)
-from jax.numpy import (
     where as where,
-)
-from jax.numpy import (
     zeros_like as zeros_like,
 )
-from jax.numpy.linalg import diagonal as diagonal
-from jax.numpy.linalg import eigvalsh as eigvalsh
-from jax.scipy.special import gammaln as gammaln
-from jax.scipy.special import xlogy as xlogy
+from jax.numpy.linalg import diagonal as diagonal, eigvalsh as eigvalsh
+from jax.scipy.special import gammaln as gammaln, xlogy as xlogy
 
 differentiable = True
 
 
 def cholesky(x: jax.Array, /) -> jax.Array:
     """Return the lower Cholesky factors; nan where a matrix has none."""
-    return jax.numpy.linalg.cholesky(x)
+    factor: jax.Array = jax.numpy.linalg.cholesky(x)
+    return factor
 
 
 def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
     """Return `function` under `jax.jit`."""
-    return jax.jit(function)
+    jitted: Callable[..., Any] = jax.jit(function)
+    return jitted
 
 
 def default_dtype() -> Any:

@@ -7,102 +7,41 @@ from typing import Any
 import numpy as np
 from array_api_compat.numpy import (
     abs as abs,
-)
-from array_api_compat.numpy import (
     all as all,
-)
-from array_api_compat.numpy import (
     any as any,
-)
-from array_api_compat.numpy import (
     asarray as asarray,
-)
-from array_api_compat.numpy import (
     astype as astype,
-)
-from array_api_compat.numpy import (
     broadcast_arrays as broadcast_arrays,
-)
-from array_api_compat.numpy import (
     cumulative_sum as cumulative_sum,
-)
-from array_api_compat.numpy import (
     divide as divide,
-)
-from array_api_compat.numpy import (
     exp as exp,
-)
-from array_api_compat.numpy import (
     expm1 as expm1,
-)
-from array_api_compat.numpy import (
     finfo as finfo,
-)
-from array_api_compat.numpy import (
     flip as flip,
-)
-from array_api_compat.numpy import (
     float32 as float32,
-)
-from array_api_compat.numpy import (
     float64 as float64,
-)
-from array_api_compat.numpy import (
     floor as floor,
-)
-from array_api_compat.numpy import (
     isdtype as isdtype,
-)
-from array_api_compat.numpy import (
     isfinite as isfinite,
-)
-from array_api_compat.numpy import (
     isnan as isnan,
-)
-from array_api_compat.numpy import (
     log as log,
-)
-from array_api_compat.numpy import (
     log1p as log1p,
-)
-from array_api_compat.numpy import (
     matmul as matmul,
-)
-from array_api_compat.numpy import (
     matrix_transpose as matrix_transpose,
-)
-from array_api_compat.numpy import (
     max as max,
-)
-from array_api_compat.numpy import (
     ones_like as ones_like,
-)
-from array_api_compat.numpy import (
     result_type as result_type,
-)
-from array_api_compat.numpy import (
     sqrt as sqrt,
-)
-from array_api_compat.numpy import (
     sum as sum,
-)
-from array_api_compat.numpy import (
     tril as tril,
-)
-from array_api_compat.numpy import (
     triu as triu,
-)
-from array_api_compat.numpy import (
     where as where,
-)
-from array_api_compat.numpy import (
     zeros_like as zeros_like,
 )
 from array_api_compat.numpy.linalg import diagonal as diagonal
 from numpy.linalg import eigvalsh as eigvalsh
 from scipy.linalg.lapack import get_lapack_funcs
-from scipy.special import gammaln as gammaln
-from scipy.special import xlogy as xlogy
+from scipy.special import gammaln as gammaln, xlogy as xlogy
 
 differentiable = False
 

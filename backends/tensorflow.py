@@ -5,7 +5,7 @@
 
 import builtins
 from collections import namedtuple
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -112,8 +112,8 @@ def finfo(type: Any, /) -> _FloatInfo:
     return _FLOAT_INFO[type]
 
 
-def flip(x: tf.Tensor, /, *, axis: Sequence[int]) -> tf.Tensor:
-    """Reverse `x` along the axes."""
+def flip(x: tf.Tensor, /, *, axis: Any = None) -> tf.Tensor:
+    """Reverse `x` along a sequence of axes."""
     return tf.reverse(x, axis)
 
 
@@ -167,7 +167,7 @@ def stop_gradient(x: tf.Tensor, /) -> tf.Tensor:
 
 def to_numpy(x: tf.Tensor, /) -> np.ndarray:
     """Return the values on the host."""
-    return x.numpy()
+    return np.asarray(x)
 
 
 def _difference_of_indices(x: tf.Tensor) -> tf.Tensor:

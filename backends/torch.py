@@ -6,101 +6,39 @@ from typing import Any
 import torch
 from array_api_compat.torch import (
     abs as abs,
-)
-from array_api_compat.torch import (
     all as all,
-)
-from array_api_compat.torch import (
     any as any,
-)
-from array_api_compat.torch import (
     asarray as asarray,
-)
-from array_api_compat.torch import (
     astype as astype,
-)
-from array_api_compat.torch import (
     broadcast_arrays as broadcast_arrays,
-)
-from array_api_compat.torch import (
     cumulative_sum as cumulative_sum,
-)
-from array_api_compat.torch import (
     divide as divide,
-)
-from array_api_compat.torch import (
     exp as exp,
-)
-from array_api_compat.torch import (
     expm1 as expm1,
-)
-from array_api_compat.torch import (
     finfo as finfo,
-)
-from array_api_compat.torch import (
     flip as flip,
-)
-from array_api_compat.torch import (
     float32 as float32,
-)
-from array_api_compat.torch import (
     float64 as float64,
-)
-from array_api_compat.torch import (
     floor as floor,
-)
-from array_api_compat.torch import (
     isdtype as isdtype,
-)
-from array_api_compat.torch import (
     isfinite as isfinite,
-)
-from array_api_compat.torch import (
     isnan as isnan,
-)
-from array_api_compat.torch import (
     log as log,
-)
-from array_api_compat.torch import (
     log1p as log1p,
-)
-from array_api_compat.torch import (
     matmul as matmul,
-)
-from array_api_compat.torch import (
     matrix_transpose as matrix_transpose,
-)
-from array_api_compat.torch import (
     max as max,
-)
-from array_api_compat.torch import (
     ones_like as ones_like,
-)
-from array_api_compat.torch import (
     result_type as result_type,
-)
-from array_api_compat.torch import (
     sqrt as sqrt,
-)
-from array_api_compat.torch import (
     sum as sum,
-)
-from array_api_compat.torch import (
     tril as tril,
-)
-from array_api_compat.torch import (
     triu as triu,
-)
-from array_api_compat.torch import (
     where as where,
-)
-from array_api_compat.torch import (
     zeros_like as zeros_like,
 )
-from torch.linalg import diagonal as diagonal
-from torch.linalg import eigvalsh as eigvalsh
-from torch.special import gammaln as gammaln
-from torch.special import xlogy as xlogy
+from torch.linalg import diagonal as diagonal, eigvalsh as eigvalsh
+from torch.special import gammaln as gammaln, xlogy as xlogy
 
 differentiable = True
 
@@ -140,7 +78,8 @@ def shape(x: torch.Tensor, /) -> tuple[int | None, ...]:
 
 def solve_triangular(a: torch.Tensor, b: torch.Tensor, /) -> torch.Tensor:
     """Solve `a @ x = b` for lower triangular `a`."""
-    return torch.linalg.solve_triangular(a, b, upper=False)
+    x: torch.Tensor = torch.linalg.solve_triangular(a, b, upper=False)
+    return x
 
 
 def stop_gradient(x: torch.Tensor, /) -> torch.Tensor:

@@ -7,19 +7,25 @@ if not os.path.isdir(os.path.join(__path__[0], "backends")):  # a bare checkout 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kldiv._divergence import NoClosedForm as NoClosedForm
-    from kldiv._divergence import Rule as Rule
-    from kldiv._divergence import kl_div as kl_div
-    from kldiv._divergence import kl_divergence as kl_divergence
-    from kldiv._divergence import register as register
-    from kldiv._divergence import rel_entr as rel_entr
-    from kldiv._divergence import rule as rule
+    from kldiv import _domains as domains
+    from kldiv._divergence import (
+        NoClosedForm as NoClosedForm,
+        Rule as Rule,
+        family as family,
+        kl_div as kl_div,
+        kl_divergence as kl_divergence,
+        register as register,
+        rel_entr as rel_entr,
+        rule as rule,
+    )
     from kldiv._namespace import namespace as namespace
     from kldiv.families import *  # noqa: F403
 
 _MODULES = {
     "NoClosedForm": "kldiv._divergence",
     "Rule": "kldiv._divergence",
+    "domains": "kldiv._domains",
+    "family": "kldiv._divergence",
     "kl_div": "kldiv._divergence",
     "kl_divergence": "kldiv._divergence",
     "namespace": "kldiv._namespace",
@@ -34,7 +40,8 @@ def __getattr__(name: str) -> object:
     import importlib
 
     if name in _MODULES:
-        value = getattr(importlib.import_module(_MODULES[name]), name)
+        module = importlib.import_module(_MODULES[name])
+        value = getattr(module, name, module)
     else:
         families = importlib.import_module("kldiv.families")
         if name not in families.__all__:

@@ -41,7 +41,7 @@ class Rule(NamedTuple):
     @property
     def equation(self) -> str:
         """The equation of the formula."""
-        return " ".join(_documentation(self.formula)[0].split()).rstrip(".")
+        return " ".join(_documentation(self.formula)[0].split("\n\n")[0].split()).rstrip(".")
 
     @property
     def source(self) -> str:
@@ -107,9 +107,8 @@ def register(p: Kind, q: Kind) -> Callable[[Callable[..., Array]], Callable[...,
     --------
     >>> from typing import Annotated, Any, NamedTuple
     >>> import kldiv
-    >>> from kldiv._domains import Positive
     >>> class Wait(NamedTuple):
-    ...     mean: Annotated[Any, Positive]
+    ...     mean: Annotated[Any, kldiv.domains.Positive]
     >>> @kldiv.register(Wait, Wait)
     ... def kl_wait_wait(xp, mean_p, mean_q):
     ...     "m_p / m_q - 1 - log(m_p / m_q)"
@@ -130,7 +129,26 @@ def register(p: Kind, q: Kind) -> Callable[[Callable[..., Array]], Callable[...,
 
 
 def family(support: Support) -> Callable[[type[Declared]], type[Declared]]:
-    """Declare the decorated NamedTuple, with fields annotated by their domains, to be a family on `support`."""
+    """Declare the decorated NamedTuple, with fields annotated by their domains, to be a family on `support`.
+
+    The domains and the supports are in `kldiv.domains`. From the support follows where a divergence is infinite.
+
+    Raises
+    ------
+    TypeError
+        If a field has no domain.
+
+    Examples
+    --------
+    >>> from typing import Annotated, Any, NamedTuple
+    >>> import kldiv
+    >>> from kldiv import domains
+    >>> @kldiv.family(domains.POSITIVE)
+    ... class Arrival(NamedTuple):
+    ...     mean: Annotated[Any, domains.Positive]
+    >>> float(kldiv.kl_divergence(kldiv.Normal(0.0, 1.0), Arrival(1.0)))
+    inf
+    """
 
     def declare(cls: type[Declared]) -> type[Declared]:
         if not _fields(cls):
@@ -649,7 +667,7 @@ def kl_divergence(p: Family, q: Family, *, base: float | None = None, validate: 
     p, q = _rebuild(p, leaves), _rebuild(q, leaves)
     _check_structure(xp, p, q)
     evaluate = find(kind_of(p), kind_of(q)).evaluate
-    if not all([xp.is_concrete(x) for x in arrays]):
+    if not all(xp.is_concrete(x) for x in arrays):
         value = _evaluate(xp, evaluate, dtype, p, q)
     else:
         if (xp, evaluate, dtype) not in _programs:
@@ -687,12 +705,11 @@ def _elementwise(function: Callable[[Namespace, Array, Array], Array], x: Any, y
 
 
 def kl_div(x: Any, y: Any) -> Array:
-    """Return ``x log(x / y) - x + y`` element by element, as `scipy.special.kl_div` defines it, without its
-    cancellation.
+    """Return ``x log(x / y) - x + y`` element by element: `scipy.special.kl_div` without its cancellation.
 
-    It is y where x = 0, and inf where x > 0 = y or an argument is negative. It is at least 0; it vanishes only where x
-    = y. For x and y that sum to the same, its sum is the Kullback-Leibler divergence. The derivative with respect to x
-    at x = 0 is taken as 0.
+    It is y where x = 0, and inf where x > 0 = y or an argument is negative. It is at least 0, and vanishes only where
+    x = y. Where x and y have the same sum, the sum of it is the Kullback-Leibler divergence. The derivative with respect
+    to x at x = 0 is taken as 0.
 
     Examples
     --------

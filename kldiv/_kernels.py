@@ -45,7 +45,7 @@ _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 /
 
 
 def _is_single(xp: Namespace, x: Array) -> bool:
-    return xp.finfo(x.dtype).bits == 32
+    return bool(xp.finfo(x.dtype).bits == 32)
 
 
 def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
@@ -345,8 +345,7 @@ def identity_like(xp: Namespace, x: Array) -> Array:
 
 
 def cholesky_difference(xp: Namespace, a: Array, b: Array, factor_a: Array, factor_b: Array) -> Array:
-    """The lower triangular X with (I + X)(I + X)^T = L^-1 A L^-T, where L L^T = B, for symmetric positive definite A,
-    B.
+    """The lower triangular X with (I + X)(I + X)' = L^-1 A L'^-1, for A = K K' and B = L L' with their factors K and L.
 
     The Cholesky factors K of A and L of B alone give it to cond eps / delta; one Newton step against the difference A -
     B of the matrices themselves, which is exact near equality, removes delta.

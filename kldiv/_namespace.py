@@ -40,7 +40,7 @@ def namespace(*arrays: Any) -> Namespace:
 
 def gather(values: Sequence[Any], names: Sequence[str]) -> tuple[Namespace, list[Array], DType]:
     """Return the namespace of `values`, the values as its arrays, and the dtype that a result has."""
-    found: Any = None
+    found: Namespace | None = None
     owner = 0
     leaves: list[Array] = []
     weak: list[int] = []
@@ -57,7 +57,9 @@ def gather(values: Sequence[Any], names: Sequence[str]) -> tuple[Namespace, list
                 "convert one of them, so that all arrays belong to one framework"
             )
     if found is None:
-        from kldiv.backends import numpy as found
+        from kldiv.backends import numpy
+
+        found = numpy
     if weak and found.__name__ == "kldiv.backends.numpy":
         # NumPy's scalars carry a dtype among NumPy's arrays; beside another framework they are numbers.
         for i in [i for i in weak if hasattr(leaves[i], "dtype")]:
@@ -101,9 +103,9 @@ def _is_kind(xp: Namespace, dtype: DType, kind: str) -> bool:
         return False
 
 
-def _identify(value: Any, name: str) -> tuple[Any, Any]:
+def _identify(value: Any, name: str) -> tuple[Namespace | None, Any]:
     """Return the backend of `value` (None for numbers and lists) and the array that it holds."""
-    xp: Any
+    xp: Namespace
     kind = type(value)
     if kind is float or kind is int or kind is list:
         return None, value

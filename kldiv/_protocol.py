@@ -16,6 +16,9 @@ Shape: TypeAlias = tuple[int | None, ...]  # None: a dimension that a traced Ten
 class Namespace(Protocol):
     """A module that is an array namespace, as far as the core uses it."""
 
+    @property
+    def __name__(self) -> str: ...
+
     # The Python array API standard.
     @property
     def float32(self) -> DType: ...

@@ -33,8 +33,9 @@ class Gamma(NamedTuple):
 def kl_gamma_gamma(
     xp: Namespace, concentration_p: Array, rate_p: Array, concentration_q: Array, rate_q: Array
 ) -> Array:
-    """a_q [r - 1 - log r] + H(a_q) - H(a_p) - H'(a_p) (a_q - a_p), with r the mean of P over that of Q, H(a) =
-    lgamma(a) - a log a + a.
+    """a_q [r - 1 - log r] + H(a_q) - H(a_p) - H'(a_p) (a_q - a_p).
+
+    Here r is the mean of P over that of Q, and H(a) = lgamma(a) - a log a + a, which is convex.
 
     Source: statproofbook.github.io/P/gam-kl
     """

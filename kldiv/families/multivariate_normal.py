@@ -95,8 +95,7 @@ class MultivariateNormalPrecision(NamedTuple):
 
 @family(VECTORS)
 class MultivariateNormalDiag(NamedTuple):
-    """The multivariate normal distribution with mean `loc` and independent components of standard deviations
-    `scale_diag`.
+    """The multivariate normal distribution with mean `loc` and uncorrelated components of deviations `scale_diag`.
 
     Examples
     --------
@@ -141,8 +140,9 @@ def kl_multivariate_normal_tril_multivariate_normal_tril(
 def kl_multivariate_normal_multivariate_normal(
     xp: Namespace, loc_p: Array, covariance_p: Array, loc_q: Array, covariance_q: Array
 ) -> Array:
-    """[tr(S_q^-1 S_p) - d - log det(S_q^-1 S_p) + (m_p - m_q)' S_q^-1 (m_p - m_q)] / 2, from Cholesky factors of S_p
-    and S_q.
+    """[tr(S_q^-1 S_p) - d - log det(S_q^-1 S_p) + (m_p - m_q)' S_q^-1 (m_p - m_q)] / 2.
+
+    Computed from the Cholesky factors of S_p and S_q, corrected by the difference S_p - S_q.
 
     Source: statproofbook.github.io/P/mvn-kl
     """
