@@ -708,8 +708,8 @@ def kl_div(x: Any, y: Any) -> Array:
     """Return ``x log(x / y) - x + y`` element by element: `scipy.special.kl_div` without its cancellation.
 
     It is y where x = 0, and inf where x > 0 = y or an argument is negative. It is at least 0, and vanishes only where
-    x = y. Where x and y have the same sum, the sum of it is the Kullback-Leibler divergence. The derivative with respect
-    to x at x = 0 is taken as 0.
+    x = y. Where x and y have the same sum, the sum of it is the Kullback-Leibler divergence. The derivative with
+    respect to x at x = 0 is taken as 0.
 
     Examples
     --------

@@ -55,6 +55,15 @@ FINITE = [pair for pair in PAIRS if pair not in INFINITE]
 SAME = [(p, q) for p, q in FINITE if p is q]
 
 
+def covering(pairs: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Return a sample of pairs in which every family that is a P, or a Q, is one once at least."""
+    sample: list[tuple[Any, Any]] = []
+    for p, q in pairs:
+        if p not in {a for a, _ in sample} or q not in {b for _, b in sample}:
+            sample.append((p, q))
+    return sample
+
+
 class Case(NamedTuple):
     """A pair of families, a dtype, and how parameters are drawn."""
 

@@ -11,6 +11,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     import backends
 
+    config.addinivalue_line("markers", "full: a case beyond the covering sample, run with --full")
     config.stash[BACKEND] = backends.load(config.getoption("--backend"))
 
 
@@ -48,6 +49,11 @@ def pytest_collection_modifyitems(config, items):
         lacking.add("transform")
     if not backend.short_dtypes:
         lacking.add("short_dtype")
-    left_out = [item for item in items if lacking & set(item.fixturenames)]
+    beyond = set() if config.getoption("--full") else {"full"}
+    left_out = [
+        item
+        for item in items
+        if lacking & set(item.fixturenames) or beyond & {mark.name for mark in item.iter_markers()}
+    ]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]

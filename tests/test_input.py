@@ -15,7 +15,7 @@ import scipy.stats
 import backends
 import kldiv
 import reference
-from kldiv._domains import COUNTS, NonNegative
+from kldiv import domains
 
 INF, NAN = math.inf, math.nan
 ROOT = Path(__file__).parents[1]
@@ -675,18 +675,18 @@ def test_arrays_for_both_are_refused(array):
 # ------------------------------------------------------------------------------------------------- pairs without a rule
 
 
+@kldiv.family(domains.COUNTS)
 class Known(NamedTuple):
     """A family of whose pairs only one has a formula."""
 
-    rate: Annotated[Any, NonNegative]
-    support = COUNTS
+    rate: Annotated[Any, domains.NonNegative]
 
 
+@kldiv.family(domains.COUNTS)
 class Unknown(NamedTuple):
     """A family without formulas."""
 
-    rate: Annotated[Any, NonNegative]
-    support = COUNTS
+    rate: Annotated[Any, domains.NonNegative]
 
 
 @kldiv.register(Known, Known)
@@ -742,6 +742,13 @@ def test_rule_asks_for_families(family, words, role):
 @only("family", [int, "Normal", kldiv.Normal(0.0, 1.0), kldiv.Independent], ids=repr)
 def test_register_asks_for_families(family, role):
     assert "family" in message_of(TypeError, kldiv.register, *in_role(role, family, kldiv.Normal))
+
+
+@only("cls", [Point, Plain, Unresolvable, int], ids=lambda c: c.__name__)
+def test_family_needs_domains(cls):
+    message = message_of(TypeError, kldiv.family(domains.REALS), cls)
+    assert cls.__name__ in message
+    assert "domains" in message
 
 
 def test_pair_is_not_registered_twice():

@@ -9,7 +9,7 @@ import pytest
 
 import kldiv
 import reference
-from kldiv._domains import COUNTS, NonNegative
+from kldiv import domains
 
 INF = math.inf
 
@@ -443,11 +443,11 @@ def test_probabilities_and_their_logarithms_are_families_of_their_own(kl, dtype,
     assert kl(p, q) == pytest.approx(0.5 * math.log(4 / 3), rel=64 * float(np.finfo(dtype).eps))
 
 
+@kldiv.family(domains.COUNTS)
 class Lonely(NamedTuple):
     """A family that no formula is registered for."""
 
-    rate: Annotated[Any, NonNegative]
-    support = COUNTS
+    rate: Annotated[Any, domains.NonNegative]
 
 
 # pytorch #68746, #72765: the error does not say which pair.

@@ -88,7 +88,7 @@ def kl_bernoulli_poisson(xp: Namespace, probs_p: Array, rate_q: Array) -> Array:
 
 @register(BernoulliLogits, Poisson)
 def kl_bernoulli_logits_poisson(xp: Namespace, logits_p: Array, rate_q: Array) -> Array:
-    """p log(p / r) + (1 - p) log(1 - p) + r, with p the sigmoid of the logit; infinite at r = 0 even if p underflows."""
+    """p log(p / r) + (1 - p) log(1 - p) + r, with p the sigmoid of the logit; inf at r = 0 even if p underflows."""
     probs_p = sigmoid(xp, logits_p)
     possible = (rate_q > 0) | (logits_p == -inf)
     return kl_bernoulli_poisson(xp, probs_p, rate_q) + indicator(xp, possible, rate_q)
