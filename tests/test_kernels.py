@@ -396,7 +396,7 @@ def exactly(truth, points, digits):
 
 
 def errors(backend, values, truths, sizes, dtype):
-    """Return |value - truth| in ulps of the size; for an infinity 0 if the truth is it or rounds to it, else infinity."""
+    """Return |value - truth| in ulps of the size; for an infinity 0 if the truth rounds to it, else infinity."""
     info = np.finfo(dtype)
     least, most = float(info.smallest_normal), float(info.max)
     result = []
@@ -550,3 +550,320 @@ def test_second_derivative_is_that_of_the_truth(differentiable, kernel, argument
     record_property("ulps", f"{max(ulps):.2f}")
     bound = bound_of(differentiable, kernel, kernel.curvature_bound, dtype)
     assert max(ulps) <= bound, report(ulps, points, curvature)
+
+
+EDGES = {  # the kernel, the arguments, and the derivatives, as conventions and limits have them
+    "entropy_gap at a = 0": (ENTROPY_GAP, (0.0, 2.0), (0.0, 1.0)),
+    "entropy_gap at b = 0": (ENTROPY_GAP, (2.0, 0.0), (0.0, 0.0)),
+    "entropy_gap at a = b = 0": (ENTROPY_GAP, (0.0, 0.0), (0.0, 1.0)),
+    "entropy_gap at a = b": (ENTROPY_GAP, (3.0, 3.0), (0.0, 0.0)),
+    "relative_entropy at a = 0": (RELATIVE_ENTROPY, (0.0, 2.0), (0.0, 0.0)),
+    "relative_entropy at b = 0": (RELATIVE_ENTROPY, (2.0, 0.0), (0.0, 0.0)),
+    "relative_entropy at a = b = 0": (RELATIVE_ENTROPY, (0.0, 0.0), (0.0, 0.0)),
+    "relative_gap at a = b": (RELATIVE_GAP, (3.0, 3.0), (0.0, 0.0)),
+    "stirling_gap at a = b": (STIRLING_GAP, (3.0, 3.0), (0.0, 0.0)),
+    "log_ratio where it overflows": (LOG_RATIO, (2.0**100, 2.0**-100), (2.0**-100, -(2.0**100))),
+    "log_ratio where it underflows": (LOG_RATIO, (2.0**-100, 2.0**100), (2.0**100, -(2.0**-100))),
+    "log1p_ratio at a = 0": (LOG1P_RATIO, (0.0, 2.0), (0.5, 0.0)),
+    "log1p_ratio where it overflows": (LOG1P_RATIO, (2.0**100, 2.0**-100), (2.0**-100, -(2.0**100))),
+    "logit at 0": (LOGIT, (0.0,), (0.0,)),
+    "logit at 1": (LOGIT, (1.0,), (0.0,)),
+    "bernoulli_logits_gap at a = b": (BERNOULLI_LOGITS_GAP, (3.0, 3.0), (0.0, 0.0)),
+    "bernoulli_logits_gap at a = inf": (BERNOULLI_LOGITS_GAP, (np.inf, 0.0), (0.0, -0.5)),
+    "bernoulli_logits_gap at b = inf": (BERNOULLI_LOGITS_GAP, (0.0, np.inf), (0.0, 0.0)),
+    "bernoulli_logits_gap at a = b = inf": (BERNOULLI_LOGITS_GAP, (np.inf, np.inf), (0.0, 0.0)),
+    "bernoulli_logits_gap at a = -b = inf": (BERNOULLI_LOGITS_GAP, (np.inf, -np.inf), (0.0, 0.0)),
+}
+
+
+@pytest.mark.parametrize("edge", EDGES.values(), ids=EDGES.keys())
+def test_first_derivatives_at_the_edges(differentiable, edge):
+    kernel, point, expected = edge
+    arrays = [differentiable.array([x], "float32") for x in point]
+    xp = kldiv.namespace(*arrays)
+    slopes = differentiable.gradient(lambda *arrays: kernel.function(xp, *arrays), *arrays)
+    np.testing.assert_allclose([differentiable.to_numpy(s)[0] for s in slopes], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("argument", [0, 1])
+@pytest.mark.parametrize(
+    "edge", [edge for edge in EDGES.values() if len(edge[1]) == 2], ids=lambda e: f"{e[0].name}{e[1]}"
+)
+def test_second_derivatives_at_the_edges_are_finite(differentiable, edge, argument):
+    kernel, point, _ = edge
+    arrays = [differentiable.array([x], "float64") for x in point]
+    xp = kldiv.namespace(*arrays)
+    before, x, after = arrays[:argument], arrays[argument], arrays[argument + 1 :]
+    curvature = differentiable.curvature(lambda x: kernel.function(xp, *before, x, *after), x)
+    assert np.isfinite(differentiable.to_numpy(curvature)).all()
+
+
+# --- Tables -----------------------------------------------------------------------------------------------------------
+
+
+def chebyshev_fit(function, interval, terms):
+    with mp.workdps(50):
+        return tuple(float(c) for c in reversed(mp.chebyfit(function, interval, terms)))
+
+
+@pytest.mark.parametrize("table", _kernels._ATANH_TAIL, ids=DTYPES[::-1])
+def test_coefficients_of_log1p_gap_are_the_chebyshev_fit(table):
+    # sum_k z^k / (2 k + 3)
+    fit = chebyshev_fit(lambda z: mp.hyp2f1(1, 1.5, 2.5, z) / 3, [0, mp.mpf(1) / 9], len(table))
+    assert table == fit
+
+
+@pytest.mark.parametrize("table", _kernels._EXP_TAIL, ids=DTYPES[::-1])
+def test_coefficients_of_expm1_gap_are_the_chebyshev_fit(table):
+    # sum_k t^k / (k + 2)!
+    assert table == chebyshev_fit(lambda t: mp.hyp1f1(1, 3, t) / 2, [-1, 1], len(table))
+
+
+def test_coefficients_of_stirling_gap_are_bernoulli_numbers():
+    exact = [mp.bernoulli(2 * n) / (2 * n * (2 * n - 1)) for n in range(1, len(_kernels._STIRLING) + 1)]
+    assert pytest.approx([float(c) for c in exact], rel=2**-52, abs=0) == _kernels._STIRLING
+
+
+# --- Products ---------------------------------------------------------------------------------------------------------
+
+
+def exact_excess(row):
+    a, b, c, d = (Fraction(float(x)) for x in row)
+    return mp.mpf((a * b / (c * d) - 1).numerator) / (a * b / (c * d) - 1).denominator
+
+
+def products(dtype):
+    """Return factors of products that nearly agree: by a few units in the last place, and by ever more."""
+    rng = np.random.default_rng(10)
+    a, b, c = (np.exp(2 * rng.normal(size=600)) for _ in range(3))
+    delta = 10 ** rng.uniform(np.log10(np.finfo(dtype).eps), 0, 600) * rng.choice([-0.5, 1], 600)
+    a, b, c = (x.astype(dtype) for x in (a, b, c))
+    d = (a * b / c * (1 + delta)).astype(dtype)
+    close = (a * b / c + rng.integers(-3, 4, 600) * np.spacing(a * b / c)).astype(dtype)
+    return tuple(np.concatenate(x) for x in ((a, a), (b, b), (c, c), (d, close)))
+
+
+def excess_errors(backend, values, points, dtype, size=lambda truth: 0):
+    with mp.workdps(60):
+        truths = [exact_excess(row) for row in zip(*points, strict=True)]
+        return errors(backend, values, truths, [max(abs(t), size(t)) for t in truths], dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_product_excess_is_right_to_the_last_digits(backend, dtype, record_property):
+    points = products(dtype)
+    values = evaluate(backend, _kernels.product_excess, dtype, *points)
+    ulps = excess_errors(backend, values, points, dtype)
+    record_property("ulps", f"{max(ulps):.2f}")
+    assert max(ulps) <= 3.0, report(ulps, points, values)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_product_excess_is_right_when_compiled(backend, dtype, transform):
+    # A compiler that contracts or reorders operations would lose what the products have beyond their rounding.
+    points = products(dtype)
+    arrays = [backend.array(x, dtype) for x in points]
+    xp = kldiv.namespace(*arrays)
+    values = backend.to_numpy(transform(lambda *arrays: _kernels.product_excess(xp, *arrays))(*arrays))
+    ulps = excess_errors(backend, values, points, dtype)
+    assert max(ulps) <= 3.0, report(ulps, points, values)
+
+
+@pytest.mark.parametrize("exponents", [(-0.9, 0.9, -0.9, 0.9), (0.9, 0.9, 0.9, 0.9), (-0.9, -0.9, -0.9, -0.9)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_product_excess_out_of_range_is_right_to_a_few_eps(backend, dtype, exponents):
+    # Where the products leave the range of the dtype the quotients a / c and b / d are what is left.
+    rng = np.random.default_rng(11)
+    scales = [10.0 ** (e * largest_exponent(dtype)) for e in exponents]
+    points = [(s * np.exp(0.1 * rng.normal(size=50))).astype(dtype) for s in scales]
+    values = evaluate(backend, _kernels.product_excess, dtype, *points)
+    assert max(excess_errors(backend, values, points, dtype, size=lambda truth: 1)) <= 4.0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_product_excess_of_equal_products_is_exactly_zero(backend, dtype):
+    a, b, c, _ = products(dtype)
+    assert np.all(evaluate(backend, _kernels.product_excess, dtype, a, b, a, b) == 0)
+    assert np.all(evaluate(backend, _kernels.product_excess, dtype, a, c, c, a) == 0)
+
+
+# --- Classes ----------------------------------------------------------------------------------------------------------
+
+
+def weights(dtype):
+    """Return rows of weights, nearly equal and not, with zeros in the first rows; those of Q are positive where P's are."""
+    rng = np.random.default_rng(12)
+    p, q = np.exp(2 * rng.normal(size=(2, 60, 6)))
+    delta = 10 ** rng.uniform(np.log10(np.finfo(dtype).eps), -1, size=(60, 1))
+    q[20:] = (p * (1 + delta * rng.uniform(-1, 1, size=p.shape)))[20:]
+    p[:10, 0] = 0
+    q[:5, 0] = 0
+    p, q = (x / x.sum(axis=-1, keepdims=True) for x in (p, q))
+    return p.astype(dtype), q.astype(dtype)
+
+
+def logit_rows(dtype):
+    """Return rows of logits, nearly equal and not, with -inf in the first rows."""
+    rng = np.random.default_rng(13)
+    a, b = 3 * rng.normal(size=(2, 60, 6))
+    delta = 10 ** rng.uniform(np.log10(np.finfo(dtype).eps), -1, size=(60, 1))
+    b[20:] = (a + delta * rng.uniform(-1, 1, size=a.shape))[20:]
+    a[:10, 0] = -np.inf
+    b[:5, 0] = -np.inf
+    return a.astype(dtype), b.astype(dtype)
+
+
+def normalised(row):
+    row = [mp.mpf(float(x)) for x in row]
+    return [x / mp.fsum(row) for x in row]
+
+
+def exponentials(row):
+    return [mp.exp(float(x)) for x in row]
+
+
+def divergence(p, q):
+    return mp.fsum(xlogy(x, x / y) if x else mp.zero for x, y in zip(normalised(p), normalised(q), strict=True))
+
+
+def class_errors(backend, values, points, dtype, weights_of):
+    with mp.workdps(80):
+        truths = [divergence(weights_of(p), weights_of(q)) for p, q in zip(*points, strict=True)]
+    return errors(backend, values, truths, [abs(t) for t in truths], dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_categorical_gap_is_within_its_bound_of_the_truth(backend, dtype, record_property):
+    points = weights(dtype)
+    values = evaluate(backend, _kernels.categorical_gap, dtype, *points)
+    ulps = class_errors(backend, values, points, dtype, list)
+    record_property("ulps", f"{max(ulps):.2f}")
+    assert max(ulps) <= 6.0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_categorical_logits_gap_is_within_its_bound_of_the_truth(backend, dtype, record_property):
+    points = logit_rows(dtype)
+    values = evaluate(backend, _kernels.categorical_logits_gap, dtype, *points)
+    ulps = class_errors(backend, values, points, dtype, exponentials)
+    record_property("ulps", f"{max(ulps):.2f}")
+    assert max(ulps) <= 5.0 + backend.elementary_ulps
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_categorical_logits_gap_of_huge_logits_is_within_its_bound(backend, dtype, record_property):
+    points = tuple(np.random.default_rng(14).uniform(-500, 500, size=(2, 100, 6)).astype(dtype))
+    values = evaluate(backend, _kernels.categorical_logits_gap, dtype, *points)
+    ulps = class_errors(backend, values, points, dtype, exponentials)
+    record_property("ulps", f"{max(ulps):.2f}")
+    assert max(ulps) <= 500.0
+
+
+@pytest.mark.parametrize(
+    "kernel", [_kernels.categorical_gap, _kernels.categorical_logits_gap], ids=lambda k: k.__name__
+)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_gap_between_equal_classes_is_exactly_zero(backend, kernel, dtype):
+    p, q = weights(dtype)
+    assert np.all(evaluate(backend, kernel, dtype, p, p) == 0)
+    assert np.all(evaluate(backend, kernel, dtype, q, q) == 0)
+
+
+@pytest.mark.parametrize(
+    "kernel", [_kernels.categorical_gap, _kernels.categorical_logits_gap], ids=lambda k: k.__name__
+)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_gap_between_nearly_equal_classes_is_positive(backend, kernel, dtype):
+    p = np.asarray([[0.1, 0.2, 0.3, 0.4]] * 40, dtype)
+    q = p.copy()
+    q[:, 2] += np.concatenate([np.arange(-20, 0), np.arange(1, 21)]) * np.spacing(q[:, 2])
+    assert np.all(evaluate(backend, kernel, dtype, p, q) > 0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_log_softmax_is_right_to_a_few_ulps(backend, dtype):
+    a, _ = logit_rows(dtype)
+    values = evaluate(backend, _kernels.log_softmax, dtype, a)
+    with mp.workdps(60):
+        expected = [[float(mp.log(w)) if w else -np.inf for w in normalised(exponentials(row))] for row in a]
+    np.testing.assert_allclose(values, expected, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_log_of_zero_is_minus_infinity_and_its_derivative_zero(differentiable, dtype):
+    p = differentiable.array([0.0, 0.5], dtype)
+    xp = kldiv.namespace(p)
+    assert differentiable.to_numpy(_kernels.log(xp, p))[0] == -np.inf
+    (slope,) = differentiable.gradient(lambda p: _kernels.log(xp, p), p)
+    np.testing.assert_array_equal(differentiable.to_numpy(slope), [0.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"), [([0.0, 2.0], [10, 22]), ([1.0, 1.0], [11, 21]), ([3.0, -1.0], [-np.inf] * 2)]
+)
+def test_select_class_takes_the_entry_of_that_index(backend, x, expected):
+    values = evaluate(backend, _kernels.select_class, "float32", [[10.0, 11.0, 12.0], [20.0, 21.0, 22.0]], x)
+    np.testing.assert_array_equal(values, expected)
+
+
+def test_indicator_is_zero_where_the_condition_holds_and_infinite_elsewhere(backend):
+    values = evaluate(backend, lambda xp, x: _kernels.indicator(xp, x > 0, x), "float32", [1.0, -1.0, np.inf])
+    np.testing.assert_array_equal(values, [0.0, np.inf, 0.0])
+
+
+# --- Matrices ---------------------------------------------------------------------------------------------------------
+
+
+def matrices(dtype, condition, distance, size=4, count=8):
+    """Return two stacks of covariance matrices of a condition number, at a relative distance in each other's metric."""
+    rng = np.random.default_rng(15)
+    orthogonal, _ = np.linalg.qr(rng.normal(size=(count, size, size)))
+    b = (orthogonal * np.logspace(0, np.log10(condition), size)) @ np.swapaxes(orthogonal, -1, -2)
+    noise = rng.normal(size=b.shape)
+    factor = np.linalg.cholesky(b) @ (np.eye(size) + distance * noise)
+    a = factor @ np.swapaxes(factor, -1, -2)
+    a, b = (x.astype(dtype) for x in (a, b))
+    return tuple(np.tril(x) + np.swapaxes(np.tril(x, -1), -1, -2) for x in (a, b))
+
+
+def true_cholesky_difference(a, b):
+    """Return the factor of L^-1 A L^-T, with L that of B, less the identity."""
+    with mp.workdps(60):
+        a, b = (mp.matrix(x.astype(float).tolist()) for x in (a, b))
+        inverse = mp.cholesky(b) ** -1
+        x = mp.cholesky(inverse * a * inverse.T) - mp.eye(a.rows)
+        return np.asarray([[float(x[i, j]) for j in range(a.rows)] for i in range(a.rows)])
+
+
+def cholesky_difference(xp, a, b):
+    return _kernels.cholesky_difference(xp, a, b, xp.cholesky(a), xp.cholesky(b))
+
+
+@pytest.mark.parametrize("distance", [3.0, 1e-1, 1e-3, 1e-6, 1e-10], ids=lambda d: f"distance {d}")
+@pytest.mark.parametrize(
+    ("dtype", "condition"), [("float32", 1e0), ("float32", 1e3), ("float64", 1e0), ("float64", 1e4), ("float64", 1e10)]
+)
+def test_cholesky_difference_is_right_to_cond_eps(backend, dtype, condition, distance, record_property):
+    a, b = matrices(dtype, condition, distance)
+    values = evaluate(backend, cholesky_difference, dtype, a, b)
+    truth = np.asarray([true_cholesky_difference(*pair) for pair in zip(a, b, strict=True)])
+    size = np.linalg.norm(truth, axis=(-2, -1))
+    error = np.linalg.norm(values - truth, axis=(-2, -1)) / np.where(size > 0, size, 1)
+    record_property("ulps", f"{np.max(error) / np.finfo(dtype).eps / condition:.2f} cond")
+    assert np.max(error) <= (4 * np.sqrt(4) + condition) * np.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_cholesky_difference_of_equal_matrices_is_exactly_zero(backend, dtype):
+    a, _ = matrices(dtype, 1e3, 0.1)
+    assert np.all(evaluate(backend, cholesky_difference, dtype, a, a) == 0)
+
+
+def test_cholesky_difference_is_lower_triangular(backend):
+    values = evaluate(backend, cholesky_difference, "float64", *matrices("float64", 1e3, 0.1))
+    assert np.all(np.triu(values, 1) == 0)
+
+
+def test_identity_like_is_a_stack_of_identities(backend):
+    values = evaluate(backend, _kernels.identity_like, "float64", np.full((2, 3, 3), np.nan))
+    np.testing.assert_array_equal(values, [np.eye(3)] * 2)
