@@ -4,9 +4,8 @@
 """
 
 import builtins
-from collections import namedtuple
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -37,13 +36,21 @@ _KINDS = {
     "real floating": (tf.bfloat16, tf.float16, tf.float32, tf.float64),
     "integral": (tf.int8, tf.int16, tf.int32, tf.int64, tf.uint8, tf.uint16, tf.uint32, tf.uint64),
 }
-_FloatInfo = namedtuple("_FloatInfo", "bits eps max smallest_normal")
+
+
+class _FloatInfo(NamedTuple):
+    bits: int
+    eps: float
+    max: float
+    smallest_normal: float
+
+
 _FLOAT_INFO = {
     tf.bfloat16: _FloatInfo(16, 2.0**-7, 3.3895313892515355e38, 2.0**-126),
     **{
         dtype: _FloatInfo(i.bits, float(i.eps), float(i.max), float(i.smallest_normal))
         for dtype in (tf.float16, tf.float32, tf.float64)
-        for i in [np.finfo(dtype.as_numpy_dtype)]
+        for i in [np.finfo(dtype.name)]
     },
 }
 
@@ -145,7 +152,8 @@ def result_type(*dtypes: Any) -> Any:
 
 def shape(x: tf.Tensor, /) -> tuple[int | None, ...]:
     """Return the static shape; None stands for a length that is not known while tracing."""
-    if x.shape.rank is None:
+    rank: Any = x.shape.rank
+    if rank is None:
         raise ValueError("a tensor of unknown rank; give it one with tf.ensure_shape or an input_signature")
     return tuple(x.shape)
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from array_api_compat.torch import (
-    abs as abs,
     all as all,
     any as any,
     asarray as asarray,
@@ -13,28 +12,31 @@ from array_api_compat.torch import (
     broadcast_arrays as broadcast_arrays,
     cumulative_sum as cumulative_sum,
     divide as divide,
-    exp as exp,
-    expm1 as expm1,
     finfo as finfo,
     flip as flip,
-    float32 as float32,
-    float64 as float64,
-    floor as floor,
     isdtype as isdtype,
-    isfinite as isfinite,
-    isnan as isnan,
-    log as log,
-    log1p as log1p,
     matmul as matmul,
     matrix_transpose as matrix_transpose,
     max as max,
-    ones_like as ones_like,
     result_type as result_type,
-    sqrt as sqrt,
     sum as sum,
     tril as tril,
     triu as triu,
     where as where,
+)
+from torch import (
+    abs as abs,
+    exp as exp,
+    expm1 as expm1,
+    float32 as float32,
+    float64 as float64,
+    floor as floor,
+    isfinite as isfinite,
+    isnan as isnan,
+    log as log,
+    log1p as log1p,
+    ones_like as ones_like,
+    sqrt as sqrt,
     zeros_like as zeros_like,
 )
 from torch.linalg import diagonal as diagonal, eigvalsh as eigvalsh
@@ -63,7 +65,8 @@ def is_concrete(x: torch.Tensor, /) -> bool:
     """Tell whether `x` has values for Python: not while compiling, under torch.func, or on the meta device."""
     if torch.compiler.is_compiling():
         return False
-    return not (x.is_meta or torch._C._functorch.is_functorch_wrapped_tensor(x))
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore  # there is no public test for it
+    return not (x.is_meta or wrapped(x))
 
 
 def like(value: Any, other: torch.Tensor | None, dtype: torch.dtype, /) -> torch.Tensor:

@@ -7,7 +7,9 @@ if not os.path.isdir(os.path.join(__path__[0], "backends")):  # a bare checkout 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kldiv import _domains as domains  # noqa: F401
+    import kldiv._domains
+
+    domains = kldiv._domains
     from kldiv._divergence import (
         NoClosedForm as NoClosedForm,
         Rule as Rule,

@@ -84,7 +84,7 @@ _conversions: dict[Kind, list[Conversion]] = {}
 _lifts: list[Callable[[Kind], Iterable[Conversion]]] = []
 _structural: list[Callable[[Kind, Kind], Rule | None]] = []
 _rules: dict[tuple[Kind, Kind], Rule] = {}
-_programs: dict[tuple[Namespace, Evaluate, DType], Callable[[Family, Family], Array]] = {}
+_programs: dict[tuple[Namespace, Callable[..., Array], DType], Callable[..., Array]] = {}
 
 
 # ---------------------------------------------------------------------------------------------------- declarations
@@ -205,12 +205,13 @@ def _fields(cls: type) -> tuple[_Field, ...]:
     return _known_fields[cls]
 
 
-def _read_fields(cls: type) -> tuple[_Field, ...]:
-    if not (issubclass(cls, tuple) and hasattr(cls, "_fields")):
+def _read_fields(cls: Any) -> tuple[_Field, ...]:
+    names = getattr(cls, "_fields", None)
+    if names is None or not issubclass(cls, tuple):
         return ()
     hints = get_type_hints(cls, include_extras=True)
-    fields = []
-    for name in cls._fields:
+    fields: list[_Field] = []
+    for name in names:
         marks = get_args(hints[name]) if get_origin(hints[name]) is Annotated else ()
         domain = next((m for m in marks if isinstance(m, Domain)), None)
         held = next((m for m in marks if isinstance(m, Held)), None)
@@ -301,13 +302,15 @@ def density(formula: Callable[[Any, Namespace, Array], Array]) -> Callable[[Any,
     def log_density(self: Any, x: Any) -> Array:
         names, values = zip(*_leaves(self, "the distribution"), strict=True)
         xp, arrays, dtype = gather([x, *values], ["x", *names])
-        computing = computing_dtype(xp, dtype)
-        x, *parameters = (xp.astype(a, computing) for a in arrays)
-        self = _rebuild(self, iter(parameters))
-        value = inside_support(xp, support_of(type(self)), self, x, lambda y: formula(self, xp, y))
-        return xp.astype(value, dtype)
+        return _run(_log_density, formula, xp, dtype, arrays, _rebuild(self, iter(arrays[1:])), arrays[0])
 
     return log_density
+
+
+def _log_density(xp: Namespace, formula: Callable[..., Array], dtype: DType, d: Family, x: Array) -> Array:
+    d, x = _cast(xp, d, dtype), xp.astype(x, computing_dtype(xp, dtype))
+    value = inside_support(xp, support_of(type(d)), d, x, lambda y: formula(d, xp, y))
+    return xp.astype(value, dtype)
 
 
 def inside_support(
@@ -667,40 +670,60 @@ def kl_divergence(p: Family, q: Family, *, base: float | None = None, validate: 
     p, q = _rebuild(p, leaves), _rebuild(q, leaves)
     _check_structure(xp, p, q)
     evaluate = find(kind_of(p), kind_of(q)).evaluate
-    if not all(xp.is_concrete(x) for x in arrays):
-        value = _evaluate(xp, evaluate, dtype, p, q)
-    else:
-        if (xp, evaluate, dtype) not in _programs:
-            _programs[xp, evaluate, dtype] = xp.compiled(functools.partial(_evaluate, xp, evaluate, dtype))
-        value = _programs[xp, evaluate, dtype](p, q)
-        if validate and __debug__ and bool(xp.any(xp.isnan(value))):
-            _diagnose(xp, p, "p")
-            _diagnose(xp, q, "q")
+    value = _run(_divergence, evaluate, xp, dtype, arrays, p, q)
+    if validate and __debug__ and xp.is_concrete(value) and bool(xp.any(xp.isnan(value))):
+        _diagnose(xp, p, "p")
+        _diagnose(xp, q, "q")
     return value if base is None else _in_base(value, base)
 
 
-def _evaluate(xp: Namespace, evaluate: Evaluate, dtype: DType, p: Family, q: Family) -> Array:
+def _divergence(xp: Namespace, evaluate: Evaluate, dtype: DType, p: Family, q: Family) -> Array:
     """Return the divergence in `dtype`, nan where parameters are invalid."""
-    computing = computing_dtype(xp, dtype)
-    p, q = (_rebuild(d, iter([xp.astype(x, computing) for _, x in _leaves(d, "")])) for d in (p, q))
+    p, q = _cast(xp, p, dtype), _cast(xp, q, dtype)
     value = xp.where(_valid(xp, p) & _valid(xp, q), evaluate(xp, p, q), math.nan)
     return xp.astype(value, dtype)
 
 
-def _in_base(value: Array, base: float) -> Array:
+def _cast(xp: Namespace, d: Family, dtype: DType) -> Family:
+    """Return the distribution in the dtype that a result of `dtype` is computed in."""
+    computing = computing_dtype(xp, dtype)
+    return _rebuild(d, iter([xp.astype(x, computing) for _, x in _leaves(d, "")]))
+
+
+def _run(
+    body: Callable[..., Array],
+    function: Callable[..., Array],
+    xp: Namespace,
+    dtype: DType,
+    arrays: list[Array],
+    *args: Any,
+) -> Array:
+    """Return ``body(xp, function, dtype, *args)``, compiled if the arrays have values and eager calls are slow."""
+    if not all(xp.is_concrete(x) for x in arrays):
+        return body(xp, function, dtype, *args)
+    if (xp, function, dtype) not in _programs:
+        _programs[xp, function, dtype] = xp.compiled(functools.partial(body, xp, function, dtype))
+    return _programs[xp, function, dtype](*args)
+
+
+def _in_base(value: Array, base: Any) -> Array:
     if isinstance(base, bool) or not isinstance(base, float | int) or not 0 < base < math.inf or base == 1:
         raise ValueError(f"base must be a positive number other than 1, such as 2 for bits; got {base!r}")
     return value / math.log(base)
 
 
-def _elementwise(function: Callable[[Namespace, Array, Array], Array], x: Any, y: Any) -> Array:
-    xp, (x, y), dtype = gather([x, y], ["x", "y"])
-    _broadcast((("x", xp.shape(x)), ("y", xp.shape(y))))
+def _elementwise(kernel: Callable[[Namespace, Array, Array], Array], x: Any, y: Any) -> Array:
+    xp, arrays, dtype = gather([x, y], ["x", "y"])
+    _broadcast((("x", xp.shape(arrays[0])), ("y", xp.shape(arrays[1]))))
+    return _run(_with_edges, kernel, xp, dtype, arrays, *arrays)
+
+
+def _with_edges(xp: Namespace, kernel: Callable[..., Array], dtype: DType, x: Array, y: Array) -> Array:
+    """Return a kernel of non-negative numbers, infinite where one is negative, nan where one is nan."""
     computing = computing_dtype(xp, dtype)
     x, y = xp.astype(x, computing), xp.astype(y, computing)
-    undefined = (x < 0) | (y < 0)
-    x_in, y_in = xp.where(undefined, 1.0, x), xp.where(undefined, 1.0, y)
-    value = xp.where(undefined, math.inf, function(xp, x_in, y_in))
+    negative = (x < 0) | (y < 0)
+    value = xp.where(negative, math.inf, kernel(xp, xp.where(negative, 1.0, x), xp.where(negative, 1.0, y)))
     return xp.astype(xp.where(xp.isnan(x) | xp.isnan(y), math.nan, value), dtype)
 
 

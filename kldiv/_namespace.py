@@ -151,7 +151,7 @@ def _identify(value: Any, name: str) -> tuple[Namespace | None, Any]:
     if "array_api_strict" in sys.modules:
         import array_api_strict
 
-        if isinstance(value, array_api_strict._array_object.Array):
+        if isinstance(value, type(array_api_strict.zeros(()))):
             from kldiv.backends import array_api_strict as xp
 
             return xp, value

@@ -61,37 +61,49 @@ class Namespace(Protocol):
     # Neither, or not as the standard has it.
     def cholesky(self, x: Array, /) -> Array:
         """Return the lower Cholesky factor; of a matrix that is not positive definite: nan, never an exception."""
+        ...
 
     def compiled(self, function: Callable[..., Array], /) -> Callable[..., Array]:
         """Return `function` of families (named tuples of arrays), compiled where eager calls are slow."""
+        ...
 
     def default_dtype(self) -> DType:
         """Return the dtype that the framework gives to a Python float."""
+        ...
 
     def diagonal(self, x: Array, /) -> Array:
         """Return the diagonals of a stack of matrices."""
+        ...
 
     @property
     def differentiable(self) -> bool:
         """Whether the framework differentiates its functions."""
+        ...
 
     def eigvalsh(self, x: Array, /) -> Array:
         """Return the eigenvalues of a stack of symmetric matrices, ascending."""
+        ...
 
     def is_concrete(self, x: Array, /) -> bool:
         """Tell whether Python may look at the values of `x`: false under a tracer or a batching transform."""
+        ...
 
     def like(self, value: Any, other: Array | None, dtype: DType, /) -> Array:
         """Return a Python number, a list or a NumPy scalar as an array of `dtype` on the device of `other`."""
+        ...
 
     def shape(self, x: Array, /) -> Shape:
         """Return the static shape as a plain tuple."""
+        ...
 
     def solve_triangular(self, a: Array, b: Array, /) -> Array:
         """Solve `a @ x = b` for a stack of lower triangular `a` and matrices `b`; batch axes broadcast."""
+        ...
 
     def stop_gradient(self, x: Array, /) -> Array:
         """Return `x` as a constant to the framework's differentiation."""
+        ...
 
     def to_numpy(self, x: Array, /) -> Any:
         """Return a concrete array as a NumPy array, for error messages."""
+        ...

@@ -197,25 +197,32 @@ def stacked(*distributions):
     )
 
 
-@in_both_roles
+def batch(*distributions, rest=None):
+    """Return a batch of one length for all, filled up with `rest` or else with the last: compilers see few shapes."""
+    return stacked(*distributions, *[rest or distributions[-1]] * (LENGTH - len(distributions)))
+
+
+LENGTH = max(map(len, BY_FAMILY.values()))
+
+
 @each_invalid
-def test_invalid_parameter_is_quoted(on_backend, invalid, role):
-    p, q = in_role(role, invalid.bad, VALID[type(invalid.bad)])
-    message = message_of(ValueError, kldiv.kl_divergence, on_backend(p), on_backend(q))
+def test_invalid_parameter_of_p_is_quoted(on_backend, invalid):
+    p, q = on_backend(invalid.bad), on_backend(VALID[type(invalid.bad)])
+    message = message_of(ValueError, kldiv.kl_divergence, p, q)
     place = f"at index {invalid.index} of" if invalid.index else "in"
     assert message.startswith(f"{invalid.parameter} must ")
     assert f"; got {invalid.value}" in message
-    assert message.endswith(f" {place} {role}")
+    assert message.endswith(f" {place} p")
 
 
-@in_both_roles
 @each_invalid
-def test_invalid_parameter_of_a_batch_is_quoted_with_its_index(on_backend, invalid, role):
+def test_invalid_parameter_in_a_batch_of_q_is_quoted_with_its_index(on_backend, invalid):
     good = VALID[type(invalid.bad)]
-    p, q = in_role(role, stacked(good, good, invalid.bad, good), good)
-    message = message_of(ValueError, kldiv.kl_divergence, on_backend(p), on_backend(q))
+    p, q = on_backend(batch(good)), on_backend(batch(good, good, invalid.bad, rest=good))
+    message = message_of(ValueError, kldiv.kl_divergence, p, q)
+    assert message.startswith(f"{invalid.parameter} must ")
     assert f"; got {invalid.value}" in message
-    assert message.endswith(f" at index {(2, *invalid.index)} of {role}")
+    assert message.endswith(f" at index {(2, *invalid.index)} of q")
 
 
 def test_index_counts_all_batch_axes(array):
@@ -227,19 +234,18 @@ def test_index_counts_all_batch_axes(array):
 @only("roles", ["p", "q", "both"])
 @each_family
 def test_without_validation_invalid_parameters_give_nan(backend, on_backend, family, roles):
-    bad = stacked(*BY_FAMILY[family])
-    good = stacked(*[VALID[family]] * len(BY_FAMILY[family]))
+    bad, good = batch(*BY_FAMILY[family]), batch(VALID[family])
     p, q = {"p": (bad, good), "q": (good, bad), "both": (bad, bad)}[roles]
     values = backend.to_numpy(kldiv.kl_divergence(on_backend(p), on_backend(q), validate=False))
-    assert np.isnan(values).all(), [row for row, value in zip(BY_FAMILY[family], values, strict=True) if value == value]
+    assert np.isnan(values).all(), values
 
 
 @each_family
 def test_without_validation_the_valid_rest_of_a_batch_is_right(backend, on_backend, family):
     good = VALID[family]
-    p = on_backend(stacked(good, BY_FAMILY[family][0], good))
-    values = backend.to_numpy(kldiv.kl_divergence(p, on_backend(good), validate=False))
-    assert np.isnan(values).tolist() == [False, True, False]
+    p, q = batch(good, BY_FAMILY[family][0], rest=good), batch(good)
+    values = backend.to_numpy(kldiv.kl_divergence(on_backend(p), on_backend(q), validate=False))
+    assert np.flatnonzero(np.isnan(values)).tolist() == [1]
 
 
 # A pair without a formula of its own has other ways to be plausible: an infinity, a conversion, a look at one number.
@@ -311,11 +317,11 @@ ONE_OF_EACH_DOMAIN = [
 
 @only("family", ONE_OF_EACH_DOMAIN, ids=lambda f: f.__name__)
 def test_transformed_function_gives_nan_for_invalid_parameters(backend, on_backend, transform, family):
-    bad, good = BY_FAMILY[family], [VALID[family]] * len(BY_FAMILY[family])
-    p, q = on_backend(stacked(*bad, *good, *bad), "float32"), on_backend(stacked(*good, *bad, *bad), "float32")
+    bad, good = batch(*BY_FAMILY[family]), batch(VALID[family])
+    p, q = (type(bad)(*map(np.concatenate, zip(*three, strict=True))) for three in ((bad, good, bad), (good, bad, bad)))
     n = len(p)
-    values = transform(lambda *a: kldiv.kl_divergence(family(*a[:n]), family(*a[n:])))(*p, *q)
-    assert np.isnan(backend.to_numpy(values)).all()
+    function = transform(lambda *a: kldiv.kl_divergence(family(*a[:n]), family(*a[n:])))
+    assert np.isnan(backend.to_numpy(function(*on_backend(p, "float32"), *on_backend(q, "float32")))).all()
 
 
 def optimised(code):
@@ -840,10 +846,9 @@ EDGES = {
 }
 
 
-@only("dtype", ["float32", "float64"])
 @only(("p", "q", "expected"), EDGES.values(), ids=EDGES.keys())
-def test_edges_of_the_domains_are_valid(backend, on_backend, dtype, p, q, expected):
-    value = backend.to_numpy(kldiv.kl_divergence(on_backend(p, dtype), on_backend(q, dtype)))
+def test_edges_of_the_domains_are_valid(backend, on_backend, p, q, expected):
+    value = backend.to_numpy(kldiv.kl_divergence(on_backend(p, "float32"), on_backend(q, "float32")))
     assert float(value) == pytest.approx(expected, rel=1e-6)
 
 
@@ -854,10 +859,7 @@ def test_point_mass_against_one_family_after_another(backend, array):
     assert [float(backend.to_numpy(v)) for v in values] == pytest.approx([1.0, math.log(2)])
 
 
-EMPTY = [f for f in VALID if f not in (kldiv.Independent, kldiv.Delta)]
-
-
-@only("family", EMPTY, ids=lambda f: f.__name__)
+@only("family", [kldiv.Normal, kldiv.Categorical, kldiv.MultivariateNormal], ids=lambda f: f.__name__)
 def test_empty_batches_are_valid(backend, array, family):
     p = family(*(array(np.zeros((1, *np.shape(value))))[:0, ...] for value in VALID[family]))
     assert backend.to_numpy(kldiv.kl_divergence(p, VALID[family])).shape == (0,)

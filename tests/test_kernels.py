@@ -8,6 +8,7 @@ the truth, and errors count in ulps of the largest.
 
 import functools
 from collections.abc import Callable
+from fractions import Fraction
 from math import nan
 from typing import Any, NamedTuple
 
@@ -562,10 +563,10 @@ EDGES = {  # the kernel, the arguments, and the derivatives, as conventions and 
     "relative_entropy at a = b = 0": (RELATIVE_ENTROPY, (0.0, 0.0), (0.0, 0.0)),
     "relative_gap at a = b": (RELATIVE_GAP, (3.0, 3.0), (0.0, 0.0)),
     "stirling_gap at a = b": (STIRLING_GAP, (3.0, 3.0), (0.0, 0.0)),
-    "log_ratio where it overflows": (LOG_RATIO, (2.0**100, 2.0**-100), (2.0**-100, -(2.0**100))),
-    "log_ratio where it underflows": (LOG_RATIO, (2.0**-100, 2.0**100), (2.0**100, -(2.0**-100))),
+    "log_ratio where it overflows": (LOG_RATIO, (2.0**100, 2.0**-40), (2.0**-100, -(2.0**40))),
+    "log_ratio where it underflows": (LOG_RATIO, (2.0**-100, 2.0**40), (2.0**100, -(2.0**-40))),
     "log1p_ratio at a = 0": (LOG1P_RATIO, (0.0, 2.0), (0.5, 0.0)),
-    "log1p_ratio where it overflows": (LOG1P_RATIO, (2.0**100, 2.0**-100), (2.0**-100, -(2.0**100))),
+    "log1p_ratio where it overflows": (LOG1P_RATIO, (2.0**100, 2.0**-40), (2.0**-100, -(2.0**40))),
     "logit at 0": (LOGIT, (0.0,), (0.0,)),
     "logit at 1": (LOGIT, (1.0,), (0.0,)),
     "bernoulli_logits_gap at a = b": (BERNOULLI_LOGITS_GAP, (3.0, 3.0), (0.0, 0.0)),
@@ -601,11 +602,16 @@ def test_second_derivatives_at_the_edges_are_finite(differentiable, edge, argume
 # --- Tables -----------------------------------------------------------------------------------------------------------
 
 
+# mpmath 1.3 has one order of coefficients, later ones warn that it will change.
+highest_power_first = pytest.mark.filterwarnings("ignore:Descending:DeprecationWarning")
+
+
 def chebyshev_fit(function, interval, terms):
     with mp.workdps(50):
         return tuple(float(c) for c in reversed(mp.chebyfit(function, interval, terms)))
 
 
+@highest_power_first
 @pytest.mark.parametrize("table", _kernels._ATANH_TAIL, ids=DTYPES[::-1])
 def test_coefficients_of_log1p_gap_are_the_chebyshev_fit(table):
     # sum_k z^k / (2 k + 3)
@@ -613,6 +619,7 @@ def test_coefficients_of_log1p_gap_are_the_chebyshev_fit(table):
     assert table == fit
 
 
+@highest_power_first
 @pytest.mark.parametrize("table", _kernels._EXP_TAIL, ids=DTYPES[::-1])
 def test_coefficients_of_expm1_gap_are_the_chebyshev_fit(table):
     # sum_k t^k / (k + 2)!
@@ -691,7 +698,7 @@ def test_product_excess_of_equal_products_is_exactly_zero(backend, dtype):
 
 
 def weights(dtype):
-    """Return rows of weights, nearly equal and not, with zeros in the first rows; those of Q are positive where P's are."""
+    """Return rows of weights, nearly equal and not, with zeros in the first rows."""
     rng = np.random.default_rng(12)
     p, q = np.exp(2 * rng.normal(size=(2, 60, 6)))
     delta = 10 ** rng.uniform(np.log10(np.finfo(dtype).eps), -1, size=(60, 1))
@@ -714,12 +721,15 @@ def logit_rows(dtype):
 
 
 def normalised(row):
-    row = [mp.mpf(float(x)) for x in row]
     return [x / mp.fsum(row) for x in row]
 
 
+def numbers(row):
+    return [mp.mpf(float(x)) for x in row]
+
+
 def exponentials(row):
-    return [mp.exp(float(x)) for x in row]
+    return [mp.exp(x) for x in numbers(row)]
 
 
 def divergence(p, q):
@@ -736,7 +746,7 @@ def class_errors(backend, values, points, dtype, weights_of):
 def test_categorical_gap_is_within_its_bound_of_the_truth(backend, dtype, record_property):
     points = weights(dtype)
     values = evaluate(backend, _kernels.categorical_gap, dtype, *points)
-    ulps = class_errors(backend, values, points, dtype, list)
+    ulps = class_errors(backend, values, points, dtype, numbers)
     record_property("ulps", f"{max(ulps):.2f}")
     assert max(ulps) <= 6.0
 
@@ -847,10 +857,11 @@ def test_cholesky_difference_is_right_to_cond_eps(backend, dtype, condition, dis
     a, b = matrices(dtype, condition, distance)
     values = evaluate(backend, cholesky_difference, dtype, a, b)
     truth = np.asarray([true_cholesky_difference(*pair) for pair in zip(a, b, strict=True)])
-    size = np.linalg.norm(truth, axis=(-2, -1))
-    error = np.linalg.norm(values - truth, axis=(-2, -1)) / np.where(size > 0, size, 1)
-    record_property("ulps", f"{np.max(error) / np.finfo(dtype).eps / condition:.2f} cond")
-    assert np.max(error) <= (4 * np.sqrt(4) + condition) * np.finfo(dtype).eps
+    errors = np.linalg.norm(values - truth, axis=(-2, -1))
+    bounds = (4 * np.sqrt(4) + np.maximum(*np.linalg.cond([a, b]))) * np.finfo(dtype).eps
+    excess = np.max(errors / (bounds * np.linalg.norm(truth, axis=(-2, -1)) + np.finfo(dtype).tiny))
+    record_property("ulps", f"{excess:.3f} of the bound")
+    assert excess <= 1
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
