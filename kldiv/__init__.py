@@ -7,9 +7,7 @@ if not os.path.isdir(os.path.join(__path__[0], "backends")):  # a bare checkout 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import kldiv._domains
-
-    domains = kldiv._domains
+    from kldiv import domains as domains
     from kldiv._divergence import (
         NoClosedForm as NoClosedForm,
         Rule as Rule,
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "NoClosedForm": "kldiv._divergence",
     "Rule": "kldiv._divergence",
-    "domains": "kldiv._domains",
+    "domains": "kldiv.domains",
     "family": "kldiv._divergence",
     "kl_div": "kldiv._divergence",
     "kl_divergence": "kldiv._divergence",
@@ -45,8 +43,9 @@ def __getattr__(name: str) -> object:
         module = importlib.import_module(_MODULES[name])
         value = getattr(module, name, module)
     else:
-        families = importlib.import_module("kldiv.families")
-        if name not in families.__all__:
+        # `from kldiv import _kernels` asks here too, while the families that need it are being imported.
+        families = None if name.startswith("_") else importlib.import_module("kldiv.families")
+        if families is None or name not in families.__all__:
             raise AttributeError(f"module 'kldiv' has no attribute {name!r}")
         value = getattr(families, name)
     globals()[name] = value

@@ -12,12 +12,13 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator
+from numbers import Real
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
-from kldiv._domains import Domain, Held, Support
-from kldiv._kernels import entropy_gap, relative_entropy
+from kldiv import _kernels
 from kldiv._namespace import computing_dtype, gather
 from kldiv._protocol import Array, DType, Namespace, Shape
+from kldiv.domains import Domain, Held, Support
 
 Family: TypeAlias = Any  # a NamedTuple whose fields are annotated with domains, or hold a family
 Kind: TypeAlias = Any  # a family's class, or the tuple (class, kind, ...) for a family that holds others
@@ -26,11 +27,28 @@ Evaluate: TypeAlias = Callable[[Namespace, Family, Family], Array]
 
 
 class NoClosedForm(NotImplementedError):
-    """There is no closed form for this pair, or none that anyone has written down here."""
+    """There is no closed form for this pair, or none that anyone has written down here.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> try:
+    ...     kldiv.kl_divergence(kldiv.Uniform(0.0, 1.0), kldiv.Exponential(1.0))
+    ... except kldiv.NoClosedForm:
+    ...     print("estimate it")
+    estimate it
+    """
 
 
 class Rule(NamedTuple):
-    """How the divergence of a pair of families is computed."""
+    """How the divergence of a pair of families is computed.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> kldiv.rule(kldiv.Poisson, kldiv.Poisson).equation
+    'r_p log(r_p / r_q) - r_p + r_q'
+    """
 
     p: Kind
     q: Kind
@@ -209,10 +227,13 @@ def _read_fields(cls: Any) -> tuple[_Field, ...]:
     names = getattr(cls, "_fields", None)
     if names is None or not issubclass(cls, tuple):
         return ()
-    hints = get_type_hints(cls, include_extras=True)
+    try:
+        hints = get_type_hints(cls, include_extras=True)
+    except NameError:  # a class of somebody else, whose annotations name what is not there
+        return ()
     fields: list[_Field] = []
     for name in names:
-        marks = get_args(hints[name]) if get_origin(hints[name]) is Annotated else ()
+        marks = get_args(hints.get(name)) if get_origin(hints.get(name)) is Annotated else ()
         domain = next((m for m in marks if isinstance(m, Domain)), None)
         held = next((m for m in marks if isinstance(m, Held)), None)
         if domain is None and held is None:
@@ -223,7 +244,7 @@ def _read_fields(cls: Any) -> tuple[_Field, ...]:
 
 def as_kind(family: Any) -> Kind:
     """Return the kind that a class such as `Normal` or an alias such as `Independent[Normal]` stands for."""
-    if isinstance(family, tuple):
+    if type(family) is tuple and family and all(isinstance(class_of(k), type) for k in family):
         return family
     cls = get_origin(family) or family
     if not (isinstance(cls, type) and _fields(cls)):
@@ -373,6 +394,8 @@ def _shapes(xp: Namespace, d: Family, name: str, axes: dict[str, tuple[int | Non
             what = "batch" if field.held else "event"
             raise ValueError(f"{where} has shape {tuple(shape)}; it needs {what} axes {names} at the end")
         for axis, length in zip(names, shape[split:], strict=True):
+            if length == 0:
+                raise ValueError(f"{where} has shape {tuple(shape)}; its event axis {axis} must not be empty")
             known, owner = axes.setdefault(axis, (length, where))
             if known != length and known is not None and length is not None:
                 raise ValueError(f"event sizes differ: {known} in {owner}, {length} in {where}")
@@ -408,31 +431,44 @@ def _check_structure(xp: Namespace, p: Family, q: Family) -> None:
 # ---------------------------------------------------------------------------------------------------- checks of values
 
 
-def _requirements(xp: Namespace, d: Family, field: _Field) -> Iterator[tuple[str, Array, Callable[[], Array], bool]]:
+def _requirements(
+    xp: Namespace, d: Family, eps: Family, field: _Field
+) -> Iterator[tuple[str, Array, Callable[[], Array], bool]]:
     """Yield what a parameter must satisfy: words, a mask, the values to quote, and whether failure gives nan anyway."""
     x = getattr(d, field.name)
     domain = field.domain
     assert domain is not None
     for condition in domain.conditions:
-        yield condition.words, condition.holds(xp, x), functools.partial(condition.shown, xp, x), condition.inherent
+        holds = condition.holds(xp, x, getattr(eps, field.name))
+        yield condition.words, holds, functools.partial(condition.shown, xp, x), condition.inherent
     if domain.above:
-        other = getattr(d, domain.above)
-        words = f"be greater than {domain.above}, by a finite amount"
-        yield words, (x - other > 0) & (x - other < math.inf), lambda: x + xp.zeros_like(other), False
+        low = getattr(d, domain.above)
+        holds = (x > low) & (0.5 * x - 0.5 * low <= 0.5 * xp.finfo(x.dtype).max)
+        yield f"be greater than {domain.above}, by a finite amount", holds, lambda: x + xp.zeros_like(low), False
 
 
-def _valid(xp: Namespace, d: Family) -> Array:
-    """Return where in the batch all parameters are valid, as far as their values alone tell and formulas do not."""
+def _tolerances(xp: Namespace, d: Family) -> Family:
+    """Return a distribution's parameters replaced by the eps of their dtypes; integers are exact to that of float32."""
+
+    def eps(x: Array) -> float:
+        return float(xp.finfo(x.dtype if xp.isdtype(x.dtype, "real floating") else xp.float32).eps)
+
+    return _rebuild(d, iter([eps(x) for _, x in _leaves(d, "")]))
+
+
+def _valid(xp: Namespace, d: Family, eps: Family, *, inherent: bool = False) -> Array:
+    """Return where in the batch all parameters are valid, by default as far as formulas do not tell by nan."""
     mask: Any = None
     for field in _fields(type(d)):
         value = getattr(d, field.name)
         if field.held:
-            masks = [xp.all(_valid(xp, value), axis=tuple(range(-len(field.held.axes), 0)))]
+            inner = _valid(xp, value, getattr(eps, field.name), inherent=inherent)
+            masks = [xp.all(inner, axis=tuple(range(-len(field.held.axes), 0)))]
         else:
             event = len(field.domain.axes)  # type: ignore[union-attr]
             masks = []
-            for _, holds, _, inherent in _requirements(xp, d, field):
-                if not inherent:
+            for _, holds, _, by_nan in _requirements(xp, d, eps, field):
+                if inherent or not by_nan:
                     extra = len(xp.shape(holds)) - (len(xp.shape(value)) - event)
                     masks.append(xp.all(holds, axis=tuple(range(-extra, 0))) if extra > 0 else holds)
         for m in masks:
@@ -440,14 +476,14 @@ def _valid(xp: Namespace, d: Family) -> Array:
     return mask
 
 
-def _diagnose(xp: Namespace, d: Family, name: str) -> None:
+def _diagnose(xp: Namespace, d: Family, eps: Family, name: str) -> None:
     """Raise ValueError for the first invalid parameter of a distribution, with its value and place."""
     cls = type(d)
     for field in _fields(cls):
         if field.held:
-            _diagnose(xp, getattr(d, field.name), name)
+            _diagnose(xp, getattr(d, field.name), getattr(eps, field.name), name)
             continue
-        for words, holds, shown, _ in _requirements(xp, d, field):
+        for words, holds, shown, _ in _requirements(xp, d, eps, field):
             bad = ~xp.to_numpy(holds)
             if bad.any():
                 index = tuple(int(i) for i in next(zip(*bad.nonzero(), strict=True))) if bad.ndim else ()
@@ -600,7 +636,8 @@ def infinite(p: Kind, q: Kind, why: str) -> Rule:
 
     def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
         # The check of the parameters broadcasts this to the shape of the batch; the derivative of a constant is 0.
-        return xp.where(_valid(xp, a) & _valid(xp, b), math.inf, batch_member(a))
+        valid = _valid(xp, a, _tolerances(xp, a), inherent=True) & _valid(xp, b, _tolerances(xp, b), inherent=True)
+        return xp.where(valid, math.inf, batch_member(a) * math.nan)
 
     return Rule(p, q, (f"infinite: {why}",), None, evaluate)
 
@@ -672,15 +709,16 @@ def kl_divergence(p: Family, q: Family, *, base: float | None = None, validate: 
     evaluate = find(kind_of(p), kind_of(q)).evaluate
     value = _run(_divergence, evaluate, xp, dtype, arrays, p, q)
     if validate and __debug__ and xp.is_concrete(value) and bool(xp.any(xp.isnan(value))):
-        _diagnose(xp, p, "p")
-        _diagnose(xp, q, "q")
+        for distribution, name in ((p, "p"), (q, "q")):
+            _diagnose(xp, _cast(xp, distribution, dtype), _tolerances(xp, distribution), name)
     return value if base is None else _in_base(value, base)
 
 
 def _divergence(xp: Namespace, evaluate: Evaluate, dtype: DType, p: Family, q: Family) -> Array:
     """Return the divergence in `dtype`, nan where parameters are invalid."""
+    eps_p, eps_q = _tolerances(xp, p), _tolerances(xp, q)
     p, q = _cast(xp, p, dtype), _cast(xp, q, dtype)
-    value = xp.where(_valid(xp, p) & _valid(xp, q), evaluate(xp, p, q), math.nan)
+    value = xp.where(_valid(xp, p, eps_p) & _valid(xp, q, eps_q), evaluate(xp, p, q), math.nan)
     return xp.astype(value, dtype)
 
 
@@ -707,8 +745,8 @@ def _run(
 
 
 def _in_base(value: Array, base: Any) -> Array:
-    if isinstance(base, bool) or not isinstance(base, float | int) or not 0 < base < math.inf or base == 1:
-        raise ValueError(f"base must be a positive number other than 1, such as 2 for bits; got {base!r}")
+    if isinstance(base, bool) or not isinstance(base, Real) or not 1 < base < math.inf:
+        raise ValueError(f"base must be a number above 1, such as 2 for bits; got {base!r}")
     return value / math.log(base)
 
 
@@ -738,9 +776,9 @@ def kl_div(x: Any, y: Any) -> Array:
     --------
     >>> import kldiv
     >>> print(kldiv.kl_div([1.0, 0.0, 1.0], [1.0 + 1e-9, 0.5, 0.0]))
-    [5.0000008e-19 5.0000000e-01           inf]
+    [5.00000082e-19 5.00000000e-01            inf]
     """
-    return _elementwise(entropy_gap, x, y)
+    return _elementwise(_kernels.kl_div, x, y)
 
 
 def rel_entr(x: Any, y: Any) -> Array:
@@ -754,4 +792,4 @@ def rel_entr(x: Any, y: Any) -> Array:
     >>> print(kldiv.rel_entr([0.5, 0.0, 0.5], [0.25, 0.5, 0.0]))
     [0.34657359 0.                inf]
     """
-    return _elementwise(relative_entropy, x, y)
+    return _elementwise(_kernels.rel_entr, x, y)

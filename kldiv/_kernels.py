@@ -15,18 +15,21 @@ if TYPE_CHECKING:
     from kldiv._protocol import Array, Namespace
 
 # Chebyshev fits, ascending powers, (float64, float32). tests/test_kernels.py derives them again with mpmath.
-# sum_k z^k / (2 k + 3) on [0, 1/9].
+# sum_k z^k / (2 k + 3) on [0, 1/4].
 _ATANH_TAIL = (
     (
-        0.3333333333333333, 0.2, 0.1428571428571441, 0.11111111111086394, 0.09090909093440278, 0.07692307538354587,
-        0.06666672661652989, 0.05882197051336885, 0.05265918906019942, 0.04728581603605742, 0.04615972136684124,
-        0.026417061140686357, 0.07469414242989923,
+        0.3333333333333333, 0.2, 0.14285714285714274, 0.1111111111111331, 0.09090909090712157,
+        0.07692307703017752, 0.0666666628192533, 0.05882362573690282, 0.052629837651409765, 0.04764230720558815,
+        0.04324548407540815, 0.041755735763662316, 0.02707531701506099, 0.07653434648202147, -0.096729500994544,
+        0.3052746500684254, -0.34456472726280635, 0.2871507674309063,
     ),
     (
-        0.33333333333549087, 0.1999999980990146, 0.1428574151703626, 0.11109655860158806, 0.0912765172439636,
-        0.07223047417690645, 0.09532894472904432,
+        0.3333333333330515, 0.20000000022523756, 0.14285711330018452, 0.11111260770998829, 0.09087085457391365,
+        0.07747934199936934, 0.061803140661500944, 0.08458090078786835, -0.02640266145845657,
+        0.1681174399638068,
     ),
 )  # fmt: skip
+_NEAR = (-2 / 3, 2.0)  # where u - log1p(u) is a series: far from there the subtraction costs less than two bits
 # sum_k t^k / (k + 2)! on [-1, 1].
 _EXP_TAIL = (
     (
@@ -71,7 +74,7 @@ def log_ratio(xp: Namespace, a: Array, b: Array) -> Array:
 
 
 def _log1p_gap_near(xp: Namespace, u: Array) -> Array:
-    # log1p(u) = 2 atanh(s); the term of first order cancels against u exactly, as s (2 + u) = u.
+    # log1p(u) = 2 atanh(s), with s between -1/2 and 1/2; its first term cancels against u exactly, as s (2 + u) = u.
     s = u / (2 + u)
     z = s * s
     return s * (u - 2 * z * _polynomial(_ATANH_TAIL[_is_single(xp, u)], z))
@@ -83,7 +86,7 @@ def log1p_gap(xp: Namespace, u: Array, *quotients: tuple[Array, Array]) -> Array
     Far from u = 0 the logarithm is that of the product of `quotients`, pairs (numerator, denominator), where 1 + u is
     such a product of known numbers: the sum 1 + u has lost digits of it.
     """
-    near = (u >= -0.5) & (u <= 1)
+    near = (u >= _NEAR[0]) & (u <= _NEAR[1])
     if quotients:
         far_log = 0.0
         for a, b in quotients:
@@ -127,7 +130,7 @@ def entropy_gap(xp: Namespace, a: Array, b: Array, difference: Array | None = No
     b_zero = b == 0
     edge = a_zero | b_zero
     a_in, b_in, d_in = xp.where(edge, 1.0, a), xp.where(edge, 1.0, b), xp.where(edge, 0.0, d)
-    near = (d_in <= a_in) & (d_in >= -0.5 * a_in)
+    near = (d_in >= _NEAR[0] * a_in) & (d_in <= _NEAR[1] * a_in)
     inner = a_in * _log1p_gap_near(xp, xp.divide(xp.where(near, d_in, 0.0), a_in))
     outer = d_in - a_in * log_ratio(xp, xp.where(near, 1.0, b_in), xp.where(near, 1.0, a_in))
     return xp.where(a_zero, b, xp.where(b_zero, inf, xp.where(near, inner, outer)))
@@ -149,6 +152,20 @@ def relative_entropy(xp: Namespace, a: Array, b: Array) -> Array:
     return xp.where(a_zero, 0.0 * b, xp.where(b_zero, inf, a_in * log))
 
 
+def kl_div(xp: Namespace, x: Array, y: Array) -> Array:
+    """x log(x / y) - x + y for non-negative x and y, either of which may be infinite."""
+    finite = (x < inf) & (y < inf)
+    value = entropy_gap(xp, xp.where(finite, x, 1.0), xp.where(finite, y, 1.0))
+    return xp.where(finite, value, xp.abs(x - y))
+
+
+def rel_entr(xp: Namespace, x: Array, y: Array) -> Array:
+    """x log(x / y) for non-negative x and y, either of which may be infinite."""
+    finite = (x < inf) & (y < inf)
+    value = relative_entropy(xp, xp.where(finite, x, 1.0), xp.where(finite, y, 1.0))
+    return xp.where(finite, value, xp.where(x == 0, xp.zeros_like(x), x - y))
+
+
 def stirling_gap(xp: Namespace, y: Array, x: Array, difference: Array | None = None) -> Array:
     """The remainder at y over the tangent at x of lgamma(a) - a log a + a, for positive x and y.
 
@@ -157,7 +174,7 @@ def stirling_gap(xp: Namespace, y: Array, x: Array, difference: Array | None = N
     """
     n, terms = (3, 3) if _is_single(xp, x) else (8, 8)
     d = y - x if difference is None else difference
-    # Only the first step can leave [-1/2, 1]: u < 1 / x, and 1 + u = y (x + 1) / (x (y + 1)).
+    # Only the first step can leave the range of the series: u < 1 / x, and 1 + u = y (x + 1) / (x (y + 1)).
     total = (y + 1) * log1p_gap(xp, d / x / (y + 1), (y / (y + 1), x / (x + 1)))
     for k in range(1, n):
         total = total + (y + (k + 1)) * _log1p_gap_near(xp, d / (x + k) / (y + (k + 1)))
@@ -229,7 +246,7 @@ def bernoulli_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     finite = xp.isfinite(a) & xp.isfinite(b)
     x, y = xp.where(finite, a, 0.0), xp.where(finite, b, 0.0)
     t = y - x
-    near = xp.abs(t) <= 0.6
+    near = xp.abs(t) <= 1.1
     t_near = xp.where(near, t, 0.0)
     near_value = sigmoid(xp, x) * log1p_gap(xp, sigmoid(xp, -y) * xp.expm1(t_near)) + sigmoid(xp, -x) * log1p_gap(
         xp, sigmoid(xp, y) * xp.expm1(-t_near)
@@ -291,8 +308,17 @@ def log_softmax(xp: Namespace, a: Array) -> Array:
 
 def select_class(xp: Namespace, values: Array, x: Array) -> Array:
     """The entry of `values` along the last axis whose index is x; -inf where there is none."""
-    index = xp.cumulative_sum(xp.ones_like(values), axis=-1) - 1
-    return xp.max(xp.where(index == x[..., None], values, -inf), axis=-1)
+    return xp.max(xp.where(_class_index(xp, values) == x[..., None], values, -inf), axis=-1)
+
+
+def is_only_class(xp: Namespace, possible: Array, x: Array) -> Array:
+    """Whether x is the index of the only entry of `possible` along the last axis that is true."""
+    index = _class_index(xp, xp.where(possible, xp.ones_like(x)[..., None], 0.0))
+    return xp.all(possible == (index == x[..., None]), axis=-1)
+
+
+def _class_index(xp: Namespace, values: Array) -> Array:
+    return xp.cumulative_sum(xp.ones_like(values), axis=-1) - 1
 
 
 def _log_sum_exp(xp: Namespace, a: Array) -> Array:

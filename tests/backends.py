@@ -30,7 +30,32 @@ class Backend(NamedTuple):
     elementary_ulps: float
     # The derivative of the sum of the gradient of a function of one array: its second derivative, element by element.
     curvature: Callable[..., Any] | None
+    # The framework's own divergence, from the names of two families and their parameters, and the pairs that it knows.
+    own_divergence: Callable[[str, tuple[Any, ...], str, tuple[Any, ...]], Any] | None
+    own_pairs: list[tuple[str, str]]
     refused: dict[str, Callable[[], Any]]  # makes what the framework has and no parameter can be
+
+
+_OWN = [
+    "Normal",
+    "NormalLogVariance",
+    "Exponential",
+    "Gamma",
+    "Uniform",
+    "Poisson",
+    "Bernoulli",
+    "BernoulliLogits",
+    "Categorical",
+    "CategoricalLogits",
+    "MultivariateNormal",
+    "MultivariateNormalTriL",
+    "MultivariateNormalPrecision",
+    "MultivariateNormalDiag",
+]
+
+
+def _same(names: list[str]) -> list[tuple[str, str]]:
+    return [(name, name) for name in names]
 
 
 def load(name: str) -> Backend:
@@ -54,6 +79,8 @@ def _numpy() -> Backend:
         default_float="float64",
         elementary_ulps=0.0,
         curvature=None,
+        own_divergence=None,
+        own_pairs=[],
         refused={
             "bool": lambda: np.ones(2, dtype=bool),
             "bool scalar": lambda: np.bool_(True),
@@ -89,6 +116,8 @@ def _strict() -> Backend:
         default_float="float64",
         elementary_ulps=0.0,
         curvature=None,
+        own_divergence=None,
+        own_pairs=[],
         refused={
             "bool": lambda: xp.ones(2, dtype=xp.bool),
             "complex": lambda: xp.ones(2, dtype=xp.complex64),
@@ -124,6 +153,26 @@ def _torch() -> Backend:
         """Return the value that a function has inside torch.func.grad, where tensors are wrapped."""
         return lambda *arrays: torch.func.vjp(function, *arrays)[0]
 
+    def own_divergence(p, parameters_p, q, parameters_q):
+        d = torch.distributions
+        families = {
+            "Normal": d.Normal,
+            "NormalLogVariance": lambda loc, log_variance: d.Normal(loc, (log_variance / 2).exp()),
+            "Exponential": d.Exponential,
+            "Gamma": d.Gamma,
+            "Uniform": d.Uniform,
+            "Poisson": d.Poisson,
+            "Bernoulli": d.Bernoulli,
+            "BernoulliLogits": lambda logits: d.Bernoulli(logits=logits),
+            "Categorical": d.Categorical,
+            "CategoricalLogits": lambda logits: d.Categorical(logits=logits),
+            "MultivariateNormal": d.MultivariateNormal,
+            "MultivariateNormalTriL": lambda loc, scale_tril: d.MultivariateNormal(loc, scale_tril=scale_tril),
+            "MultivariateNormalPrecision": lambda loc, precision: d.MultivariateNormal(loc, precision_matrix=precision),
+            "MultivariateNormalDiag": lambda loc, scale: d.Independent(d.Normal(loc, scale), 1),
+        }
+        return d.kl_divergence(families[p](*parameters_p), families[q](*parameters_q))
+
     return Backend(
         name="torch",
         array=lambda values, dtype: torch.asarray(np.asarray(values).tolist(), dtype=getattr(torch, dtype)),
@@ -139,6 +188,8 @@ def _torch() -> Backend:
         default_float="float32",
         elementary_ulps=0.0,
         curvature=curvature,
+        own_divergence=own_divergence,
+        own_pairs=[*_same(_OWN), ("Exponential", "Gamma"), ("Gamma", "Exponential"), ("Bernoulli", "Poisson")],
         refused={
             "bool": lambda: torch.ones(2, dtype=torch.bool),
             "complex": lambda: torch.ones(2, dtype=torch.complex64),
@@ -165,6 +216,21 @@ def _jax() -> Backend:
         slope = jax.grad(lambda x: function(x).sum())
         return jax.grad(lambda x: slope(x).sum())(x)
 
+    def own_divergence(p, parameters_p, q, parameters_q):
+        import numpyro.distributions as d
+
+        families = {
+            "Normal": d.Normal,
+            "NormalLogVariance": lambda loc, log_variance: d.Normal(loc, jax.numpy.exp(log_variance / 2)),
+            "Gamma": d.Gamma,
+            "Categorical": d.Categorical,
+            "MultivariateNormal": d.MultivariateNormal,
+            "MultivariateNormalTriL": lambda loc, scale_tril: d.MultivariateNormal(loc, scale_tril=scale_tril),
+            "MultivariateNormalPrecision": lambda loc, precision: d.MultivariateNormal(loc, precision_matrix=precision),
+            "MultivariateNormalDiag": lambda loc, scale: d.Normal(loc, scale).to_event(1),
+        }
+        return d.kl_divergence(families[p](*parameters_p), families[q](*parameters_q))
+
     return Backend(
         name="jax",
         array=lambda values, dtype: jax.numpy.asarray(np.asarray(values), dtype=dtype),
@@ -185,6 +251,8 @@ def _jax() -> Backend:
         default_float="float64",
         elementary_ulps=1.0,
         curvature=curvature,
+        own_divergence=own_divergence,
+        own_pairs=_same(["Normal", "NormalLogVariance", "Gamma", "Categorical", "MultivariateNormal", *_OWN[-3:]]),
         refused={
             "bool": lambda: jax.numpy.ones(2, dtype=bool),
             "complex": lambda: jax.numpy.ones(2, dtype="complex64"),
@@ -223,6 +291,26 @@ def _tensorflow() -> Backend:
             slope = inner.gradient(value, x)
         return outer.jacobian(slope, x)
 
+    def own_divergence(p, parameters_p, q, parameters_q):
+        from tensorflow_probability import distributions as d
+
+        families = {
+            "Normal": d.Normal,
+            "NormalLogVariance": lambda loc, log_variance: d.Normal(loc, tf.exp(log_variance / 2)),
+            "Exponential": d.Exponential,
+            "Gamma": d.Gamma,
+            "Uniform": d.Uniform,
+            "Poisson": d.Poisson,
+            "Bernoulli": lambda probs: d.Bernoulli(probs=probs),
+            "BernoulliLogits": lambda logits: d.Bernoulli(logits=logits),
+            "Categorical": lambda probs: d.Categorical(probs=probs),
+            "CategoricalLogits": lambda logits: d.Categorical(logits=logits),
+            "MultivariateNormal": d.MultivariateNormalFullCovariance,
+            "MultivariateNormalTriL": d.MultivariateNormalTriL,
+            "MultivariateNormalDiag": d.MultivariateNormalDiag,
+        }
+        return d.kl_divergence(families[p](*parameters_p), families[q](*parameters_q))
+
     return Backend(
         name="tensorflow",
         array=lambda values, dtype: tf.constant(np.asarray(values).tolist(), dtype=dtype),
@@ -247,6 +335,8 @@ def _tensorflow() -> Backend:
         default_float="float32",
         elementary_ulps=1.0,
         curvature=curvature,
+        own_divergence=own_divergence,
+        own_pairs=_same([name for name in _OWN if name != "MultivariateNormalPrecision"]),
         refused={
             "bool": lambda: tf.constant([True, False]),
             "complex": lambda: tf.constant([1j, 2j]),

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import kldiv
-from kldiv import _divergence, _domains
+import kldiv.families
+from kldiv import _divergence, domains
 
 DTYPES = ("float32", "float64")
 KINDS = ("interior", "near", "extreme", "boundary")
@@ -116,15 +117,15 @@ def _draw(rng: np.random.Generator, domain: Any, shape: tuple[int, ...]) -> np.n
     """Return ordinary members of a domain."""
     positive = np.exp(rng.normal(size=shape))
     match domain:
-        case _ if domain.above or domain in (_domains.Positive, _domains.NonNegative, _domains.PositiveVector):
+        case _ if domain.above or domain in (domains.Positive, domains.NonNegative, domains.PositiveVector):
             return positive
-        case _domains.UnitInterval:
+        case domains.UnitInterval:
             return rng.uniform(0.02, 0.98, size=shape)
-        case _domains.Simplex:
+        case domains.Simplex:
             return positive / positive.sum(axis=-1, keepdims=True)
-        case _domains.LowerTriangular:
+        case domains.LowerTriangular:
             return _triangular(rng, shape)
-        case _domains.PositiveDefinite:
+        case domains.PositiveDefinite:
             factor = _triangular(rng, shape)
             return factor @ np.swapaxes(factor, -1, -2)
         case _:
@@ -160,18 +161,18 @@ def _nudge(rng: np.random.Generator, domain: Any, x: np.ndarray, delta: np.ndarr
     noise = delta * rng.uniform(-1, 1, size=x.shape)
     if case.p is kldiv.Uniform:  # outwards, so that P stays inside Q
         return x + abs(noise) * (1 if domain.above else -1)
-    if domain is _domains.PositiveDefinite:
+    if domain is domains.PositiveDefinite:
         noise = (noise + np.swapaxes(noise, -1, -2)) / 2
         scale = np.sqrt(np.diagonal(x, axis1=-2, axis2=-1))
         return x + 0.1 * noise * scale[..., :, None] * scale[..., None, :]
-    if domain in (_domains.Real, _domains.RealVector):
+    if domain in (domains.Real, domains.RealVector):
         return x + noise
-    if domain is _domains.UnitInterval:
+    if domain is domains.UnitInterval:
         return np.clip(x * (1 + noise), 0, 1)
-    if domain is _domains.Simplex:
+    if domain is domains.Simplex:
         y = x * (1 + noise)
         return y / y.sum(axis=-1, keepdims=True)
-    if domain in (_domains.Logit, _domains.Logits):
+    if domain in (domains.Logit, domains.Logits):
         return x + noise
     return x * (1 + noise)
 
@@ -199,15 +200,15 @@ def _draw_extreme(rng: np.random.Generator, name: str, domain: Any, shape: tuple
         return rng.normal(size=shape) * 10 ** rng.uniform(-5, 5, size=shape)
     if name == "log_variance":
         return rng.uniform(-decades * 4, decades * 4, size=shape)
-    if domain in (_domains.Logit, _domains.Logits):
+    if domain in (domains.Logit, domains.Logits):
         return rng.uniform(-500, 500, size=shape)
-    if domain is _domains.UnitInterval:
+    if domain is domains.UnitInterval:
         tiny = 10 ** rng.uniform(-2 * decades, -1, size=shape)
         return np.where(rng.uniform(size=shape) < 0.3, 1 - np.clip(tiny, 1e-7 if decades == 15 else 1e-16, 1), tiny)
-    if domain is _domains.Simplex:
+    if domain is domains.Simplex:
         weights = 10 ** rng.uniform(-2 * decades, 0, size=shape)
         return weights / weights.sum(axis=-1, keepdims=True)
-    if domain in (_domains.LowerTriangular, _domains.PositiveDefinite):
+    if domain in (domains.LowerTriangular, domains.PositiveDefinite):
         return _draw(rng, domain, shape) * 10 ** rng.uniform(-decades, decades, size=(shape[0], 1, 1))
     return 10 ** rng.uniform(-decades, decades, size=shape)
 
@@ -217,10 +218,10 @@ def _edge(domain: Any, dtype: str) -> list[Any] | None:
     subnormal = 2.0**-140 if dtype == "float32" else 2.0**-1060
     inf = np.inf
     return {
-        _domains.UnitInterval: [0.0, 1.0, subnormal, 1 - 2.0**-24, 0.5, 0.25],
-        _domains.NonNegative: [0.0, subnormal, 1.0, 3.5, 1e8],
-        _domains.Logit: [-inf, inf, -500.0, 500.0, 0.0, -0.25, 40.0],
-        _domains.Simplex: [
+        domains.UnitInterval: [0.0, 1.0, subnormal, 1 - 2.0**-24, 0.5, 0.25],
+        domains.NonNegative: [0.0, subnormal, 1.0, 3.5, 1e8],
+        domains.Logit: [-inf, inf, -500.0, 500.0, 0.0, -0.25, 40.0],
+        domains.Simplex: [
             [1.0, 0.0, 0.0, 0.0, 0.0],
             [0.0, 1.0, 0.0, 0.0, 0.0],
             [0.5, 0.5, 0.0, 0.0, 0.0],
@@ -228,7 +229,7 @@ def _edge(domain: Any, dtype: str) -> list[Any] | None:
             [0.125, 0.125, 0.25, 0.25, 0.25],
             [1.0, subnormal, 0.0, 0.0, 0.0],
         ],
-        _domains.Logits: [
+        domains.Logits: [
             [0.0, -inf, -inf, -inf, -inf],
             [-inf, 0.0, -inf, -inf, -inf],
             [1.0, 0.0, -inf, -inf, -inf],

@@ -179,7 +179,8 @@ def has_derivative(case, p, q, values):
     return (smallest >= info.smallest_normal) & (infinite | (steepest < float(info.max)))
 
 
-@pytest.mark.parametrize("family", SIMPLE, ids=lambda f: f.__name__)
+# Rounded to 16 bits, probabilities sum to 1 by the tolerance of 16-bit floats but not of float32.
+@pytest.mark.parametrize("family", [f for f in SIMPLE if f is not kldiv.Categorical], ids=lambda f: f.__name__)
 def test_short_floats_are_computed_in_float32(backend, family, short_dtype):
     case = Case(family, family, "interior", "float32")
     short = [backend.array(a, short_dtype) for x in case.parameters() for a in x]

@@ -4,9 +4,9 @@ from math import inf
 from typing import Annotated, NamedTuple
 
 from kldiv._divergence import converts, density, family, register
-from kldiv._domains import BITS, Logit, UnitInterval
 from kldiv._kernels import bernoulli_logits_gap, entropy_gap, indicator, logit, sigmoid, softplus
 from kldiv._protocol import Array, Namespace
+from kldiv.domains import BITS, Logit, UnitInterval
 from kldiv.families.poisson import Poisson
 
 
@@ -28,7 +28,7 @@ class Bernoulli(NamedTuple):
         """Return the logarithm of the probability of `x`."""
         return xp.xlogy(x, self.probs) + xp.xlogy(1 - x, 1 - self.probs)
 
-    def is_certain_of(self, x: Array) -> Array:
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether `x` has probability 1."""
         return (self.probs == x) & ((x == 0) | (x == 1))
 
@@ -51,7 +51,7 @@ class BernoulliLogits(NamedTuple):
         """Return the logarithm of the probability of `x`."""
         return -softplus(xp, (1 - 2 * x) * self.logits)
 
-    def is_certain_of(self, x: Array) -> Array:
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether `x` has probability 1."""
         return (self.logits == (2 * x - 1) * inf) & ((x == 0) | (x == 1))
 

@@ -1,11 +1,12 @@
 """The categorical distribution: mass probs[k] at class k = 0, 1, ..., K - 1, the classes along the last axis."""
 
+from math import inf
 from typing import Annotated, NamedTuple
 
 from kldiv._divergence import converts, density, family, register
-from kldiv._domains import CLASSES, Logits, Simplex
-from kldiv._kernels import categorical_gap, categorical_logits_gap, log, log_softmax, select_class
+from kldiv._kernels import categorical_gap, categorical_logits_gap, is_only_class, log, log_softmax, select_class
 from kldiv._protocol import Array, Namespace
+from kldiv.domains import CLASSES, Logits, Simplex
 
 
 @family(CLASSES)
@@ -26,7 +27,11 @@ class Categorical(NamedTuple):
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of class `x`."""
-        return select_class(xp, xp.log(self.probs) - xp.log(xp.sum(self.probs, axis=-1, keepdims=True)), x)
+        return select_class(xp, log(xp, self.probs) - xp.log(xp.sum(self.probs, axis=-1, keepdims=True)), x)
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether class `x` has probability 1."""
+        return is_only_class(xp, self.probs > 0, x)
 
 
 @family(CLASSES)
@@ -46,6 +51,10 @@ class CategoricalLogits(NamedTuple):
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of class `x`."""
         return select_class(xp, log_softmax(xp, self.logits), x)
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether class `x` has probability 1."""
+        return is_only_class(xp, self.logits > -inf, x)
 
 
 @register(Categorical, Categorical)

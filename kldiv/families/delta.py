@@ -3,9 +3,9 @@
 from typing import Annotated, NamedTuple
 
 from kldiv._divergence import Family, Kind, Rule, class_of, density, family, held_kinds, infinite, name_of, structural
-from kldiv._domains import Real, Support
 from kldiv._kernels import indicator
 from kldiv._protocol import Array, Namespace
+from kldiv.domains import Real, Support
 
 
 @family(Support("point"))
@@ -29,7 +29,7 @@ class Delta(NamedTuple):
         """Return the logarithm of the probability of `x`."""
         return -indicator(xp, x == self.value, self.value)
 
-    def is_certain_of(self, x: Array) -> Array:
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether `x` has probability 1."""
         return self.value == x
 
@@ -60,4 +60,4 @@ def _from_point(xp: Namespace, p: Family, q: Family) -> Array:
 
 
 def _to_point(xp: Namespace, p: Family, q: Family) -> Array:
-    return indicator(xp, p.is_certain_of(q.value), q.value)
+    return indicator(xp, p.is_certain_of(xp, q.value), q.value)

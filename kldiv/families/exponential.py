@@ -3,9 +3,9 @@
 from typing import Annotated, NamedTuple
 
 from kldiv._divergence import converts, density, family, register
-from kldiv._domains import POSITIVE, Positive
 from kldiv._kernels import relative_gap
 from kldiv._protocol import Array, Namespace
+from kldiv.domains import POSITIVE, Positive
 from kldiv.families.gamma import Gamma
 
 

@@ -17,8 +17,8 @@ from kldiv._divergence import (
     lifts,
     structural,
 )
-from kldiv._domains import Held
 from kldiv._protocol import Array, Namespace
+from kldiv.domains import Held
 from kldiv.families.multivariate_normal import MultivariateNormalDiag
 from kldiv.families.normal import Normal
 

@@ -8,9 +8,9 @@ from math import log, pi
 from typing import Annotated, NamedTuple
 
 from kldiv._divergence import converts, density, family, register
-from kldiv._domains import VECTORS, LowerTriangular, PositiveDefinite, PositiveVector, RealVector
 from kldiv._kernels import cholesky_difference, identity_like, log1p_gap, relative_gap
 from kldiv._protocol import Array, Namespace
+from kldiv.domains import VECTORS, LowerTriangular, PositiveDefinite, PositiveVector, RealVector
 
 
 def _solve_vector(xp: Namespace, factor: Array, x: Array) -> Array:

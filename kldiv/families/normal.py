@@ -4,9 +4,9 @@ from math import log, pi
 from typing import Annotated, NamedTuple
 
 from kldiv._divergence import converts, density, family, register
-from kldiv._domains import REALS, Positive, Real
 from kldiv._kernels import expm1_gap_of_difference, relative_gap
 from kldiv._protocol import Array, Namespace
+from kldiv.domains import REALS, Positive, Real
 
 
 @family(REALS)

@@ -3,9 +3,9 @@
 from typing import Annotated, NamedTuple
 
 from kldiv._divergence import density, family, register
-from kldiv._domains import COUNTS, NonNegative
 from kldiv._kernels import entropy_gap
 from kldiv._protocol import Array, Namespace
+from kldiv.domains import COUNTS, NonNegative
 
 
 @family(COUNTS)
@@ -26,7 +26,7 @@ class Poisson(NamedTuple):
         """Return the logarithm of the probability of `x`."""
         return xp.xlogy(x, self.rate) - self.rate - xp.gammaln(x + 1)
 
-    def is_certain_of(self, x: Array) -> Array:
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether `x` has probability 1."""
         return (self.rate == 0) & (x == 0)
 

@@ -3,9 +3,9 @@
 from typing import Annotated, NamedTuple
 
 from kldiv._divergence import density, family, register
-from kldiv._domains import AboveLow, Real, Support
 from kldiv._kernels import log1p_ratio
 from kldiv._protocol import Array, Namespace
+from kldiv.domains import AboveLow, Real, Support
 
 
 @family(Support("line", "low", "high"))

@@ -2,6 +2,14 @@
 
 A family annotates each parameter with its `Domain` and declares the `Support` of its outcomes; checks of input, nan for
 invalid parameters under a compiler, infinite divergences and test cases all follow from these declarations.
+
+Examples
+--------
+>>> import kldiv
+>>> kldiv.domains.Positive.conditions[0].words
+'be positive and finite'
+>>> kldiv.domains.POSITIVE
+Support(space='line', low=0.0, high=inf, axes=())
 """
 
 from collections.abc import Callable
@@ -15,7 +23,9 @@ class Condition(NamedTuple):
     """One requirement on a parameter."""
 
     words: str  # completes "Gamma.rate must ..."
-    holds: Callable[[Namespace, Array], Array]  # a mask with the shape of what `shown` returns
+    holds: Callable[
+        [Namespace, Array, float], Array
+    ]  # from the array and the eps of its dtype: a mask, shaped as `shown`
     shown: Callable[[Namespace, Array], Array] = lambda xp, x: x  # the values that an error message quotes
     inherent: bool = False  # formulas give nan by themselves where it fails
 
@@ -38,11 +48,11 @@ class Held(NamedTuple):
     axes: tuple[str, ...]
 
 
-def _finite(xp: Namespace, x: Array) -> Array:
+def _finite(xp: Namespace, x: Array, eps: float) -> Array:
     return xp.isfinite(x)
 
 
-def _positive(xp: Namespace, x: Array) -> Array:
+def _positive(xp: Namespace, x: Array, eps: float) -> Array:
     return (x > 0) & (x < inf)
 
 
@@ -50,27 +60,27 @@ def _total(xp: Namespace, x: Array) -> Array:
     return xp.sum(x, axis=-1)
 
 
-def _sums_to_one(xp: Namespace, x: Array) -> Array:
-    return xp.abs(_total(xp, x) - 1) <= xp.finfo(x.dtype).eps ** 0.5
+def _sums_to_one(xp: Namespace, x: Array, eps: float) -> Array:
+    return xp.abs(_total(xp, x) - 1) <= eps**0.5
 
 
 def _diagonal(xp: Namespace, x: Array) -> Array:
     return xp.diagonal(x)
 
 
-def _zero_above(xp: Namespace, x: Array) -> Array:
+def _zero_above(xp: Namespace, x: Array, eps: float) -> Array:
     return xp.triu(x, k=1) == 0
 
 
 def _asymmetry(xp: Namespace, x: Array) -> Array:
-    return xp.abs(x - xp.matrix_transpose(x)) / xp.max(xp.abs(x), axis=(-2, -1), keepdims=True)
+    return x - xp.matrix_transpose(x)
 
 
-def _symmetric(xp: Namespace, x: Array) -> Array:
-    return _asymmetry(xp, x) <= xp.finfo(x.dtype).eps ** 0.5
+def _symmetric(xp: Namespace, x: Array, eps: float) -> Array:
+    return xp.abs(_asymmetry(xp, x)) <= eps**0.5 * xp.max(xp.abs(x), axis=(-2, -1), keepdims=True)
 
 
-def _positive_definite(xp: Namespace, x: Array) -> Array:
+def _positive_definite(xp: Namespace, x: Array, eps: float) -> Array:
     return xp.all(xp.isfinite(xp.cholesky(x)), axis=(-2, -1))
 
 
@@ -79,27 +89,27 @@ _POSITIVE = Condition("be positive and finite", _positive)
 
 Real = Domain((), (_FINITE,))
 Positive = Domain((), (_POSITIVE,))
-NonNegative = Domain((), (Condition("be non-negative and finite", lambda xp, x: (x >= 0) & (x < inf)),))
-UnitInterval = Domain((), (Condition("be between 0 and 1", lambda xp, x: (x >= 0) & (x <= 1)),))
+NonNegative = Domain((), (Condition("be non-negative and finite", lambda xp, x, eps: (x >= 0) & (x < inf)),))
+UnitInterval = Domain((), (Condition("be between 0 and 1", lambda xp, x, eps: (x >= 0) & (x <= 1)),))
 AboveLow = Domain((), (_FINITE,), above="low")
-Logit = Domain((), (Condition("be a number, not nan", lambda xp, x: x == x),))
+Logit = Domain((), (Condition("be a number, not nan", lambda xp, x, eps: x == x),))
 
 RealVector = Domain(("d",), (_FINITE,))
 PositiveVector = Domain(("d",), (_POSITIVE,))
 Simplex = Domain(
     ("k",),
     (
-        Condition("be non-negative", lambda xp, x: x >= 0),
+        Condition("be non-negative", lambda xp, x, eps: x >= 0),
         Condition("sum to 1 along the last axis within the square root of eps", _sums_to_one, _total),
     ),
 )
 Logits = Domain(
     ("k",),
     (
-        Condition("be numbers below inf, not nan", lambda xp, x: x < inf),
+        Condition("be numbers below inf, not nan", lambda xp, x, eps: x < inf),
         Condition(
             "have a finite entry along the last axis",
-            lambda xp, x: xp.max(x, axis=-1) > -inf,
+            lambda xp, x, eps: xp.max(x, axis=-1) > -inf,
             lambda xp, x: xp.max(x, axis=-1),
         ),
     ),
@@ -109,14 +119,14 @@ LowerTriangular = Domain(
     (
         _FINITE,
         Condition("be zero above the diagonal", _zero_above),
-        Condition("be positive on the diagonal", lambda xp, x: _diagonal(xp, x) > 0, _diagonal),
+        Condition("be positive on the diagonal", lambda xp, x, eps: _diagonal(xp, x) > 0, _diagonal),
     ),
 )
 PositiveDefinite = Domain(
     ("d", "d"),
     (
         _FINITE,
-        Condition("be symmetric within the square root of eps", _symmetric, _asymmetry),
+        Condition("be symmetric within the square root of eps of the largest entry", _symmetric, _asymmetry),
         Condition(
             "be positive definite",
             _positive_definite,
