@@ -11,13 +11,12 @@ if TYPE_CHECKING:
     from kldiv._divergence import (
         NoClosedForm as NoClosedForm,
         Rule as Rule,
-        family as family,
-        kl_div as kl_div,
         kl_divergence as kl_divergence,
         register as register,
-        rel_entr as rel_entr,
         rule as rule,
     )
+    from kldiv._elementwise import kl_div as kl_div, rel_entr as rel_entr
+    from kldiv._families import family as family
     from kldiv._namespace import namespace as namespace
     from kldiv.families import *  # noqa: F403
 
@@ -25,12 +24,12 @@ _MODULES = {
     "NoClosedForm": "kldiv._divergence",
     "Rule": "kldiv._divergence",
     "domains": "kldiv.domains",
-    "family": "kldiv._divergence",
-    "kl_div": "kldiv._divergence",
+    "family": "kldiv._families",
+    "kl_div": "kldiv._elementwise",
     "kl_divergence": "kldiv._divergence",
     "namespace": "kldiv._namespace",
     "register": "kldiv._divergence",
-    "rel_entr": "kldiv._divergence",
+    "rel_entr": "kldiv._elementwise",
     "rule": "kldiv._divergence",
 }
 

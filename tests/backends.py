@@ -300,7 +300,6 @@ def _tensorflow() -> Backend:
             "Exponential": d.Exponential,
             "Gamma": d.Gamma,
             "Uniform": d.Uniform,
-            "Poisson": d.Poisson,
             "Bernoulli": lambda probs: d.Bernoulli(probs=probs),
             "BernoulliLogits": lambda logits: d.Bernoulli(logits=logits),
             "Categorical": lambda probs: d.Categorical(probs=probs),
@@ -336,7 +335,7 @@ def _tensorflow() -> Backend:
         elementary_ulps=1.0,
         curvature=curvature,
         own_divergence=own_divergence,
-        own_pairs=_same([name for name in _OWN if name != "MultivariateNormalPrecision"]),
+        own_pairs=_same([name for name in _OWN if name not in ("Poisson", "MultivariateNormalPrecision")]),
         refused={
             "bool": lambda: tf.constant([True, False]),
             "complex": lambda: tf.constant([1j, 2j]),

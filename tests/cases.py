@@ -11,7 +11,7 @@ import numpy as np
 
 import kldiv
 import kldiv.families
-from kldiv import _divergence, domains
+from kldiv import _families, domains
 
 DTYPES = ("float32", "float64")
 KINDS = ("interior", "near", "extreme", "boundary")
@@ -35,7 +35,7 @@ PARAMETRISATIONS = [
 
 def has_rule(p: Any, q: Any) -> bool:
     """Tell whether kldiv has a rule for a pair whose outcomes are alike."""
-    a, b = _divergence.support_of(p), _divergence.support_of(q)
+    a, b = _families.support_of(p), _families.support_of(q)
     if len(a.axes) != len(b.axes) or ("k" in (a.high, b.high) and not same_law(p, q)):
         return False
     try:
@@ -51,7 +51,7 @@ def same_law(p: Any, q: Any) -> bool:
 
 
 PAIRS = [(p, q) for p, q in itertools.product(SIMPLE, SIMPLE) if has_rule(p, q)]
-INFINITE = [(p, q) for p, q in PAIRS if _divergence.rule(p, q).formula is None]
+INFINITE = [(p, q) for p, q in PAIRS if kldiv.rule(p, q).formula is None]
 FINITE = [pair for pair in PAIRS if pair not in INFINITE]
 SAME = [(p, q) for p, q in FINITE if p is q]
 
@@ -97,7 +97,7 @@ Parameters = dict[str, np.ndarray]
 
 
 def _fields(family: Any) -> list[tuple[str, Any]]:
-    return [(f.name, f.domain) for f in _divergence._fields(family)]
+    return [(f.name, f.domain) for f in _families.fields_of(family)]
 
 
 def _interior(rng: np.random.Generator, case: Case, size: int) -> tuple[Parameters, Parameters]:
@@ -264,7 +264,7 @@ def bound(case: Case, p: list[np.ndarray], q: list[np.ndarray], truth: list[Any]
     eps = np.finfo(case.dtype).eps
     if case.p is not case.q:
         relative = (1e-5 if case.dtype == "float32" else 1e-12) / eps
-        if len(_divergence.support_of(case.p).axes) == 1:
+        if len(_families.support_of(case.p).axes) == 1:
             relative = relative + _condition(p, q)
         # To convert one parametrisation into the other rounds it once, which shifts a divergence k by about eps
         # sqrt(k).

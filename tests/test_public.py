@@ -13,7 +13,7 @@ import pytest
 
 import cases
 import kldiv
-from kldiv import _divergence
+from kldiv import _divergence, _families
 
 ROOT = Path(__file__).parents[1]
 MODULES = [importlib.import_module(m.name) for m in pkgutil.iter_modules(kldiv.families.__path__, "kldiv.families.")]
@@ -97,7 +97,7 @@ def test_every_parameter_is_in_the_docstring_of_its_family(family):
     assert [name for name in family._fields if not re.search(rf"\b{name}\b", text)] == []
 
 
-DOCUMENTED = ["kldiv._divergence", "kldiv.domains", "kldiv._namespace"]
+DOCUMENTED = ["kldiv._divergence", "kldiv._elementwise", "kldiv._families", "kldiv._namespace", "kldiv.domains"]
 EXAMPLES = [
     example
     for module in [kldiv, *map(importlib.import_module, DOCUMENTED), *MODULES]
@@ -127,7 +127,7 @@ def test_example_prints_what_it_says(example):
 
 @each_family
 def test_every_parameter_has_a_domain(family):
-    fields = _divergence._fields(family)
+    fields = _families.fields_of(family)
     assert [field.name for field in fields] == list(family._fields), (
         f"annotate the fields of {family.__name__} as in `loc: Annotated[Array, Real]`"
     )
@@ -179,7 +179,7 @@ RULES = [
 @only(("p", "q"), RULES, ids=str)
 def test_rule_reads_well(p, q):
     text = str(kldiv.rule(p, q))
-    names = [_divergence.name_of(_divergence.as_kind(kind)) for kind in (p, q)]
+    names = [_families.name_of(_families.as_kind(kind)) for kind in (p, q)]
     assert text.startswith(f"KL({names[0]} || {names[1]}): ")
     # One line of words: nothing empty, nothing doubled, no Python object.
     assert not re.search(r"\n|  |: ?[;.:]|; ?[;.:]|\.\.|\. \.|\(\)|None|<|>", text)

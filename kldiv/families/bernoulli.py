@@ -3,7 +3,8 @@
 from math import inf
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, density, family, register
+from kldiv._divergence import converts, register
+from kldiv._families import density, family
 from kldiv._kernels import bernoulli_logits_gap, entropy_gap, indicator, logit, sigmoid, softplus
 from kldiv._protocol import Array, Namespace
 from kldiv.domains import BITS, Logit, UnitInterval

@@ -3,7 +3,8 @@
 from math import inf
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, density, family, register
+from kldiv._divergence import converts, register
+from kldiv._families import density, family
 from kldiv._kernels import categorical_gap, categorical_logits_gap, is_only_class, log, log_softmax, select_class
 from kldiv._protocol import Array, Namespace
 from kldiv.domains import CLASSES, Logits, Simplex

@@ -2,7 +2,8 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import Family, Kind, Rule, class_of, density, family, held_kinds, infinite, name_of, structural
+from kldiv._divergence import Rule, infinite, structural
+from kldiv._families import Family, Kind, class_of, density, family, held_kinds, name_of
 from kldiv._kernels import indicator
 from kldiv._protocol import Array, Namespace
 from kldiv.domains import Real, Support

@@ -2,7 +2,8 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, density, family, register
+from kldiv._divergence import converts, register
+from kldiv._families import density, family
 from kldiv._kernels import relative_gap
 from kldiv._protocol import Array, Namespace
 from kldiv.domains import POSITIVE, Positive

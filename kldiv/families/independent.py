@@ -3,20 +3,8 @@
 from collections.abc import Iterable
 from typing import Annotated, Generic, NamedTuple, TypeVar
 
-from kldiv._divergence import (
-    Conversion,
-    Family,
-    Kind,
-    NoClosedForm,
-    Rule,
-    class_of,
-    conversions_of,
-    converts,
-    find,
-    held_kinds,
-    lifts,
-    structural,
-)
+from kldiv._divergence import Conversion, NoClosedForm, Rule, conversions_of, converts, find, lifts, structural
+from kldiv._families import Family, Kind, class_of, held_kinds
 from kldiv._protocol import Array, Namespace
 from kldiv.domains import Held
 from kldiv.families.multivariate_normal import MultivariateNormalDiag

@@ -7,7 +7,8 @@ diagonal.
 from math import log, pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, density, family, register
+from kldiv._divergence import converts, register
+from kldiv._families import density, family
 from kldiv._kernels import cholesky_difference, identity_like, log1p_gap, relative_gap
 from kldiv._protocol import Array, Namespace
 from kldiv.domains import VECTORS, LowerTriangular, PositiveDefinite, PositiveVector, RealVector

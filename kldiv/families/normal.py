@@ -3,7 +3,8 @@
 from math import log, pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, density, family, register
+from kldiv._divergence import converts, register
+from kldiv._families import density, family
 from kldiv._kernels import expm1_gap_of_difference, relative_gap
 from kldiv._protocol import Array, Namespace
 from kldiv.domains import REALS, Positive, Real

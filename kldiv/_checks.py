@@ -1,0 +1,146 @@
+"""What is asked of parameters: shapes always, values where there are any."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from kldiv._families import Family, Field, fields_of, kind_of, leaves, name_of, rebuild, support_of
+from kldiv._protocol import Array, Namespace, Shape
+
+
+def broadcast_shapes(shapes: Iterable[tuple[str, Shape]]) -> Shape:
+    """Return the shape that batch shapes broadcast to; None stands for a length that is not known yet."""
+    result: list[int | None] = []
+    owner = ""
+    for name, shape in shapes:
+        merged = list(shape)
+        for i in range(1, min(len(shape), len(result)) + 1):
+            a, b = result[-i], shape[-i]
+            if a == 1 or a == b:
+                continue
+            if b == 1 or b is None:
+                merged[-i] = a
+            elif a is not None:
+                raise ValueError(
+                    f"batch shapes {tuple(result)} of {owner} and {tuple(shape)} of {name} do not broadcast"
+                )
+        if len(result) > len(shape):
+            merged = result[: len(result) - len(shape)] + merged
+        result, owner = merged, name if not owner else f"{owner} and {name}"
+    return tuple(result)
+
+
+def _shapes(xp: Namespace, d: Family, name: str, axes: dict[str, tuple[int | None, str]]) -> tuple[Shape, Shape]:
+    """Return batch and event shape of a distribution, and collect the lengths of its named axes in `axes`."""
+    cls = type(d)
+    batches: list[tuple[str, Shape]] = []
+    event: Shape = ()
+    for field in fields_of(cls):
+        where = f"{cls.__name__}.{field.name} of {name}"
+        value = getattr(d, field.name)
+        if field.held:
+            shape, event = _shapes(xp, value, where, {})
+            names = field.held.axes
+        else:
+            shape = xp.shape(value)
+            names = field.domain.axes  # type: ignore[union-attr]
+        split = len(shape) - len(names)
+        if split < 0:
+            what = "batch" if field.held else "event"
+            raise ValueError(f"{where} has shape {tuple(shape)}; it needs {what} axes {names} at the end")
+        for axis, length in zip(names, shape[split:], strict=True):
+            if length == 0:
+                raise ValueError(f"{where} has shape {tuple(shape)}; its event axis {axis} must not be empty")
+            known, owner = axes.setdefault(axis, (length, where))
+            if known != length and known is not None and length is not None:
+                raise ValueError(f"event sizes differ: {known} in {owner}, {length} in {where}")
+            if field.held:
+                event = (length, *event)
+        batches.append((where, shape[:split]))
+    support = support_of(cls)
+    if support is not None:
+        event = tuple([axes[a][0] for a in support.axes])
+    return broadcast_shapes(batches), event
+
+
+def check_structure(xp: Namespace, p: Family, q: Family) -> None:
+    axes_p: dict[str, tuple[int | None, str]] = {}
+    axes_q: dict[str, tuple[int | None, str]] = {}
+    batch_p, event_p = _shapes(xp, p, "p", axes_p)
+    batch_q, event_q = _shapes(xp, q, "q", axes_q)
+    if len(event_p) != len(event_q) or any(
+        a != b and a is not None and b is not None for a, b in zip(event_p, event_q, strict=True)
+    ):
+        raise ValueError(
+            f"p and q are distributions of different things: an outcome of p, {name_of(kind_of(p))}, has "
+            f"shape {event_p}, "
+            f"one of q, {name_of(kind_of(q))}, has shape {event_q}"
+        )
+    for axis, (length, owner) in axes_p.items():
+        other, other_owner = axes_q.get(axis, (length, ""))
+        if not axis.startswith("_") and other != length and other is not None and length is not None:
+            raise ValueError(f"event sizes differ: {length} in {owner}, {other} in {other_owner}")
+    broadcast_shapes((("p", batch_p), ("q", batch_q)))
+
+
+def _requirements(
+    xp: Namespace, d: Family, eps: Family, field: Field
+) -> Iterator[tuple[str, Array, Callable[[], Array], bool]]:
+    """Yield what a parameter must satisfy: words, a mask, the values to quote, and whether failure gives nan anyway."""
+    x = getattr(d, field.name)
+    domain = field.domain
+    assert domain is not None
+    for condition in domain.conditions:
+        holds = condition.holds(xp, x, getattr(eps, field.name))
+        yield condition.words, holds, functools.partial(condition.shown, xp, x), condition.inherent
+    if domain.above:
+        low = getattr(d, domain.above)
+        holds = (x > low) & (0.5 * x - 0.5 * low <= 0.5 * xp.finfo(x.dtype).max)
+        yield f"be greater than {domain.above}, by a finite amount", holds, lambda: x + xp.zeros_like(low), False
+
+
+def tolerances(xp: Namespace, d: Family) -> Family:
+    """Return a distribution's parameters replaced by the eps of their dtypes; integers are exact to that of float32."""
+
+    def eps(x: Array) -> float:
+        return float(xp.finfo(x.dtype if xp.isdtype(x.dtype, "real floating") else xp.float32).eps)
+
+    return rebuild(d, iter([eps(x) for _, x in leaves(d, "")]))
+
+
+def valid(xp: Namespace, d: Family, eps: Family, *, inherent: bool = False) -> Array:
+    """Return where in the batch all parameters are valid, by default as far as formulas do not tell by nan."""
+    mask: Any = None
+    for field in fields_of(type(d)):
+        value = getattr(d, field.name)
+        if field.held:
+            inner = valid(xp, value, getattr(eps, field.name), inherent=inherent)
+            masks = [xp.all(inner, axis=tuple(range(-len(field.held.axes), 0)))]
+        else:
+            event = len(field.domain.axes)  # type: ignore[union-attr]
+            masks = []
+            for _, holds, _, by_nan in _requirements(xp, d, eps, field):
+                if inherent or not by_nan:
+                    extra = len(xp.shape(holds)) - (len(xp.shape(value)) - event)
+                    masks.append(xp.all(holds, axis=tuple(range(-extra, 0))) if extra > 0 else holds)
+        for m in masks:
+            mask = m if mask is None else mask & m
+    return mask
+
+
+def diagnose(xp: Namespace, d: Family, eps: Family, name: str) -> None:
+    """Raise ValueError for the first invalid parameter of a distribution, with its value and place."""
+    cls = type(d)
+    for field in fields_of(cls):
+        if field.held:
+            diagnose(xp, getattr(d, field.name), getattr(eps, field.name), name)
+            continue
+        for words, holds, shown, _ in _requirements(xp, d, eps, field):
+            bad = ~xp.to_numpy(holds)
+            if bad.any():
+                index = tuple(int(i) for i in next(zip(*bad.nonzero(), strict=True))) if bad.ndim else ()
+                value = xp.to_numpy(shown())[index]
+                place = f"at index {index} of" if index else "in"
+                raise ValueError(f"{cls.__name__}.{field.name} must {words}; got {value} {place} {name}")

@@ -1,0 +1,27 @@
+"""Functions of arrays, compiled where eager calls are slow, and kept."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from kldiv._protocol import Array, DType, Namespace
+
+_programs: dict[tuple[Namespace, Callable[..., Array], DType], Callable[..., Array]] = {}
+
+
+def run(
+    body: Callable[..., Array],
+    function: Callable[..., Array],
+    xp: Namespace,
+    dtype: DType,
+    arrays: list[Array],
+    *args: Any,
+) -> Array:
+    """Return ``body(xp, function, dtype, *args)``, compiled if the arrays have values and eager calls are slow."""
+    if not all(xp.is_concrete(x) for x in arrays):
+        return body(xp, function, dtype, *args)
+    if (xp, function, dtype) not in _programs:
+        _programs[xp, function, dtype] = xp.compiled(functools.partial(body, xp, function, dtype))
+    return _programs[xp, function, dtype](*args)
