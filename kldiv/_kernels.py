@@ -130,7 +130,7 @@ def entropy_gap(xp: Namespace, a: Array, b: Array, difference: Array | None = No
     b_zero = b == 0
     edge = a_zero | b_zero
     a_in, b_in, d_in = xp.where(edge, 1.0, a), xp.where(edge, 1.0, b), xp.where(edge, 0.0, d)
-    near = (d_in >= _NEAR[0] * a_in) & (d_in <= _NEAR[1] * a_in)
+    near = (d_in >= -0.5 * a_in) & (d_in <= a_in)
     inner = a_in * _log1p_gap_near(xp, xp.divide(xp.where(near, d_in, 0.0), a_in))
     outer = d_in - a_in * log_ratio(xp, xp.where(near, 1.0, b_in), xp.where(near, 1.0, a_in))
     return xp.where(a_zero, b, xp.where(b_zero, inf, xp.where(near, inner, outer)))
@@ -260,6 +260,11 @@ def bernoulli_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     moderate = t < 40
     log_sum = xp.where(moderate, xp.log1p(p * xp.expm1(xp.where(moderate, t, 0.0))), softplus(xp, y) - softplus(xp, x))
     value = xp.where(near, near_value, log_sum - p * t)
+    # Where both probabilities of 1 are next to nothing, it is p (expm1(t) - t), multiplied so that p never underflows.
+    least = xp.finfo(x.dtype).smallest_normal ** 0.9
+    rare = (p < least) & (sigmoid(xp, y) < least) & moderate
+    root = xp.exp(xp.where(rare, 0.5 * x, 0.0))
+    value = xp.where(rare, root * (root * expm1_gap(xp, xp.where(rare, y - x, 0.0))), value)
     # An infinite logit is a certain outcome: of P, the divergence is -log q of it; of Q alone, infinite.
     b_in = xp.where(xp.isfinite(b), b, 0.0)
     surprise = softplus(xp, xp.where(a > 0, -b_in, b_in))

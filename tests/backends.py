@@ -33,6 +33,8 @@ class Backend(NamedTuple):
     # The framework's own divergence, from the names of two families and their parameters, and the pairs that it knows.
     own_divergence: Callable[[str, tuple[Any, ...], str, tuple[Any, ...]], Any] | None
     own_pairs: list[tuple[str, str]]
+    examples: int  # of hypothesis: compilers are slow on each new shape
+    float32_beside_numpy_scalar: str  # the dtype that a float32 array and a wider NumPy scalar make
     refused: dict[str, Callable[[], Any]]  # makes what the framework has and no parameter can be
 
 
@@ -81,6 +83,8 @@ def _numpy() -> Backend:
         curvature=None,
         own_divergence=None,
         own_pairs=[],
+        examples=60,
+        float32_beside_numpy_scalar="float64",
         refused={
             "bool": lambda: np.ones(2, dtype=bool),
             "bool scalar": lambda: np.bool_(True),
@@ -118,6 +122,8 @@ def _strict() -> Backend:
         curvature=None,
         own_divergence=None,
         own_pairs=[],
+        examples=60,
+        float32_beside_numpy_scalar="float32",
         refused={
             "bool": lambda: xp.ones(2, dtype=xp.bool),
             "complex": lambda: xp.ones(2, dtype=xp.complex64),
@@ -190,6 +196,8 @@ def _torch() -> Backend:
         curvature=curvature,
         own_divergence=own_divergence,
         own_pairs=[*_same(_OWN), ("Exponential", "Gamma"), ("Gamma", "Exponential"), ("Bernoulli", "Poisson")],
+        examples=40,
+        float32_beside_numpy_scalar="float32",
         refused={
             "bool": lambda: torch.ones(2, dtype=torch.bool),
             "complex": lambda: torch.ones(2, dtype=torch.complex64),
@@ -253,6 +261,8 @@ def _jax() -> Backend:
         curvature=curvature,
         own_divergence=own_divergence,
         own_pairs=_same(["Normal", "NormalLogVariance", "Gamma", "Categorical", "MultivariateNormal", *_OWN[-3:]]),
+        examples=6,
+        float32_beside_numpy_scalar="float32",
         refused={
             "bool": lambda: jax.numpy.ones(2, dtype=bool),
             "complex": lambda: jax.numpy.ones(2, dtype="complex64"),
@@ -336,6 +346,8 @@ def _tensorflow() -> Backend:
         curvature=curvature,
         own_divergence=own_divergence,
         own_pairs=_same([name for name in _OWN if name not in ("Poisson", "MultivariateNormalPrecision")]),
+        examples=20,
+        float32_beside_numpy_scalar="float32",
         refused={
             "bool": lambda: tf.constant([True, False]),
             "complex": lambda: tf.constant([1j, 2j]),

@@ -291,22 +291,31 @@ def test_log_density_of_a_point_mass_is_zero_there_and_minus_infinity_elsewhere(
     np.testing.assert_array_equal(values, [0.0, -np.inf, -np.inf])
 
 
-@over_dtypes
-def test_log_density_of_impossible_outcomes_is_minus_infinity(backend, dtype):
-    assert log_density(backend, kldiv.Bernoulli, (0.0,), 1.0, dtype) == -np.inf
-    assert log_density(backend, kldiv.BernoulliLogits, (np.inf,), 0.0, dtype) == -np.inf
-    assert log_density(backend, kldiv.Categorical, ([0.0, 1.0],), 0.0, dtype) == -np.inf
-    assert log_density(backend, kldiv.CategoricalLogits, ([-np.inf, 0.0],), 0.0, dtype) == -np.inf
-    assert log_density(backend, kldiv.Poisson, (0.0,), 1.0, dtype) == -np.inf
+# A parameter at the edge, the outcome that it makes certain, and one that it makes impossible.
+EDGES = [
+    (kldiv.Bernoulli, 1.0, 1.0, 0.0),
+    (kldiv.Bernoulli, 0.0, 0.0, 1.0),
+    (kldiv.BernoulliLogits, np.inf, 1.0, 0.0),
+    (kldiv.BernoulliLogits, -np.inf, 0.0, 1.0),
+    (kldiv.Categorical, [0.0, 1.0], 1.0, 0.0),
+    (kldiv.CategoricalLogits, [-np.inf, 0.0], 1.0, 0.0),
+    (kldiv.Poisson, 0.0, 0.0, 1.0),
+]
+over_edges = pytest.mark.parametrize(
+    ("family", "parameter", "certain", "impossible"), EDGES, ids=[f"{row[0].__name__}({row[1]})" for row in EDGES]
+)
 
 
 @over_dtypes
-def test_log_density_of_certain_outcomes_is_zero(backend, dtype):
-    assert log_density(backend, kldiv.Bernoulli, (1.0,), 1.0, dtype) == 0
-    assert log_density(backend, kldiv.BernoulliLogits, (np.inf,), 1.0, dtype) == 0
-    assert log_density(backend, kldiv.Categorical, ([0.0, 1.0],), 1.0, dtype) == 0
-    assert log_density(backend, kldiv.CategoricalLogits, ([-np.inf, 0.0],), 1.0, dtype) == 0
-    assert log_density(backend, kldiv.Poisson, (0.0,), 0.0, dtype) == 0
+@over_edges
+def test_log_density_of_a_certain_outcome_is_zero(backend, family, parameter, certain, impossible, dtype):
+    assert log_density(backend, family, (parameter,), certain, dtype) == 0
+
+
+@over_dtypes
+@over_edges
+def test_log_density_of_an_impossible_outcome_is_minus_infinity(backend, family, parameter, certain, impossible, dtype):
+    assert log_density(backend, family, (parameter,), impossible, dtype) == -np.inf
 
 
 @over_dtypes

@@ -348,7 +348,7 @@ def test_multivariate_normal_of_independent_blocks_is_the_sum_over_blocks(seen, 
 # --- Bases ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("base", [2, 10, np.e, 0.5])
+@pytest.mark.parametrize("base", [2, 10, np.e, 16])
 def test_base_divides_by_its_logarithm(seen, rng, base):
     p, q = (seen.make(kldiv.Normal, *normal_parameters(rng, SIZE)) for _ in "pq")
     np.testing.assert_allclose(
