@@ -90,12 +90,18 @@ def cholesky(x: tf.Tensor, /) -> tf.Tensor:
     return tril(tf.linalg.cholesky(x))
 
 
+def _signature(arguments: Any) -> Any:
+    if isinstance(arguments, tuple):
+        return type(arguments), *map(_signature, arguments)
+    return arguments.dtype, arguments.shape.rank
+
+
 def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
     """Return `function` as a graph: one for each combination of dtypes and ranks, whatever the lengths of the axes."""
     graphs: dict[Any, Callable[..., Any]] = {}
 
     def run(*args: Any) -> Any:
-        key = tuple((x.dtype, x.shape.rank) for x in tf.nest.flatten(args))
+        key = _signature(args)
         if key not in graphs:
             specs = tf.nest.map_structure(lambda x: tf.TensorSpec([None] * x.shape.rank, x.dtype), args)
             graphs[key] = tf.function(function, autograph=False).get_concrete_function(*specs)

@@ -169,9 +169,25 @@ def density(formula: Callable[[Any, Namespace, Array], Array]) -> Callable[[Any,
     def log_density(self: Any, x: Any) -> Array:
         names, values = zip(*leaves(self, "the distribution"), strict=True)
         xp, arrays, dtype = gather([x, *values], ["x", *names])
-        return run(_log_density, formula, xp, dtype, arrays, rebuild(self, iter(arrays[1:])), arrays[0])
+        distribution = rebuild(self, iter(arrays[1:]))
+        _require_outcomes(xp, distribution, arrays[0])
+        return run(_log_density, formula, xp, dtype, arrays, distribution, arrays[0])
 
     return log_density
+
+
+def _require_outcomes(xp: Namespace, d: Family, x: Array) -> None:
+    """Raise ValueError if `x` has not the event axes of the outcomes of a distribution; these never broadcast."""
+    lengths = {}
+    for field in fields_of(type(d)):
+        axes = field.domain.axes if field.domain else ()
+        lengths.update(zip(axes, xp.shape(getattr(d, field.name))[-len(axes) :], strict=False))
+    support = support_of(type(d))
+    event = tuple(lengths[a] for a in support.axes) if support else ()
+    if event and xp.shape(x)[-len(event) :] != event:
+        raise ValueError(
+            f"x has shape {xp.shape(x)}; an outcome of this {type(d).__name__} has shape {event}, which x must end in"
+        )
 
 
 def _log_density(xp: Namespace, formula: Callable[..., Array], dtype: DType, d: Family, x: Array) -> Array:

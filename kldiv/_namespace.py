@@ -71,7 +71,10 @@ def gather(values: Sequence[Any], names: Sequence[str]) -> tuple[Namespace, list
         other = strong[0][1] if strong else None
         computing = computing_dtype(found, dtype)
         for i in weak:
-            leaves[i] = found.like(_numbers(leaves[i], names[i]), other, computing)
+            try:
+                leaves[i] = found.like(_numbers(leaves[i], names[i]), other, computing)
+            except OverflowError as error:
+                raise ValueError(f"{names[i]} is a number beyond the range of {dtype}") from error
     return found, leaves, dtype
 
 
@@ -187,4 +190,4 @@ def _numbers(value: Any, name: str) -> Any:
 
 
 def _is_real_scalar(item: Any) -> bool:
-    return getattr(getattr(item, "dtype", None), "kind", "") in ("f", "i", "u") and getattr(item, "shape", None) == ()
+    return type(item).__module__ == "numpy" and item.dtype.kind in "fiu" and item.shape == ()

@@ -107,7 +107,7 @@ def _strict() -> Backend:
 
     return Backend(
         name="strict",
-        array=lambda values, dtype: xp.asarray(np.asarray(values).tolist(), dtype=getattr(xp, dtype)),
+        array=lambda values, dtype: xp.astype(xp.from_dlpack(np.array(values)), getattr(xp, dtype)),
         astype=lambda x, dtype: xp.astype(x, getattr(xp, dtype)),
         to_numpy=np.from_dlpack,
         is_array=lambda x: type(x) is type(xp.asarray(0.0)),
@@ -181,7 +181,7 @@ def _torch() -> Backend:
 
     return Backend(
         name="torch",
-        array=lambda values, dtype: torch.asarray(np.asarray(values).tolist(), dtype=getattr(torch, dtype)),
+        array=lambda values, dtype: torch.asarray(np.array(values)).to(getattr(torch, dtype)),
         astype=lambda x, dtype: x.to(getattr(torch, dtype)),
         to_numpy=lambda x: x.detach().numpy(),
         is_array=lambda x: isinstance(x, torch.Tensor),
@@ -322,7 +322,7 @@ def _tensorflow() -> Backend:
 
     return Backend(
         name="tensorflow",
-        array=lambda values, dtype: tf.constant(np.asarray(values).tolist(), dtype=dtype),
+        array=lambda values, dtype: tf.cast(tf.constant(np.asarray(values)), dtype),
         astype=lambda x, dtype: tf.cast(x, dtype),
         to_numpy=lambda x: x.numpy(),
         is_array=tf.is_tensor,

@@ -15,9 +15,7 @@ import pytest
 from scipy import integrate, stats
 
 import kldiv
-from kldiv import __main__ as demo
-from kldiv import _demo_text as text
-from kldiv import _examples as examples
+from kldiv import __main__ as demo, _demo_text as text, _examples as examples
 from kldiv._demo_worker import _PEERS as PEERS
 
 

@@ -68,7 +68,10 @@ def kl_bernoulli_bernoulli(xp: Namespace, probs_p: Array, probs_q: Array) -> Arr
 
 @register(BernoulliLogits, BernoulliLogits)
 def kl_bernoulli_logits_bernoulli_logits(xp: Namespace, logits_p: Array, logits_q: Array) -> Array:
-    """log(1 - p + p exp(t)) - p t, with t the difference of the logits of Q and P."""
+    """log(1 - p + p exp(t)) - p t, with t the difference of the logits of Q and P.
+
+    Source: statproofbook.github.io/P/bern-kl, with p = 1 / (1 + exp(-logit))
+    """
     return bernoulli_logits_gap(xp, logits_p, logits_q)
 
 
@@ -89,7 +92,10 @@ def kl_bernoulli_poisson(xp: Namespace, probs_p: Array, rate_q: Array) -> Array:
 
 @register(BernoulliLogits, Poisson)
 def kl_bernoulli_logits_poisson(xp: Namespace, logits_p: Array, rate_q: Array) -> Array:
-    """p log(p / r) + (1 - p) log(1 - p) + r, with p the sigmoid of the logit; inf at r = 0 even if p underflows."""
+    """p log(p / r) + (1 - p) log(1 - p) + r, with p the sigmoid of the logit; inf at r = 0 even if p underflows.
+
+    Source: the definition, as only k = 0 and k = 1 have mass under P
+    """
     probs_p = sigmoid(xp, logits_p)
     possible = (rate_q > 0) | (logits_p == -inf)
     return kl_bernoulli_poisson(xp, probs_p, rate_q) + indicator(xp, possible, rate_q)
@@ -97,11 +103,17 @@ def kl_bernoulli_logits_poisson(xp: Namespace, logits_p: Array, rate_q: Array) -
 
 @register(Poisson, Bernoulli)
 def kl_poisson_bernoulli(xp: Namespace, rate_p: Array, probs_q: Array) -> Array:
-    """-log(1 - q) at rate 0, infinite otherwise."""
+    """-log(1 - q) at rate 0, infinite otherwise.
+
+    Source: the definition, as at rate 0 all mass is at 0, and otherwise some is beyond 1
+    """
     return indicator(xp, rate_p == 0, rate_p) - xp.log1p(-probs_q)
 
 
 @register(Poisson, BernoulliLogits)
 def kl_poisson_bernoulli_logits(xp: Namespace, rate_p: Array, logits_q: Array) -> Array:
-    """log(1 + exp(b)) at rate 0, infinite otherwise."""
+    """log(1 + exp(b)) at rate 0, infinite otherwise.
+
+    Source: the definition, as at rate 0 all mass is at 0, and otherwise some is beyond 1
+    """
     return indicator(xp, rate_p == 0, rate_p) + softplus(xp, logits_q)

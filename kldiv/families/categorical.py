@@ -69,7 +69,10 @@ def kl_categorical_categorical(xp: Namespace, probs_p: Array, probs_q: Array) ->
 
 @register(CategoricalLogits, CategoricalLogits)
 def kl_categorical_logits_categorical_logits(xp: Namespace, logits_p: Array, logits_q: Array) -> Array:
-    """log sum_k p_k exp(t_k) - sum_k p_k t_k, with p = softmax(a) and t = b - a the difference of the logits."""
+    """log sum_k p_k exp(t_k) - sum_k p_k t_k, with p = softmax(a) and t = b - a the difference of the logits.
+
+    Source: statproofbook.github.io/D/kl, with log p = a - log sum exp a
+    """
     return categorical_logits_gap(xp, logits_p, logits_q)
 
 

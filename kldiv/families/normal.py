@@ -68,7 +68,10 @@ def kl_normal_normal(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, 
 def kl_normal_log_variance_normal_log_variance(
     xp: Namespace, loc_p: Array, log_variance_p: Array, loc_q: Array, log_variance_q: Array
 ) -> Array:
-    """(exp(t) - 1 - t) / 2 + (m_p - m_q)^2 exp(-l_q) / 2, with t = l_p - l_q."""
+    """(exp(t) - 1 - t) / 2 + (m_p - m_q)^2 exp(-l_q) / 2, with t = l_p - l_q.
+
+    Source: statproofbook.github.io/P/norm-kl, with l the logarithm of the variance
+    """
     z = (loc_p - loc_q) * xp.exp(-0.5 * log_variance_q)
     return 0.5 * (expm1_gap_of_difference(xp, log_variance_p, log_variance_q) + z * z)
 
