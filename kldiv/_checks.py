@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import NamedTuple
 
 from kldiv._families import Family, Field, fields_of, kind_of, leaves, name_of, rebuild, support_of
 from kldiv._protocol import Array, Namespace, Shape
@@ -66,6 +67,7 @@ def _shapes(xp: Namespace, d: Family, name: str, axes: dict[str, tuple[int | Non
 
 
 def check_structure(xp: Namespace, p: Family, q: Family) -> None:
+    """Raise ValueError unless outcomes are alike, event axes agree, and batch axes broadcast."""
     axes_p: dict[str, tuple[int | None, str]] = {}
     axes_q: dict[str, tuple[int | None, str]] = {}
     batch_p, event_p = _shapes(xp, p, "p", axes_p)
@@ -85,20 +87,31 @@ def check_structure(xp: Namespace, p: Family, q: Family) -> None:
     broadcast_shapes((("p", batch_p), ("q", batch_q)))
 
 
-def _requirements(
-    xp: Namespace, d: Family, eps: Family, field: Field
-) -> Iterator[tuple[str, Array, Callable[[], Array], bool]]:
-    """Yield what a parameter must satisfy: words, a mask, the values to quote, and whether failure gives nan anyway."""
+class _Requirement(NamedTuple):
+    """Something that a parameter must satisfy."""
+
+    words: str
+    holds: Array
+    shown: Callable[[], Array]  # the values that a message quotes
+    inherent: bool  # whether formulas give nan where it fails
+    event_axes: int  # how many of the last axes of `holds` are event axes
+
+
+def _requirements(xp: Namespace, d: Family, eps: Family, field: Field) -> Iterator[_Requirement]:
     x = getattr(d, field.name)
     domain = field.domain
     assert domain is not None
+    batch_axes = len(xp.shape(x)) - len(domain.axes)
     for condition in domain.conditions:
         holds = condition.holds(xp, x, getattr(eps, field.name))
-        yield condition.words, holds, functools.partial(condition.shown, xp, x), condition.inherent
+        event_axes = len(xp.shape(holds)) - batch_axes
+        shown = functools.partial(condition.shown, xp, x)
+        yield _Requirement(condition.words, holds, shown, condition.inherent, event_axes)
     if domain.above:
         low = getattr(d, domain.above)
         holds = (x > low) & (0.5 * x - 0.5 * low <= 0.5 * xp.finfo(x.dtype).max)
-        yield f"be greater than {domain.above}, by a finite amount", holds, lambda: x + xp.zeros_like(low), False
+        words = f"be greater than {domain.above}, by a finite amount"
+        yield _Requirement(words, holds, lambda: x + xp.zeros_like(low), False, len(domain.axes))
 
 
 def tolerances(xp: Namespace, d: Family) -> Family:
@@ -112,22 +125,20 @@ def tolerances(xp: Namespace, d: Family) -> Family:
 
 def valid(xp: Namespace, d: Family, eps: Family, *, inherent: bool = False) -> Array:
     """Return where in the batch all parameters are valid, by default as far as formulas do not tell by nan."""
-    mask: Any = None
+    masks: list[Array] = []
     for field in fields_of(type(d)):
-        value = getattr(d, field.name)
         if field.held:
-            inner = valid(xp, value, getattr(eps, field.name), inherent=inherent)
-            masks = [xp.all(inner, axis=tuple(range(-len(field.held.axes), 0)))]
+            inner = valid(xp, getattr(d, field.name), getattr(eps, field.name), inherent=inherent)
+            masks.append(_all_along(xp, inner, len(field.held.axes)))
         else:
-            event = len(field.domain.axes)  # type: ignore[union-attr]
-            masks = []
-            for _, holds, _, by_nan in _requirements(xp, d, eps, field):
-                if inherent or not by_nan:
-                    extra = len(xp.shape(holds)) - (len(xp.shape(value)) - event)
-                    masks.append(xp.all(holds, axis=tuple(range(-extra, 0))) if extra > 0 else holds)
-        for m in masks:
-            mask = m if mask is None else mask & m
-    return mask
+            required = [r for r in _requirements(xp, d, eps, field) if inherent or not r.inherent]
+            masks += [_all_along(xp, r.holds, r.event_axes) for r in required]
+    return functools.reduce(operator.and_, masks)
+
+
+def _all_along(xp: Namespace, mask: Array, axes: int) -> Array:
+    """Return whether a mask is true all along its last axes."""
+    return xp.all(mask, axis=tuple(range(-axes, 0))) if axes else mask
 
 
 def diagnose(xp: Namespace, d: Family, eps: Family, name: str) -> None:
@@ -137,10 +148,10 @@ def diagnose(xp: Namespace, d: Family, eps: Family, name: str) -> None:
         if field.held:
             diagnose(xp, getattr(d, field.name), getattr(eps, field.name), name)
             continue
-        for words, holds, shown, _ in _requirements(xp, d, eps, field):
-            bad = ~xp.to_numpy(holds)
+        for requirement in _requirements(xp, d, eps, field):
+            bad = ~xp.to_numpy(requirement.holds)
             if bad.any():
                 index = tuple(int(i) for i in next(zip(*bad.nonzero(), strict=True))) if bad.ndim else ()
-                value = xp.to_numpy(shown())[index]
+                value = xp.to_numpy(requirement.shown())[index]
                 place = f"at index {index} of" if index else "in"
-                raise ValueError(f"{cls.__name__}.{field.name} must {words}; got {value} {place} {name}")
+                raise ValueError(f"{cls.__name__}.{field.name} must {requirement.words}; got {value} {place} {name}")
