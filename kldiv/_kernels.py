@@ -96,6 +96,13 @@ def log1p_gap(xp: Namespace, u: Array, *quotients: tuple[Array, Array]) -> Array
     return xp.where(near, _log1p_gap_near(xp, xp.where(near, u, 0.0)), u - far_log)
 
 
+def log1p(xp: Namespace, x: Array) -> Array:
+    """log(1 + x), for a framework whose own is not right to the last digits."""
+    near = (x >= _NEAR[0]) & (x <= _NEAR[1])
+    x_near = xp.where(near, x, 0.0)
+    return xp.where(near, x_near - _log1p_gap_near(xp, x_near), xp.log(1 + xp.where(near, 1.0, x)))
+
+
 def expm1_gap(xp: Namespace, t: Array) -> Array:
     """expm1(t) - t, at least 0."""
     near = xp.abs(t) <= 1
@@ -304,6 +311,11 @@ def logit(xp: Namespace, p: Array) -> Array:
     edge = (p == 0) | (p == 1)
     inner = xp.where(edge, 0.5, p)
     return xp.where(p == 0, -inf, xp.where(p == 1, inf, xp.log(inner) - xp.log1p(-inner)))
+
+
+def log_factorial(xp: Namespace, k: Array) -> Array:
+    """log(k!), exactly 0 at k = 0 and k = 1."""
+    return xp.where(k < 2, 0.0 * k, xp.gammaln(xp.where(k < 2, 2.0, k) + 1))
 
 
 def log_softmax(xp: Namespace, a: Array) -> Array:

@@ -4,7 +4,7 @@ from typing import Annotated, NamedTuple
 
 from kldiv._divergence import register
 from kldiv._families import density, family
-from kldiv._kernels import entropy_gap
+from kldiv._kernels import entropy_gap, log_factorial
 from kldiv._protocol import Array, Namespace
 from kldiv.domains import COUNTS, NonNegative
 
@@ -25,7 +25,7 @@ class Poisson(NamedTuple):
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of `x`."""
-        return xp.xlogy(x, self.rate) - self.rate - xp.gammaln(x + 1)
+        return xp.xlogy(x, self.rate) - self.rate - log_factorial(xp, x)
 
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether `x` has probability 1."""
