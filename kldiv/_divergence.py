@@ -405,6 +405,6 @@ def _divergence(xp: Namespace, evaluate: Evaluate, dtype: DType, p: Family, q: F
 
 
 def _in_base(value: Array, base: Any) -> Array:
-    if isinstance(base, bool) or not isinstance(base, Real) or not 1 < base < math.inf:
+    if isinstance(base, bool) or not isinstance(base, Real) or not 1 < float(base) < math.inf:
         raise ValueError(f"base must be a number above 1, such as 2 for bits; got {base!r}")
     return value / math.log(base)

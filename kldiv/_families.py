@@ -178,7 +178,7 @@ def density(formula: Callable[[Any, Namespace, Array], Array]) -> Callable[[Any,
 
 def _require_outcomes(xp: Namespace, d: Family, x: Array) -> None:
     """Raise ValueError if `x` has not the event axes of the outcomes of a distribution; these never broadcast."""
-    lengths = {}
+    lengths: dict[str, int | None] = {}
     for field in fields_of(type(d)):
         axes = field.domain.axes if field.domain else ()
         lengths.update(zip(axes, xp.shape(getattr(d, field.name))[-len(axes) :], strict=False))

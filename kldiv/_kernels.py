@@ -33,14 +33,15 @@ _NEAR = (-2 / 3, 2.0)  # where u - log1p(u) is a series: far from there the subt
 # sum_k t^k / (k + 2)! on [-1, 1].
 _EXP_TAIL = (
     (
-        0.5, 0.16666666666666666, 0.041666666666666664, 0.008333333333333236, 0.0013888888888888835,
-        0.0001984126984137474, 2.4801587301645516e-05, 2.7557319174051555e-06, 2.755731919627328e-07,
-        2.505212058452295e-08, 2.0876763758519634e-09, 1.6057448519013338e-10, 1.1469860083749003e-11,
-        7.753289909061301e-13, 4.838397490830109e-14,
+        0.5, 0.16666666666666666, 0.041666666666666664, 0.008333333333333333, 0.001388888888888889,
+        0.00019841269841269698, 2.480158730158723e-05, 2.7557319224076847e-06, 2.7557319224031326e-07,
+        2.5052108355133426e-08, 2.08767569727269e-09, 1.605904956472749e-10, 1.1470748459377174e-11,
+        7.64654746625834e-13, 4.7791694211110394e-14, 2.8466037099749953e-15, 1.579484405651758e-16,
     ),
     (
-        0.5, 0.16666666577313438, 0.04166666659235877, 0.00833334524139073, 0.0013888898792537832,
-        0.00019836988492303372, 2.479802594840029e-05, 2.8126444348705754e-06, 2.803093809740753e-07,
+        0.5000000000041339, 0.16666666666698407, 0.04166666645999521, 0.008333333317464362,
+        0.0013888905413098637, 0.0001984128253011599, 2.479696640440422e-05, 2.755377026364149e-06,
+        2.808392438088153e-07, 2.545670657152382e-08,
     ),
 )  # fmt: skip
 # Stirling's series: B_2n / (2 n (2 n - 1)), exact.
@@ -105,10 +106,14 @@ def log1p(xp: Namespace, x: Array) -> Array:
 
 def expm1_gap(xp: Namespace, t: Array) -> Array:
     """expm1(t) - t, at least 0."""
-    near = xp.abs(t) <= 1
+    below, above = t < -1, t > 1
+    near = ~(below | above)
     t_near = xp.where(near, t, 0.0)
-    t_far = xp.where(near, 1.0, t)
-    return xp.where(near, t_near * t_near * _polynomial(_EXP_TAIL[_is_single(xp, t)], t_near), xp.expm1(t_far) - t_far)
+    t_above = xp.where(above, t, 1.0)
+    value = t_near * t_near * _polynomial(_EXP_TAIL[_is_single(xp, t)], t_near)
+    value = xp.where(above, xp.expm1(t_above) - t_above, value)
+    # Below -1 nothing cancels in exp(t) - (1 + t), and its derivatives keep the digits of exp(t).
+    return xp.where(below, xp.exp(xp.where(below, t, 0.0)) - (1 + t), value)
 
 
 def _difference(a: Array, b: Array) -> tuple[Array, Array]:
