@@ -85,7 +85,8 @@ expm1.defjvps(lambda tangent, value, x: tangent * exp(x))
 
 def log1p(x: Any, /) -> jax.Array:
     """Return log(1 + x); XLA's own is wrong by up to 120 ulps in float64."""
-    value: jax.Array = _kernels.log1p(sys.modules[__name__], x)
+    xp: Any = sys.modules[__name__]
+    value: jax.Array = _kernels.log1p(xp, x)
     return value
 
 

@@ -142,7 +142,9 @@ def test_mixture_is_refused_inside_a_transform(backend, transform, make_foreign)
 
 
 @pytest.mark.parametrize(
-    "value", [None, "1.0", {1.0}, {"a": 1.0}, True, 1j, object(), np.ma.masked_array([1.0])], ids=str
+    "value",
+    [None, "1.0", {1.0}, {"a": 1.0}, True, 1j, object(), np.ma.masked_array([1.0])],
+    ids=lambda v: type(v).__name__,
 )
 def test_what_is_no_array_is_refused(backend, value):
     with pytest.raises(TypeError, match="argument 1 is a"):
