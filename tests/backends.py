@@ -389,11 +389,6 @@ def _tensorflow() -> Backend:
         },
         flushes_subnormals=True,
         short_dtypes=("float16", "bfloat16"),
-        gaps={
-            "test_first_derivative_is_that_of_the_truth[bernoulli_logits_gap-0-float32]": (
-                "a derivative of 5e-38 is made of subnormal numbers, which TensorFlow flushes"
-            ),
-        },
         default_float="float32",
         elementary_ulps=1.0,
         curvature=curvature,

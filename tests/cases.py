@@ -93,6 +93,12 @@ def cases(pairs: list[tuple[Any, Any]], kinds: tuple[str, ...] = KINDS, dtypes: 
     ]
 
 
+def sample(kinds: tuple[str, ...] = KINDS) -> list[Case]:
+    """Return the cases of finite pairs, without those in float64 of two parametrisations of one family."""
+    converted = [(p, q) for p, q in FINITE if p is not q]
+    return cases(SAME, kinds) + cases(converted, kinds, ("float32",))
+
+
 Parameters = dict[str, np.ndarray]
 
 
