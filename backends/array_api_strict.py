@@ -14,7 +14,9 @@ from array_api_strict import (
     any as any,
     asarray as asarray,
     astype as astype,
+    atan as atan,
     broadcast_arrays as broadcast_arrays,
+    cos as cos,
     cumulative_sum as cumulative_sum,
     divide as divide,
     exp as exp,
@@ -34,8 +36,10 @@ from array_api_strict import (
     max as max,
     ones_like as ones_like,
     result_type as result_type,
+    sin as sin,
     sqrt as sqrt,
     sum as sum,
+    tanh as tanh,
     tril as tril,
     triu as triu,
     where as where,
@@ -57,7 +61,10 @@ def _through_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
 cholesky = _through_numpy(_numpy.cholesky)
 diagonal = array_api_strict.linalg.diagonal
 eigvalsh = array_api_strict.linalg.eigvalsh
+erf = _through_numpy(_numpy.erf)
 gammaln = _through_numpy(_numpy.gammaln)
+i0e = _through_numpy(_numpy.i0e)
+i1e = _through_numpy(_numpy.i1e)
 solve_triangular = _through_numpy(_numpy.solve_triangular)
 xlogy = _through_numpy(_numpy.xlogy)
 

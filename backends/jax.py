@@ -13,7 +13,9 @@ from jax.numpy import (
     any as any,
     asarray as asarray,
     astype as astype,
+    atan as atan,
     broadcast_arrays as broadcast_arrays,
+    cos as cos,
     cumulative_sum as cumulative_sum,
     exp as exp,
     finfo as finfo,
@@ -30,15 +32,17 @@ from jax.numpy import (
     max as max,
     ones_like as ones_like,
     result_type as result_type,
+    sin as sin,
     sqrt as sqrt,
     sum as sum,
+    tanh as tanh,
     tril as tril,
     triu as triu,
     where as where,
     zeros_like as zeros_like,
 )
 from jax.numpy.linalg import diagonal as diagonal, eigvalsh as eigvalsh
-from jax.scipy.special import gammaln as gammaln, xlogy as xlogy
+from jax.scipy.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 
 from kldiv import _kernels
 

@@ -22,7 +22,9 @@ from numpy import (
     abs as abs,
     all as all,
     any as any,
+    atan as atan,
     broadcast_arrays as broadcast_arrays,
+    cos as cos,
     divide as divide,
     exp as exp,
     expm1 as expm1,
@@ -35,15 +37,17 @@ from numpy import (
     log1p as log1p,
     max as max,
     result_type as result_type,
+    sin as sin,
     sqrt as sqrt,
     sum as sum,
+    tanh as tanh,
     tril as tril,
     triu as triu,
     where as where,
 )
 from numpy.linalg import eigvalsh as eigvalsh
 from scipy.linalg.lapack import get_lapack_funcs
-from scipy.special import gammaln as gammaln, xlogy as xlogy
+from scipy.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 
 differentiable = False
 

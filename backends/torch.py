@@ -26,6 +26,8 @@ from array_api_compat.torch import (
 )
 from torch import (
     abs as abs,
+    atan as atan,
+    cos as cos,
     exp as exp,
     expm1 as expm1,
     float32 as float32,
@@ -36,11 +38,13 @@ from torch import (
     log as log,
     log1p as log1p,
     ones_like as ones_like,
+    sin as sin,
     sqrt as sqrt,
+    tanh as tanh,
     zeros_like as zeros_like,
 )
 from torch.linalg import diagonal as diagonal, eigvalsh as eigvalsh
-from torch.special import gammaln as gammaln, xlogy as xlogy
+from torch.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 
 differentiable = True
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from numbers import Real
 from typing import Any, NamedTuple, TypeAlias
 
@@ -21,6 +21,8 @@ from kldiv._families import (
     as_kind,
     batch_member,
     cast,
+    class_of,
+    fields_of,
     held_kinds,
     kind_of,
     leaves,
@@ -29,9 +31,11 @@ from kldiv._families import (
     require_family,
     support_of,
 )
+from kldiv._kernels import indicator, interior
 from kldiv._namespace import gather
 from kldiv._programs import run
 from kldiv._protocol import Array, DType, Namespace
+from kldiv.domains import Support
 
 Evaluate: TypeAlias = Callable[[Namespace, Family, Family], Array]
 
@@ -62,6 +66,7 @@ class Rule(NamedTuple):
 
     p: Kind
     q: Kind
+    method: str  # "closed form", "conversion", "moments" or "infinite"
     steps: tuple[str, ...]  # what is done first, in words
     formula: Callable[..., Array] | None  # what is computed then, if it is not in the words
     evaluate: Evaluate
@@ -103,6 +108,7 @@ _formulas: dict[tuple[Kind, Kind], Callable[..., Array]] = {}
 _conversions: dict[Kind, list[Conversion]] = {}
 _lifts: list[Callable[[Kind], Iterable[Conversion]]] = []
 _structural: list[Callable[[Kind, Kind], Rule | None]] = []
+_last_resorts: list[Callable[[Kind, Kind], Rule | None]] = []
 _rules: dict[tuple[Kind, Kind], Rule] = {}
 
 
@@ -141,7 +147,7 @@ def register(p: Kind, q: Kind) -> Callable[[Callable[..., Array]], Callable[...,
         if (p, q) in _formulas:
             raise ValueError(f"KL({name_of(p)} || {name_of(q)}) has a formula already: {_formulas[p, q].__qualname__}")
         _formulas[p, q] = formula
-        _rules.clear()
+        forget_rules()
         return formula
 
     return declare
@@ -165,7 +171,7 @@ def converts(
             return function(xp, d) if held_kinds(source) else function(xp, *d)
 
         _conversions.setdefault(source, []).append(Conversion(target, apply, words, shared))
-        _rules.clear()
+        forget_rules()
         return function
 
     return declare
@@ -181,6 +187,17 @@ def structural(function: Callable[[Kind, Kind], Rule | None]) -> Callable[[Kind,
     """Declare a function that makes a rule for pairs of a certain form, and returns None for all others."""
     _structural.append(function)
     return function
+
+
+def last_resort(function: Callable[[Kind, Kind], Rule | None]) -> Callable[[Kind, Kind], Rule | None]:
+    """Declare a function that makes a rule for pairs that have no formula and whose supports are nested."""
+    _last_resorts.append(function)
+    return function
+
+
+def forget_rules() -> None:
+    """Search for every rule anew: a declaration has come in."""
+    _rules.clear()
 
 
 # ----------------------------------------------------------------------------------------------------------- the search
@@ -213,23 +230,25 @@ def find(p: Kind, q: Kind) -> Rule:
 
 
 def _search(p: Kind, q: Kind) -> Rule:
-    found = _direct(p, q, ())
-    queue: list[tuple[Kind, Kind, tuple[_Step, ...]]] = [(p, q, ())]
-    seen = {(p, q)}
-    while found is None and queue:
-        at_p, at_q, path = queue.pop(0)
-        for step_p, step_q in _steps(at_p, at_q):
-            state = (step_p.target if step_p else at_p, step_q.target if step_q else at_q)
-            if found is None and state not in seen:
-                seen.add(state)
-                longer = (*path, (step_p, step_q))
-                found = _direct(*state, longer)
-                queue.append((*state, longer))
-    if found is None:
-        found = _support_rule(p, q)
+    found = next((rule for state in _reachable(p, q) if (rule := _direct(*state))), None)
+    found = found or _support_rule(p, q)
+    found = found or next((rule for state in _reachable(p, q) if (rule := _indirect(*state))), None)
     if found is None:
         raise NoClosedForm(_no_closed_form(p, q))
     return found._replace(p=p, q=q)
+
+
+def _reachable(p: Kind, q: Kind) -> Iterator[tuple[Kind, Kind, tuple[_Step, ...]]]:
+    """Yield the pairs that conversions lead to and the way there, the shortest ways first."""
+    queue: list[tuple[Kind, Kind, tuple[_Step, ...]]] = [(p, q, ())]
+    seen = {(p, q)}
+    for at_p, at_q, path in queue:
+        yield at_p, at_q, path
+        for step_p, step_q in _steps(at_p, at_q):
+            state = (step_p.target if step_p else at_p, step_q.target if step_q else at_q)
+            if state not in seen:
+                seen.add(state)
+                queue.append((*state, (*path, (step_p, step_q))))
 
 
 def _no_closed_form(p: Kind, q: Kind) -> str:
@@ -262,11 +281,24 @@ def _direct(p: Kind, q: Kind, path: tuple[_Step, ...]) -> Rule | None:
     """Return the rule that goes along `path` and ends in a formula or structural rule for the pair, if there is one."""
     formula = _formulas.get((p, q))
     if formula is not None:
-        final: Rule | None = Rule(p, q, (), formula, _guarded(p, q, formula))
-    else:
-        made = [made for made in [make(p, q) for make in _structural] if made is not None]
-        final = made[0] if made else None
-    if final is None or not path:
+
+        def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
+            return formula(xp, *a, *b)
+
+        return _along(path, Rule(p, q, "closed form", (), formula, _guarded(p, q, evaluate)))
+    made = [made for make in _structural if (made := make(p, q)) is not None]
+    return _along(path, made[0]) if made else None
+
+
+def _indirect(p: Kind, q: Kind, path: tuple[_Step, ...]) -> Rule | None:
+    """Return the rule that goes along `path` and ends in a last resort for the pair, if there is one."""
+    made = [made for make in _last_resorts if (made := make(p, q)) is not None]
+    return _along(path, made[0]._replace(evaluate=_guarded(p, q, made[0].evaluate))) if made else None
+
+
+def _along(path: tuple[_Step, ...], final: Rule) -> Rule:
+    """Return the rule that converts along `path` and then applies another."""
+    if not path:
         return final
     last = final.evaluate
 
@@ -277,7 +309,8 @@ def _direct(p: Kind, q: Kind, path: tuple[_Step, ...]) -> Rule | None:
         return last(xp, a, b)
 
     words = [step.words for pair in path for step in pair if step]
-    return final._replace(steps=(*words, *final.steps), evaluate=evaluate)
+    method = "conversion" if final.method == "closed form" else final.method
+    return final._replace(method=method, steps=(*words, *final.steps), evaluate=evaluate)
 
 
 # ------------------------------------------------------------------------------------------------------------- supports
@@ -303,34 +336,66 @@ def _is_inside(p: Kind, q: Kind) -> bool | None:
     return False if low is False or high is False else None if low is None or high is None else True
 
 
-def _guarded(p: Kind, q: Kind, formula: Callable[..., Array]) -> Evaluate:
-    """Return the evaluation of a formula, infinite where supports that depend on parameters are not nested."""
+def _guarded(p: Kind, q: Kind, evaluate: Evaluate) -> Evaluate:
+    """Return the evaluation, infinite where supports that depend on parameters are not nested."""
     a, b = support_of(p), support_of(q)
-    sides = []
-    if a is not None and b is not None and a.space == b.space == "line":
-        both = ((a.low, b.low, 1), (a.high, b.high, -1))
-        sides = [side for side in both if _bound_relation(*side) is None]
+    if a is None or b is None or a.space != b.space or a.space not in ("line", "integers"):
+        return evaluate
+    inside, outside = _ends(p, a), _ends(q, b)
+    if inside is None or outside is None:
+        return evaluate
+    sides = [side for side in zip(inside, outside, (1, -1), strict=True) if _bound_relation(*side) is None]
+    if not sides:
+        return evaluate
 
-    def evaluate(xp: Namespace, p: Family, q: Family) -> Array:
-        value = formula(xp, *p, *q)
+    def guarded(xp: Namespace, p: Family, q: Family) -> Array:
+        nested = True
         for inner, outer, sign in sides:
-            x = getattr(p, inner) if isinstance(inner, str) else inner
-            y = getattr(q, outer) if isinstance(outer, str) else outer
-            value = xp.where(x >= y if sign > 0 else x <= y, value, math.inf)
-        return value
+            nested = nested & (_end(p, inner) * sign >= _end(q, outer) * sign)
+        # Where they are not nested, a P inside of Q stands in, so that nothing is evaluated where it has no meaning.
+        low, high = interior(xp, *[_end(q, end) for end in outside], a.space)
+        ends = zip(inside, (low, high), strict=True)
+        stand_in = {end: xp.where(nested, _end(p, end), x) for end, x in ends if isinstance(end, str)}
+        return xp.where(nested, evaluate(xp, p._replace(**stand_in), q), _surprise(xp, p, q))
 
-    return evaluate
+    return guarded
+
+
+def _ends(kind: Kind, support: Support) -> tuple[float | str, float | str] | None:
+    """Return the ends of a support that is an interval; None if one is not a parameter but the length of an axis."""
+    ends = (support.low, support.high)
+    names = [field.name for field in fields_of(class_of(kind))]
+    return None if any(isinstance(end, str) and end not in names for end in ends) else ends
+
+
+def _end(d: Family, end: float | str) -> Any:
+    return getattr(d, end) if isinstance(end, str) else end
+
+
+def _surprise(xp: Namespace, p: Family, q: Family) -> Array:
+    """Return the divergence where P has outcomes that Q rules out: infinite, unless P has no more than one outcome."""
+    member = batch_member(p)
+    value = indicator(xp, member != member, member)  # inf, with derivative 0
+    support = support_of(type(p))
+    if support is None or not hasattr(p, "is_certain_of") or not hasattr(q, "is_certain_of"):
+        return value
+    ends = _ends(type(p), support) or ()
+    for end in ends:
+        if isinstance(end, str) or math.isfinite(end):
+            point = _end(p, end) + xp.zeros_like(member)
+            value = xp.where(p.is_certain_of(xp, point), -q.log_density(point), value)
+    return value
 
 
 def infinite(p: Kind, q: Kind, why: str) -> Rule:
-    """Return the rule of a pair whose divergence is infinite whatever the parameters."""
+    """Return the rule of a pair whose divergence is infinite, but from a P with one outcome only."""
 
     def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
         # The check of the parameters broadcasts this to the shape of the batch; the derivative of a constant is 0.
         good = valid(xp, a, tolerances(xp, a), inherent=True) & valid(xp, b, tolerances(xp, b), inherent=True)
-        return xp.where(good, math.inf, batch_member(a) * math.nan)
+        return xp.where(good, _surprise(xp, a, b), batch_member(a) * math.nan)
 
-    return Rule(p, q, (f"infinite: {why}",), None, evaluate)
+    return Rule(p, q, "infinite", (f"infinite: {why}",), None, evaluate)
 
 
 def _support_rule(p: Kind, q: Kind) -> Rule | None:

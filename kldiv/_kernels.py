@@ -8,7 +8,7 @@ every `where`: an argument is made safe before the branch is taken, so that deri
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, isinf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -303,6 +303,41 @@ def indicator(xp: Namespace, holds: Array, like: Array) -> Array:
     """0 where `holds`, inf elsewhere: a constraint as a term of a sum, with derivative 0 with respect to `like`."""
     zero = xp.where(xp.isfinite(like), like, 0.0) * 0.0
     return xp.where(holds, zero, inf)
+
+
+def finite_part(xp: Namespace, x: Array) -> tuple[Array, Array]:
+    """x with 0 in place of what is infinite, and where x is finite."""
+    finite = xp.isfinite(x)
+    return xp.where(finite, x, 0.0), finite
+
+
+def product(xp: Namespace, coefficient: Array, x: Array) -> Array:
+    """coefficient * x, 0 where the coefficient is 0."""
+    zero = coefficient == 0
+    return xp.where(zero, 0.0, coefficient * xp.where(zero, 0.0, x))
+
+
+def non_negative(xp: Namespace, x: Array, exists: Array) -> Array:
+    """x where it exists and inf elsewhere, with the negative rounding errors of a vanishing x raised to 0."""
+    return xp.where(exists, x - xp.stop_gradient(xp.where(x < 0, x, 0.0)), inf)
+
+
+def interior(xp: Namespace, low: Array | float, high: Array | float, space: str) -> tuple[Array, Array]:
+    """The ends of an interval inside the one from low to high, either of which may be infinite."""
+    if space == "integers":
+        return low, low + 1.0 if isinstance(high, float) else high
+    if isinstance(low, float) and isinstance(high, float):
+        return (low, high) if isinf(low) and isinf(high) else _inner(max(low, high - 3.0), min(high, low + 3.0))
+    if isinstance(high, float):
+        return _inner(low, low + 3.0 if isinf(high) else high)
+    if isinstance(low, float):
+        return _inner(high - 3.0 if isinf(low) else low, high)
+    return _inner(low, high)
+
+
+def _inner(low: Array | float, high: Array | float) -> tuple[Array, Array]:
+    third = (high - low) / 3.0
+    return low + third, high - third
 
 
 def log(xp: Namespace, p: Array) -> Array:

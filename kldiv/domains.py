@@ -64,6 +64,22 @@ def _sums_to_one(xp: Namespace, x: Array, eps: float) -> Array:
     return xp.abs(_total(xp, x) - 1) <= eps**0.5
 
 
+def _squared_length(xp: Namespace, x: Array) -> Array:
+    return xp.sum(x * x, axis=-1)
+
+
+def _has_length_one(xp: Namespace, x: Array, eps: float) -> Array:
+    return xp.abs(_squared_length(xp, x) - 1) <= eps**0.5
+
+
+def _steps(xp: Namespace, x: Array) -> Array:
+    return x[..., 1:] - x[..., :-1]
+
+
+def _increases(xp: Namespace, x: Array, eps: float) -> Array:
+    return _steps(xp, x) > 0
+
+
 def _diagonal(xp: Namespace, x: Array) -> Array:
     return xp.diagonal(x)
 
@@ -91,11 +107,27 @@ Real = Domain((), (_FINITE,))
 Positive = Domain((), (_POSITIVE,))
 NonNegative = Domain((), (Condition("be non-negative and finite", lambda xp, x, eps: (x >= 0) & (x < inf)),))
 UnitInterval = Domain((), (Condition("be between 0 and 1", lambda xp, x, eps: (x >= 0) & (x <= 1)),))
+OpenUnitInterval = Domain(
+    (), (Condition("be between 0 and 1, neither included", lambda xp, x, eps: (x > 0) & (x < 1)),)
+)
+AboveZeroToOne = Domain((), (Condition("be above 0 and at most 1", lambda xp, x, eps: (x > 0) & (x <= 1)),))
+ZeroToBelowOne = Domain((), (Condition("be at least 0 and below 1", lambda xp, x, eps: (x >= 0) & (x < 1)),))
+AboveOne = Domain((), (Condition("be above 1 and finite", lambda xp, x, eps: (x > 1) & (x < inf)),))
+Integer = Domain((), (Condition("be an integer", lambda xp, x, eps: (xp.floor(x) == x) & xp.isfinite(x)),))
+Count = Domain(
+    (), (Condition("be a non-negative integer", lambda xp, x, eps: (xp.floor(x) == x) & (x >= 0) & (x < inf)),)
+)
 AboveLow = Domain((), (_FINITE,), above="low")
 Logit = Domain((), (Condition("be a number, not nan", lambda xp, x, eps: x == x),))
 
 RealVector = Domain(("d",), (_FINITE,))
 PositiveVector = Domain(("d",), (_POSITIVE,))
+PositiveClasses = Domain(("k",), (_POSITIVE,))
+UnitVector = Domain(
+    ("d",),
+    (Condition("be a vector of length 1 within the square root of eps", _has_length_one, _squared_length),),
+)
+Increasing = Domain(("c",), (_FINITE, Condition("increase along the last axis", _increases, _steps)))
 Simplex = Domain(
     ("k",),
     (
@@ -153,6 +185,9 @@ class Support(NamedTuple):
 
 REALS = Support("line")
 POSITIVE = Support("line", 0.0)
+UNIT_INTERVAL = Support("line", 0.0, 1.0)
+CIRCLE = Support("circle")
+SPHERE = Support("sphere", axes=("d",))
 COUNTS = Support("integers", 0.0)
 BITS = Support("integers", 0.0, 1.0)
 CLASSES = Support("integers", 0.0, "k")

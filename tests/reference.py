@@ -3,350 +3,25 @@
 It must not share a mistake with the library, so it imports nothing of kldiv and uses none of its formulas. ``kl`` adds
 up the textbook expectations E_p[log p] - E_p[log q]. Near p = q those cancel, by 30 digits at a relative distance of
 1e-15, so precision is not chosen but found: it is raised until two evaluations agree to 28 digits and cancellation is
-seen to leave that many. ``definition`` is the integral or sum of p (log p - log q) itself: slow, there to check ``kl``.
+seen to leave that many. ``definition`` is the integral or sum of p (log p - log q) itself: slow, there to check ``kl``,
+and to stand in for it where the records hold no closed expectations.
 
-A family is one record in ``FAMILIES``, and a parametrisation of it is the same record with another ``convert``.
+What is known of the families is in ``laws_*.py``.
 """
 
+import importlib
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, SupportsFloat, TypeAlias
+from pathlib import Path
+from typing import Any, SupportsFloat
 
-import mpmath
+from law import Atoms, Family, Integers, Interval, Parameters, Real, Space, covers, mp, xlogy
 
-Real: TypeAlias = Any  # a number of the context ``mp``; mpmath carries no types
-Parameters: TypeAlias = Any  # of one batch element: floats, vectors and matrices, as nested sequences or arrays
-Statistic: TypeAlias = tuple[Any, ...]  # a name, then what it depends on: ("x^2",), ("x x", 0, 1), ("x^k", 2.5)
-
-mp = mpmath.mp.clone()  # a context of our own: mpmath's global precision is neither read nor changed
-mp.dps = 50  # precision of returned numbers and of arithmetic between them
-
-
-# --- Supports: where a distribution has mass -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Continuous on (low, high); the ends may be infinite."""
-
-    low: Real
-    high: Real
-
-
-@dataclass(frozen=True)
-class Space:
-    """Continuous on all of R^dimension."""
-
-    dimension: int
-
-
-@dataclass(frozen=True)
-class Atoms:
-    """Finitely many points, each of positive probability."""
-
-    points: tuple[Real, ...]
-
-
-@dataclass(frozen=True)
-class Integers:
-    """Positive probability on each of low, low + 1, low + 2, ..."""
-
-    low: int
-
-
-Support: TypeAlias = Interval | Space | Atoms | Integers
-
-
-def _covers(outer: Support, inner: Support) -> bool:
-    """Whether every set of positive mass on ``inner`` has positive mass on ``outer`` (absolute continuity)."""
-    match outer, inner:
-        case Interval(), Interval():
-            return bool(outer.low <= inner.low and inner.high <= outer.high)
-        case Space(), Space():
-            if outer.dimension != inner.dimension:
-                raise ValueError(f"event sizes differ: {inner.dimension} of p, {outer.dimension} of q")
-            return True
-        case Atoms(), Atoms():
-            return all(point in outer.points for point in inner.points)
-        case Integers(), Atoms():
-            return all(point >= outer.low and point == math.floor(point) for point in inner.points)
-        case Integers(), Integers():
-            return outer.low <= inner.low
-        case _:  # an infinite set in a finite one, or discrete against continuous: mutually singular somewhere
-            return False
-
-
-# --- Families --------------------------------------------------------------------------------------------------------
-
-
-def _unchanged(*parameters: Any) -> tuple[Any, ...]:
-    return parameters
-
-
-def _no_kinks(*parameters: Any) -> tuple[Real, ...]:
-    return ()
-
-
-def _no_bulk(*parameters: Any) -> tuple[Any, Any]:
-    raise NotImplementedError("without `bulk` the definition of this family cannot be evaluated")
-
-
-@dataclass(frozen=True)
-class Family:
-    """What is known of a family. Every function takes the parameters that ``convert`` makes of the public ones.
-
-    ``log_density(*parameters)`` returns the function x -> log p(x), its normalising constant computed once.
-
-    ``log_terms`` and ``expectations`` are optional and serve ``kl``: log p(x) = sum of coefficient * statistic(x), and
-    the expectation of statistic ``(name, *args)`` under the family is ``expectations[name](*args, *parameters)``. The
-    constant statistic is ``("1",)``. They are written separately from ``log_density``, so that ``definition`` checks
-    them.
-
-    ``bulk`` and ``kinks`` serve ``definition``: where the mass is (centre and width; for vectors centre and triangular
-    factor), and the points where the density is not analytic.
-    """
-
-    log_density: Callable[..., Callable[[Any], Real]]
-    support: Callable[..., Support]
-    convert: Callable[..., tuple[Any, ...]] = _unchanged
-    log_terms: Callable[..., dict[Statistic, Real]] | None = None
-    expectations: Mapping[str, Callable[..., Real]] = field(default_factory=dict)
-    bulk: Callable[..., tuple[Any, Any]] = _no_bulk
-    kinks: Callable[..., tuple[Real, ...]] = _no_kinks
-    lower_triangular: int | None = None  # place of the parameter that is read only on and below its diagonal
-
-
-def _real_line(*parameters: Any) -> Support:
-    return Interval(-mp.inf, mp.inf)
-
-
-def _half_line(*parameters: Any) -> Support:
-    return Interval(mp.zero, mp.inf)
-
-
-# Normal(loc, scale)
-
-
-def _normal_log_density(loc: Real, scale: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.log(scale) + mp.log(2 * mp.pi) / 2
-    return lambda x: -(((x - loc) / scale) ** 2) / 2 - log_normaliser
-
-
-def _normal_log_terms(loc: Real, scale: Real) -> dict[Statistic, Real]:
-    variance = scale**2
-    return {
-        ("1",): -(loc**2) / (2 * variance) - mp.log(2 * mp.pi) / 2 - mp.log(scale),
-        ("x",): loc / variance,
-        ("x^2",): -1 / (2 * variance),
-    }
-
-
-NORMAL = Family(
-    log_density=_normal_log_density,
-    support=_real_line,
-    log_terms=_normal_log_terms,
-    expectations={"x": lambda loc, scale: loc, "x^2": lambda loc, scale: loc**2 + scale**2},
-    bulk=_unchanged,
-)
-
-
-# Gamma(concentration, rate)
-
-
-def _gamma_log_density(concentration: Real, rate: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.loggamma(concentration) - concentration * mp.log(rate)
-    return lambda x: (concentration - 1) * mp.log(x) - rate * x - log_normaliser
-
-
-def _gamma_log_terms(concentration: Real, rate: Real) -> dict[Statistic, Real]:
-    return {
-        ("1",): concentration * mp.log(rate) - mp.loggamma(concentration),
-        ("log x",): concentration - 1,
-        ("x",): -rate,
-    }
-
-
-GAMMA = Family(
-    log_density=_gamma_log_density,
-    support=_half_line,
-    log_terms=_gamma_log_terms,
-    expectations={
-        "x": lambda concentration, rate: concentration / rate,
-        "x^2": lambda concentration, rate: concentration * (concentration + 1) / rate**2,
-        "log x": lambda concentration, rate: mp.digamma(concentration) - mp.log(rate),
-    },
-    bulk=lambda concentration, rate: (concentration / rate, mp.sqrt(concentration) / rate),
-)
-
-
-# Uniform(low, high)
-
-
-def _uniform_log_density(low: Real, high: Real) -> Callable[[Real], Real]:
-    log_width = mp.log(high - low)
-    return lambda x: -log_width if low <= x <= high else -mp.inf
-
-
-UNIFORM = Family(
-    log_density=_uniform_log_density,
-    support=Interval,
-    log_terms=lambda low, high: {("1",): -mp.log(high - low)},
-    expectations={
-        "x": lambda low, high: (low + high) / 2,
-        "x^2": lambda low, high: (low**2 + low * high + high**2) / 3,
-        "log x": lambda low, high: (_xlogy(high, high) - _xlogy(low, low)) / (high - low) - 1,
-    },
-    bulk=lambda low, high: ((low + high) / 2, (high - low) / 2),
-)
-
-
-# Discrete families
-
-
-def _poisson_log_density(rate: Real) -> Callable[[Real], Real]:
-    return lambda x: _xlogy(x, rate) - rate - mp.loggamma(x + 1)
-
-
-POISSON = Family(
-    log_density=_poisson_log_density,
-    support=lambda rate: Integers(0) if rate else Atoms((mp.zero,)),  # rate 0 is a point mass at 0
-    log_terms=lambda rate: {("1",): -rate, ("x",): mp.log(rate), ("log x!",): -mp.one},
-    # E[log x!] has no closed form. Between two Poisson laws it has the coefficient -1 - -1 and is never asked for.
-    expectations={"x": lambda rate: rate},
-    bulk=lambda rate: (rate, mp.sqrt(rate)),
-)
-
-# The law on 0, 1, ..., k - 1 with the given log probabilities, some of which may be -inf.
-FINITE = Family(
-    log_density=lambda *log_masses: lambda x: log_masses[int(x)] if x in range(len(log_masses)) else -mp.inf,
-    support=lambda *log_masses: Atoms(tuple(mp.mpf(k) for k, mass in enumerate(log_masses) if mass != -mp.inf)),
-)
-
-DELTA = Family(
-    log_density=lambda value: lambda x: mp.zero if x == value else -mp.inf,
-    support=lambda value: Atoms((value,)),
-)
-
-
-def _log1pexp(x: Real) -> Real:
-    return mp.log(1 + mp.exp(x))
-
-
-def _normalised_logs(weights: Sequence[Real]) -> tuple[Real, ...]:
-    log_total = mp.log(mp.fsum(weights))
-    return tuple(mp.log(weight) - log_total for weight in weights)
-
-
-def _normalised_logits(logits: Sequence[Real]) -> tuple[Real, ...]:
-    log_total = mp.log(mp.fsum(mp.exp(logit) for logit in logits))
-    return tuple(logit - log_total for logit in logits)
-
-
-# The multivariate normals. ``convert`` gives the mean, the covariance, its inverse and the log of its determinant.
-
-
-def _multivariate_log_density(mean: list[Real], covariance: Any, *unused: Any) -> Callable[[Sequence[Real]], Real]:
-    # By Cholesky and forward substitution, where log_terms goes by elimination and the full inverse.
-    factor = mp.cholesky(mp.matrix(covariance)).tolist()
-    log_normaliser = mp.fsum(mp.log(2 * mp.pi) / 2 + mp.log(row[i]) for i, row in enumerate(factor))
-
-    def log_density(x: Sequence[Real]) -> Real:
-        whitened: list[Real] = []
-        for row, x_i, mean_i in zip(factor, x, mean, strict=True):
-            known = sum((a * z for a, z in zip(row, whitened, strict=False)), mp.zero)
-            whitened.append((x_i - mean_i - known) / row[len(whitened)])
-        return -sum(z**2 for z in whitened) / 2 - log_normaliser
-
-    return log_density
-
-
-def _multivariate_log_terms(mean: Any, covariance: Any, precision: Any, log_det: Real) -> dict[Statistic, Real]:
-    # (x - m)' A (x - m) expanded for an A that need not be symmetric; see ``gradient`` for why it may not be.
-    size = range(len(mean))
-    pull = [sum((precision[i][j] + precision[j][i]) * mean[j] for j in size) / 2 for i in size]
-    constant = -sum(pull[i] * mean[i] for i in size) / 2 - log_det / 2 - len(mean) * mp.log(2 * mp.pi) / 2
-    terms: dict[Statistic, Real] = {("1",): constant}
-    terms |= {("x_i", i): pull[i] for i in size}
-    terms |= {("x_i x_j", i, j): -precision[j][i] / 2 for i in size for j in size}
-    return terms
-
-
-MULTIVARIATE_NORMAL = Family(
-    log_density=_multivariate_log_density,
-    support=lambda mean, *unused: Space(len(mean)),
-    log_terms=_multivariate_log_terms,
-    expectations={
-        "x_i": lambda i, mean, *unused: mean[i],
-        "x_i x_j": lambda i, j, mean, covariance, *unused: covariance[i][j] + mean[i] * mean[j],
-    },
-    bulk=lambda mean, covariance, *unused: (mean, mp.cholesky(mp.matrix(covariance)).tolist()),
-)
-
-
-def _inverse_and_log_det(matrix: Sequence[Sequence[Real]]) -> tuple[list[list[Real]], Real]:
-    """Gauss-Jordan elimination with partial pivoting; much faster than mpmath's general routines at these sizes."""
-    size = len(matrix)
-    rows = [[*row, *(mp.mpf(i == j) for j in range(size))] for i, row in enumerate(matrix)]
-    determinant = mp.one
-    for k in range(size):
-        pivot = max(range(k, size), key=lambda i: abs(rows[i][k]))
-        if pivot != k:
-            rows[k], rows[pivot] = rows[pivot], rows[k]
-            determinant = -determinant
-        determinant *= rows[k][k]
-        if not determinant:
-            raise ValueError("the covariance or precision matrix is singular")
-        rows[k] = [entry / rows[k][k] for entry in rows[k]]
-        for i in range(size):
-            factor = rows[i][k]
-            if i != k and factor:
-                rows[i] = [entry - factor * head for entry, head in zip(rows[i], rows[k], strict=True)]
-    return [row[size:] for row in rows], mp.log(determinant)
-
-
-def _from_covariance(mean: Any, covariance: Any) -> tuple[Any, ...]:
-    return (mean, covariance, *_inverse_and_log_det(covariance))
-
-
-def _from_scale_tril(mean: Any, scale_tril: Any) -> tuple[Any, ...]:
-    rows = [row[: i + 1] for i, row in enumerate(scale_tril)]
-    # zip stops at the shorter row: the factor is zero beyond it.
-    covariance = [[sum(a * b for a, b in zip(left, right, strict=False)) for right in rows] for left in rows]
-    return _from_covariance(mean, covariance)
-
-
-def _from_precision(mean: Any, precision: Any) -> tuple[Any, ...]:
-    covariance, log_det = _inverse_and_log_det(precision)
-    return mean, covariance, precision, -log_det
-
-
-def _from_scale_diag(mean: Any, scale_diag: Any) -> tuple[Any, ...]:
-    size = range(len(scale_diag))
-    covariance = [[scale_diag[i] ** 2 if i == j else mp.zero for j in size] for i in size]
-    return _from_covariance(mean, covariance)
-
-
-FAMILIES: dict[str, Family] = {
-    "Normal": NORMAL,
-    "NormalLogVariance": replace(NORMAL, convert=lambda loc, log_variance: (loc, mp.exp(log_variance / 2))),
-    "MultivariateNormal": replace(MULTIVARIATE_NORMAL, convert=_from_covariance),
-    "MultivariateNormalTriL": replace(MULTIVARIATE_NORMAL, convert=_from_scale_tril, lower_triangular=1),
-    "MultivariateNormalPrecision": replace(MULTIVARIATE_NORMAL, convert=_from_precision),
-    "MultivariateNormalDiag": replace(MULTIVARIATE_NORMAL, convert=_from_scale_diag),
-    "Bernoulli": replace(FINITE, convert=lambda probs: (mp.log(1 - probs), mp.log(probs))),
-    "BernoulliLogits": replace(FINITE, convert=lambda logits: (-_log1pexp(logits), -_log1pexp(-logits))),
-    "Categorical": replace(FINITE, convert=_normalised_logs),  # the KL is that of the exactly normalised weights
-    "CategoricalLogits": replace(FINITE, convert=_normalised_logits),
-    "Exponential": replace(GAMMA, convert=lambda rate: (mp.one, rate)),
-    "Gamma": GAMMA,
-    "Poisson": POISSON,
-    "Uniform": UNIFORM,
-    "Delta": DELTA,
-}
-
+FAMILIES: dict[str, Family] = {}
+for _module in sorted(Path(__file__).parent.glob("laws_*.py")):
+    FAMILIES |= importlib.import_module(_module.stem).LAWS
 
 # --- The exact evaluation --------------------------------------------------------------------------------------------
 
@@ -416,7 +91,7 @@ def _kl_at(dps: int, p_name: str, p_params: Any, q_name: str, q_params: Any) -> 
         p_family, p = _converted(p_name, p_params)
         q_family, q = _converted(q_name, q_params)
         p_support = p_family.support(*p)
-        if not _covers(q_family.support(*q), p_support):
+        if not covers(q_family.support(*q), p_support):
             return mp.inf, mp.one
         if isinstance(p_support, Atoms):
             terms = _finite_terms(p_family.log_density(*p), q_family.log_density(*q), p_support.points)
@@ -482,10 +157,6 @@ def _frozen(value: Any) -> Any:
     return value if isinstance(value, mp.mpf) else float(value)
 
 
-def _xlogy(x: Real, y: Real) -> Real:
-    return x * mp.log(y) if x else mp.zero
-
-
 # --- The definition --------------------------------------------------------------------------------------------------
 
 
@@ -514,7 +185,7 @@ def _definition_at_precision(p_name: str, p_params: Any, q_name: str, q_params: 
     p_family, p = _converted(p_name, p_params)
     q_family, q = _converted(q_name, q_params)
     support = p_family.support(*p)
-    if not _covers(q_family.support(*q), support):
+    if not covers(q_family.support(*q), support):
         return mp.inf, mp.zero
     log_p, log_q = p_family.log_density(*p), q_family.log_density(*q)
 
@@ -779,7 +450,7 @@ def kl_div(x: float, y: float) -> Real:
     if math.isinf(x) or math.isinf(y) or x < 0 or y < 0 or (y == 0 and x > 0):
         return mp.inf
     with mp.workdps(100):  # x and y are 17 digits or nothing apart: at most 34 digits cancel
-        return +(_xlogy(mp.mpf(x), mp.mpf(x) / y if y else mp.one) - x + mp.mpf(y))
+        return +(xlogy(mp.mpf(x), mp.mpf(x) / y if y else mp.one) - x + mp.mpf(y))
 
 
 # --- Errors in ulps --------------------------------------------------------------------------------------------------

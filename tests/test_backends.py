@@ -8,7 +8,9 @@ import pytest
 import scipy.special
 
 import backends
+import reference
 from kldiv._protocol import Namespace
+from reference import mp
 
 DTYPES = ("float32", "float64")
 OFFERED = sorted(name for name in vars(Namespace) if not name.startswith("_"))
@@ -115,6 +117,25 @@ def test_function_does_as_numpys(backend, xp, example, dtype):
 def test_function_of_two_numbers_does_as_numpys(backend, xp, name):
     x, y = np.random.default_rng(50).normal(size=(2, 20))
     np.testing.assert_allclose(evaluated(backend, getattr(xp, name), x, y), getattr(np, name)(x, y), rtol=1e-15)
+
+
+ELEMENTARY = {  # points: dense where implementations switch, and over the range
+    "exp": np.concatenate([np.linspace(-85, 85, 1500), np.linspace(-1, 1, 500)]),
+    "expm1": np.concatenate([np.linspace(-20, 85, 1000), np.linspace(-1, 1, 1000), 10.0 ** np.linspace(-30, 0, 100)]),
+    "log": np.concatenate([10.0 ** np.linspace(-37, 37, 1000), np.linspace(0.5, 2, 1000)]),
+    "log1p": np.concatenate([np.linspace(-0.999, 3, 2000), 10.0 ** np.linspace(-30, 37, 200)]),
+}
+
+
+@over_dtypes
+@pytest.mark.parametrize("name", ELEMENTARY)
+def test_elementary_function_is_right_to_an_ulp_or_two(backend, xp, name, dtype, record_property):
+    points = ELEMENTARY[name].astype(dtype)
+    values = evaluated(backend, getattr(xp, name), points, dtype=dtype)
+    truths = [getattr(mp, name)(mp.mpf(float(x))) for x in points]
+    ulps = max(reference.ulps(value, truth, dtype) for value, truth in zip(values, truths, strict=True))
+    record_property("ulps", f"{ulps:.2f}")
+    assert ulps <= 1.5 + 1.5 * backend.elementary_ulps
 
 
 def test_stop_gradient_has_derivative_zero(differentiable):

@@ -857,6 +857,28 @@ def test_select_class_takes_the_entry_of_that_index(backend, x, expected):
     np.testing.assert_array_equal(values, expected)
 
 
+def test_log_factorial_is_exact_at_zero_and_one(backend):
+    values = evaluate(backend, _kernels.log_factorial, "float64", [0.0, 1.0])
+    np.testing.assert_array_equal(values, [0.0, 0.0])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_log_factorial_is_that_of_the_truth(backend, dtype):
+    k = np.arange(2.0, 200.0)
+    expected = [float(mp.log(mp.factorial(x))) for x in k]
+    np.testing.assert_allclose(
+        evaluate(backend, _kernels.log_factorial, dtype, k), expected, rtol=8 * np.finfo(dtype).eps
+    )
+
+
+@pytest.mark.parametrize(("x", "expected"), [([1.0, 1.0], [True, False]), ([0.0, 0.0], [False, False])], ids=str)
+def test_is_only_class_is_true_of_a_class_with_no_other_beside_it(backend, x, expected):
+    values = evaluate(
+        backend, lambda xp, p, x: _kernels.is_only_class(xp, p > 0, x), "float32", [[0.0, 1.0], [0.5, 0.5]], x
+    )
+    np.testing.assert_array_equal(values, expected)
+
+
 def test_indicator_is_zero_where_the_condition_holds_and_infinite_elsewhere(backend):
     values = evaluate(backend, lambda xp, x: _kernels.indicator(xp, x > 0, x), "float32", [1.0, -1.0, np.inf])
     np.testing.assert_array_equal(values, [0.0, np.inf, 0.0])

@@ -39,9 +39,13 @@ class Delta(NamedTuple):
 def point_mass_rule(p: Kind, q: Kind) -> Rule | None:
     """Return the rule of a pair with a point mass in it."""
     if p is Delta and _is_discrete(q):
-        return Rule(p, q, (f"-log of the probability that {name_of(q)} gives the point",), None, _from_point)
+        return Rule(
+            p, q, "closed form", (f"-log of the probability that {name_of(q)} gives the point",), None, _from_point
+        )
     if q is Delta and _is_discrete(p):
-        return Rule(p, q, (f"0 where {name_of(p)} is certain of the point, infinite elsewhere",), None, _to_point)
+        return Rule(
+            p, q, "closed form", (f"0 where {name_of(p)} is certain of the point, infinite elsewhere",), None, _to_point
+        )
     if Delta in (_innermost(p), _innermost(q)) and not (_is_discrete(p) and _is_discrete(q)):
         return infinite(p, q, f"{name_of(p)} and {name_of(q)} have no event of positive probability in common")
     return None

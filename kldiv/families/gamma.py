@@ -5,7 +5,16 @@ from typing import Annotated, NamedTuple
 from kldiv._divergence import register
 from kldiv._families import density, family
 from kldiv._kernels import log1p_gap, product_excess, stirling_gap
+from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._special import (
+    digamma,
+    gamma_distance,
+    gamma_entropy,
+    gamma_exponential,
+    gamma_power,
+    trigamma,
+)
 from kldiv.domains import POSITIVE, Positive
 
 
@@ -43,3 +52,26 @@ def kl_gamma_gamma(
     u = product_excess(xp, concentration_p, rate_q, concentration_q, rate_p)
     means = log1p_gap(xp, u, (concentration_p, concentration_q), (rate_q, rate_p))
     return concentration_q * means + stirling_gap(xp, concentration_q, concentration_p)
+
+
+expectations(
+    Gamma,
+    # lgamma(a) + a + (1 - a) psi(a) - log b
+    entropy=lambda xp, a, b: gamma_entropy(xp, a) - xp.log(b),
+    mean=lambda xp, a, b: a / b,
+    variance=lambda xp, a, b: a / b / b,
+    distance=lambda xp, m, a, b: gamma_distance(xp, m * b, a) / b,
+    log=lambda xp, a, b: digamma(xp, a) - xp.log(b),
+    log_variance=lambda xp, a, b: trigamma(xp, a),
+    power=lambda xp, k, s, a, b: gamma_power(xp, a, k) * xp.exp(-k * (xp.log(b) + xp.log(s))),
+    exponential=lambda xp, t, m, a, b: gamma_exponential(xp, a, t / b) * xp.exp(-t * m),
+)
+
+
+@cross_entropy(Gamma, "mean", "log")
+def cross_entropy_gamma(xp: Namespace, e: Expectations, a: Array, b: Array) -> Array:
+    """lgamma(a) - a log b - (a - 1) E log x + b E x - H(P).
+
+    Source: the definition
+    """
+    return xp.gammaln(a) - a * xp.log(b) - e.times(a - 1, "log") + b * e("mean")

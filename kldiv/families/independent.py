@@ -51,7 +51,7 @@ def independent_rule(p: Kind, q: Kind) -> Rule | None:
     def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
         return xp.sum(inner.evaluate(xp, a.base, b.base), axis=-1)
 
-    return Rule(p, q, ("the sum over independent components", *inner.steps), inner.formula, evaluate)
+    return Rule(p, q, inner.method, ("the sum over independent components", *inner.steps), inner.formula, evaluate)
 
 
 @lifts

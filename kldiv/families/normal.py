@@ -6,7 +6,9 @@ from typing import Annotated, NamedTuple
 from kldiv._divergence import converts, register
 from kldiv._families import density, family
 from kldiv._kernels import expm1_gap_of_difference, relative_gap
+from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._special import normal_distance
 from kldiv.domains import REALS, Positive, Real
 
 
@@ -80,3 +82,23 @@ def kl_normal_log_variance_normal_log_variance(
 def normal_log_variance_as_normal(xp: Namespace, loc: Array, log_variance: Array) -> Normal:
     """The standard deviation is exp(log_variance / 2)."""
     return Normal(loc, xp.exp(0.5 * log_variance))
+
+
+expectations(
+    Normal,
+    entropy=lambda xp, loc, scale: xp.log(scale) + 0.5 * log(2 * pi) + 0.5,
+    mean=lambda xp, loc, scale: loc,
+    variance=lambda xp, loc, scale: scale * scale,
+    distance=lambda xp, m, loc, scale: normal_distance(xp, loc - m, scale),
+    exponential=lambda xp, t, m, loc, scale: xp.exp(t * (loc - m) + 0.5 * t * t * scale * scale),
+)
+
+
+@cross_entropy(Normal, "mean", "variance")
+def cross_entropy_normal(xp: Namespace, e: Expectations, loc: Array, scale: Array) -> Array:
+    """log(2 pi s^2) / 2 + (Var x + (E x - m)^2) / (2 s^2) - H(P).
+
+    Source: the definition
+    """
+    z = (e("mean") - loc) / scale
+    return xp.log(scale) + 0.5 * log(2 * pi) + 0.5 * (e("variance") / scale / scale + z * z)
