@@ -30,6 +30,8 @@ WORDS = {
     "power": "E (x/s)^k",  # k, s
     "exponential": "E exp(t (x - m))",  # t, m
     "log_complement": "E log(1 - x)",
+    "logit": "E log(x / (1 - x))",
+    "logit_variance": "Var log(x / (1 - x))",
     "log_square": "E log(1 + ((x - m)/s)^2)",  # m, s
     "log_factorial": "E log x!",
     "cosine": "E cos(x - m)",  # m

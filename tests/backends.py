@@ -23,6 +23,7 @@ class Backend(NamedTuple):
     # The framework's compilers and batching transforms, each from a function of arrays to a function of arrays that
     # must return the same. Arguments have one batch axis.
     transforms: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]]
+    is_eager: bool  # whether calls on arrays run without compilation
     flushes_subnormals: bool
     short_dtypes: tuple[str, ...]  # the 16-bit floats
     default_float: str  # the dtype that integers become
@@ -87,6 +88,7 @@ def _numpy() -> Backend:
         gradient=None,
         hessian=None,
         transforms={},
+        is_eager=True,
         flushes_subnormals=False,
         short_dtypes=("float16",),
         default_float="float64",
@@ -135,6 +137,7 @@ def _strict() -> Backend:
         gradient=None,
         hessian=None,
         transforms={},
+        is_eager=True,
         flushes_subnormals=False,
         short_dtypes=(),
         default_float="float64",
@@ -216,6 +219,7 @@ def _torch() -> Backend:
         gradient=gradient,
         hessian=lambda function, x: torch.func.hessian(function)(x),
         transforms={"compile": compile_, "vmap": torch.func.vmap, "vjp": value_under_grad, "export": export},
+        is_eager=True,
         flushes_subnormals=False,
         short_dtypes=("float16", "bfloat16"),
         default_float="float32",
@@ -293,6 +297,7 @@ def _jax() -> Backend:
             "jit of vmap": lambda f: jax.jit(jax.vmap(f)),
             "vjp": lambda f: lambda *arrays: jax.vjp(f, *arrays)[0],
         },
+        is_eager=False,
         flushes_subnormals=True,
         short_dtypes=("float16", "bfloat16"),
         default_float="float64",
@@ -387,6 +392,7 @@ def _tensorflow() -> Backend:
             "xla": lambda f: tf.function(f, jit_compile=True),
             "vectorized_map": lambda f: lambda *arrays: tf.vectorized_map(lambda slices: f(*slices), arrays),
         },
+        is_eager=False,
         flushes_subnormals=True,
         short_dtypes=("float16", "bfloat16"),
         default_float="float32",

@@ -1,5 +1,7 @@
 """One backend per process: `pytest --backend torch`."""
 
+from types import SimpleNamespace
+
 import pytest
 
 
@@ -12,6 +14,7 @@ def pytest_configure(config):
     import backends
 
     config.addinivalue_line("markers", "full: a case beyond the covering sample, run with --full")
+    config.addinivalue_line("markers", "eager: a case that by default only backends run that compile nothing")
     config.stash[BACKEND] = backends.load(config.getoption("--backend"))
 
 
@@ -49,13 +52,16 @@ def pytest_collection_modifyitems(config, items):
         lacking.add("transform")
     if not backend.short_dtypes:
         lacking.add("short_dtype")
-    beyond = set() if config.getoption("--full") else {"full"}
+    beyond = set() if config.getoption("--full") else {"full"} if backend.is_eager else {"full", "eager"}
     left_out = [
         item
         for item in items
         if lacking & set(item.fixturenames) or beyond & {mark.name for mark in item.iter_markers()}
     ]
     for item in items:
+        if "case" in getattr(item, "callspec", SimpleNamespace(params=())).params:
+            # What one worker compiles for a pair serves all tests of it.
+            item.add_marker(pytest.mark.xdist_group(str(item.callspec.params["case"])))
         for name, reason in backend.gaps.items():
             if item.nodeid.endswith(name):
                 item.add_marker(pytest.mark.xfail(reason=reason, strict=True))

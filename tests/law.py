@@ -4,9 +4,11 @@ A family is one `Family`, and a parametrisation of it the same record with anoth
 ``laws_*.py``, each of which offers ``LAWS``, by the names of families. Nothing of kldiv is imported.
 """
 
+import importlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import mpmath
@@ -111,6 +113,12 @@ class Family:
     bulk: Callable[..., tuple[Any, Any]] = _no_bulk
     kinks: Callable[..., tuple[Real, ...]] = _no_kinks
     lower_triangular: int | None = None  # place of the parameter that is read only on and below its diagonal
+    few_outcomes: bool = False  # so few that adding them up is quick
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether divergences are sums of closed expectations or of few terms, rather than integrals."""
+        return self.few_outcomes or self.log_terms is not None
 
 
 def real_line(*parameters: Any) -> Support:
@@ -123,3 +131,11 @@ def half_line(*parameters: Any) -> Support:
 
 def xlogy(x: Real, y: Real) -> Real:
     return x * mp.log(y) if x else mp.zero
+
+
+def every(name: str) -> dict[str, Any]:
+    """Return the dictionaries of that name in all of ``laws_*.py``, as one."""
+    merged: dict[str, Any] = {}
+    for path in sorted(Path(__file__).parent.glob("laws_*.py")):
+        merged |= getattr(importlib.import_module(path.stem), name, {})
+    return merged

@@ -115,6 +115,7 @@ POISSON = Family(
 FINITE = Family(
     log_density=lambda *log_masses: lambda x: log_masses[int(x)] if x in range(len(log_masses)) else -mp.inf,
     support=lambda *log_masses: Atoms(tuple(mp.mpf(k) for k, mass in enumerate(log_masses) if mass != -mp.inf)),
+    few_outcomes=True,
 )
 
 DELTA = Family(
@@ -237,4 +238,17 @@ LAWS: dict[str, Family] = {
     "Poisson": POISSON,
     "Uniform": UNIFORM,
     "Delta": DELTA,
+}
+
+BOUNDS = {
+    "Normal": 4.0,
+    "NormalLogVariance": 4.0,
+    "MultivariateNormalDiag": 7.0,  # 4 sqrt(d)
+    "Bernoulli": 4.0,
+    "BernoulliLogits": {"interior": 5.0, "near": 5.0, "extreme": 10.0, "boundary": 10.0},
+    "Categorical": 6.0,
+    "Exponential": 4.0,
+    "Gamma": {"interior": 6.0, "near": 6.0, "extreme": 8.0, "boundary": 6.0},
+    "Poisson": 4.0,
+    "Uniform": 4.0,
 }

@@ -9,19 +9,15 @@ and to stand in for it where the records hold no closed expectations.
 What is known of the families is in ``laws_*.py``.
 """
 
-import importlib
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, SupportsFloat
 
-from law import Atoms, Family, Integers, Interval, Parameters, Real, Space, covers, mp, xlogy
+from law import Atoms, Family, Integers, Interval, Parameters, Real, Space, covers, every, mp, xlogy
 
-FAMILIES: dict[str, Family] = {}
-for _module in sorted(Path(__file__).parent.glob("laws_*.py")):
-    FAMILIES |= importlib.import_module(_module.stem).LAWS
+FAMILIES: dict[str, Family] = every("LAWS")
 
 # --- The exact evaluation --------------------------------------------------------------------------------------------
 

@@ -164,7 +164,8 @@ def test_formula_states_its_equation(formula):
 
 
 RULES = [
-    *cases.PAIRS,
+    *cases.FINITE,
+    *cases.covering(cases.INFINITE),
     (kldiv.Independent[kldiv.Normal], kldiv.Independent[kldiv.Normal]),
     (kldiv.Independent[kldiv.Normal], kldiv.MultivariateNormal),
     (kldiv.MultivariateNormal, kldiv.Independent[kldiv.NormalLogVariance]),

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 import kldiv
-from cases import _draw, _fields
+from cases import draw, fields
 
 PAIRS = [
     (kldiv.Normal, kldiv.Normal),
@@ -43,22 +43,22 @@ def for_all(backend, *strategies):
 
 def parameters(p, q):
     """Return a strategy for the parameters of two families, each with a batch shape of its own: they broadcast."""
-    fields = [field for family in (p, q) for field in _fields(family)]
+    both = [*fields(p), *fields(q)]
 
     def drawn(shapes, length, seed):
         rng = np.random.default_rng(seed)
         # An upper end is drawn above every lower one.
         return [
-            _draw(rng, domain, (*shape, *[length] * len(domain.axes))) + (10.0 if domain.above else 0.0)
-            for (_, domain), shape in zip(fields, shapes.input_shapes, strict=True)
+            draw(rng, domain, (*shape, *[length] * len(domain.axes))) + (10.0 if domain.above else 0.0)
+            for (_, domain), shape in zip(both, shapes.input_shapes, strict=True)
         ]
 
-    shapes = mutually_broadcastable_shapes(num_shapes=len(fields), max_dims=3, min_side=0, max_side=3)
+    shapes = mutually_broadcastable_shapes(num_shapes=len(both), max_dims=3, min_side=0, max_side=3)
     return st.builds(drawn, shapes, st.integers(1, 4), st.integers(0, 1000))
 
 
 def batch_shapes(pair, arrays):
-    axes = [len(domain.axes) for family in pair for _, domain in _fields(family)]
+    axes = [len(domain.axes) for family in pair for _, domain in fields(family)]
     return [a.shape[: a.ndim - n] for a, n in zip(arrays, axes, strict=True)]
 
 

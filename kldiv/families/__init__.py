@@ -1,6 +1,7 @@
 """The families of distributions, one file each; this list is the list of public names."""
 
 from kldiv.families.bernoulli import Bernoulli, BernoulliLogits
+from kldiv.families.beta import Beta
 from kldiv.families.categorical import Categorical, CategoricalLogits
 from kldiv.families.delta import Delta
 from kldiv.families.exponential import Exponential
@@ -19,6 +20,7 @@ from kldiv.families.uniform import Uniform
 __all__ = [
     "Bernoulli",
     "BernoulliLogits",
+    "Beta",
     "Categorical",
     "CategoricalLogits",
     "Delta",

@@ -1,0 +1,93 @@
+"""The beta distribution: density x^(a-1) (1-x)^(b-1) / B(a, b), a and b the concentrations, on the unit interval."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._bounded import beta_distance, beta_gap, beta_power
+from kldiv._divergence import register
+from kldiv._families import density, family
+from kldiv._kernels import log1p_ratio
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._protocol import Array, Namespace
+from kldiv._special import betaln, digamma, digamma_gap, positive_reciprocal, trigamma
+from kldiv.domains import UNIT_INTERVAL, Positive
+from kldiv.families.uniform import Uniform
+
+
+@family(UNIT_INTERVAL)
+class Beta(NamedTuple):
+    """The beta distribution with mean concentration1 / (concentration1 + concentration0).
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.Beta(2.0, 1.0), kldiv.Beta(1.0, 1.0)))
+    0.1931471805599453
+    """
+
+    concentration1: Annotated[Array, Positive]
+    concentration0: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        a, b = self
+        return xp.xlogy(a - 1, x) + xp.xlogy(b - 1, 1 - x) - betaln(xp, a, b)
+
+
+@register(Beta, Beta)
+def kl_beta_beta(
+    xp: Namespace,
+    concentration1_p: Array,
+    concentration0_p: Array,
+    concentration1_q: Array,
+    concentration0_q: Array,
+) -> Array:
+    """log(B(a_q, b_q) / B(a_p, b_p)) + (a_p - a_q) psi(a_p) + (b_p - b_q) psi(b_p) + (A_q - A_p) psi(A_p).
+
+    Here A = a + b. It is evaluated as A_q KL(a_q / A_q || a_p / A_p), of Bernoulli distributions, and the remainders of
+    lgamma(a) - a log a + a over its tangent for a and for b less that for A.
+
+    Source: the definition, as E log x = psi(a) - psi(A)
+    """
+    return beta_gap(xp, concentration1_p, concentration0_p, concentration1_q, concentration0_q)
+
+
+@register(Beta, Uniform)
+def kl_beta_uniform(xp: Namespace, concentration1_p: Array, concentration0_p: Array, low: Array, high: Array) -> Array:
+    """KL(Beta(a, b) || Beta(1, 1)) + log(high - low).
+
+    Source: the definition, as Beta(1, 1) is uniform between 0 and 1
+    """
+    one = xp.ones_like(concentration1_p)
+    width = log1p_ratio(xp, (high - 1) - low, xp.ones_like(high))
+    return beta_gap(xp, concentration1_p, concentration0_p, one, one) + width
+
+
+def _mean_log(xp: Namespace, a: Array, b: Array) -> Array:
+    # psi(a) - psi(a + b)
+    return digamma_gap(xp, a + b) - digamma_gap(xp, a) - xp.log1p(b / a)
+
+
+expectations(
+    Beta,
+    entropy=lambda xp, a, b: -beta_gap(xp, a, b, xp.ones_like(a), xp.ones_like(b)),
+    mean=lambda xp, a, b: a / (a + b),
+    variance=lambda xp, a, b: a / (a + b) * (b / (a + b)) / (a + b + 1),
+    distance=beta_distance,
+    log=_mean_log,
+    log_variance=lambda xp, a, b: trigamma(xp, a) - trigamma(xp, a + b),
+    log_complement=lambda xp, a, b: _mean_log(xp, b, a),
+    reciprocal=lambda xp, a, b: 1 + b * positive_reciprocal(xp, a - 1),
+    power=lambda xp, k, s, a, b: beta_power(xp, a, b, k) * xp.exp(-k * xp.log(s)),
+    logit=lambda xp, a, b: digamma(xp, a) - digamma(xp, b),
+    logit_variance=lambda xp, a, b: trigamma(xp, a) + trigamma(xp, b),
+)
+
+
+@cross_entropy(Beta, "log", "log_complement")
+def cross_entropy_beta(xp: Namespace, e: Expectations, a: Array, b: Array) -> Array:
+    """log B(a, b) - (a - 1) E log x - (b - 1) E log(1 - x) - H(P).
+
+    Source: the definition
+    """
+    return betaln(xp, a, b) - e.times(a - 1, "log") - e.times(b - 1, "log_complement")
