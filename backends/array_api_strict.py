@@ -65,6 +65,8 @@ erf = _through_numpy(_numpy.erf)
 gammaln = _through_numpy(_numpy.gammaln)
 i0e = _through_numpy(_numpy.i0e)
 i1e = _through_numpy(_numpy.i1e)
+padded = _through_numpy(_numpy.padded)
+solve = _through_numpy(_numpy.solve)
 solve_triangular = _through_numpy(_numpy.solve_triangular)
 xlogy = _through_numpy(_numpy.xlogy)
 
@@ -77,6 +79,13 @@ def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
 def default_dtype() -> Any:
     """Return float64."""
     return array_api_strict.float64
+
+
+def fold(step: Callable[..., Any], state: Any, items: tuple[Any, ...], /) -> Any:
+    """Return the last of the states ``state = step(state, *item)``, with items along the third axis from the end."""
+    for k in range(items[0].shape[-3]):
+        state = step(state, *(x[..., k, :, :] for x in items))
+    return state
 
 
 def is_concrete(x: Any, /) -> bool:

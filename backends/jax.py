@@ -1,5 +1,6 @@
 """JAX: `jax.numpy` with `jax.scipy.special`; eager calls run compiled."""
 
+import builtins
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -94,6 +95,12 @@ def log1p(x: Any, /) -> jax.Array:
     return value
 
 
+def fold(step: Callable[..., Any], state: Any, items: tuple[jax.Array, ...], /) -> Any:
+    """Return the last of the states ``state = step(state, *item)``, with items along the third axis from the end."""
+    first = tuple(jax.numpy.moveaxis(x, -3, 0) for x in items)
+    return jax.lax.scan(lambda state, item: (step(state, *item), None), state, first)[0]
+
+
 def is_concrete(x: Any, /) -> bool:
     """Tell whether `x` has values: a tracer has none."""
     return not isinstance(x, jax.core.Tracer)
@@ -104,9 +111,20 @@ def like(value: Any, other: jax.Array | None, dtype: Any, /) -> Any:
     return jax.numpy.asarray(np.asarray(value), dtype=dtype)
 
 
+def padded(x: jax.Array, other: jax.Array, /) -> jax.Array:
+    """Return `x` with zeros appended to its last axis, up to the length of that of `other`."""
+    more = builtins.max(0, other.shape[-1] - x.shape[-1])
+    return jax.numpy.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, more)]) if more else x
+
+
 def shape(x: jax.Array, /) -> tuple[int | None, ...]:
     """Return the shape."""
     return tuple(x.shape)
+
+
+def solve(a: jax.Array, b: jax.Array, /) -> jax.Array:
+    """Solve `a @ x = b` for regular matrices `a`."""
+    return jax.numpy.linalg.solve(a, b)
 
 
 def solve_triangular(a: jax.Array, b: jax.Array, /) -> jax.Array:

@@ -1,5 +1,6 @@
 """NumPy: array-api-compat's namespace, SciPy's special functions, and linear algebra that marks failure with nan."""
 
+import builtins
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -83,6 +84,13 @@ def default_dtype() -> Any:
     return np.dtype(np.float64)
 
 
+def fold(step: Callable[..., Any], state: Any, items: tuple[np.ndarray, ...], /) -> Any:
+    """Return the last of the states ``state = step(state, *item)``, with items along the third axis from the end."""
+    for k in range(items[0].shape[-3]):
+        state = step(state, *(x[..., k, :, :] for x in items))
+    return state
+
+
 def is_concrete(x: Any, /) -> bool:
     """NumPy's arrays always have values."""
     return True
@@ -93,9 +101,21 @@ def like(value: Any, other: Any, dtype: Any, /) -> np.ndarray:
     return np.asarray(value, dtype=dtype)
 
 
+def padded(x: np.ndarray, other: np.ndarray, /) -> np.ndarray:
+    """Return `x` with zeros appended to its last axis, up to the length of that of `other`."""
+    more = builtins.max(0, other.shape[-1] - x.shape[-1])
+    return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, more)]) if more else x
+
+
 def shape(x: np.ndarray, /) -> tuple[int | None, ...]:
     """Return the shape."""
     return x.shape
+
+
+def solve(a: np.ndarray, b: np.ndarray, /) -> np.ndarray:
+    """Solve `a @ x = b` for regular matrices `a`."""
+    x: np.ndarray = np.linalg.solve(a, b)
+    return x
 
 
 def solve_triangular(a: np.ndarray, b: np.ndarray, /) -> np.ndarray:

@@ -137,6 +137,16 @@ def flip(x: tf.Tensor, /, *, axis: Any = None) -> tf.Tensor:
     return tf.reverse(x, axis)
 
 
+def fold(step: Callable[..., Any], state: Any, items: tuple[tf.Tensor, ...], /) -> Any:
+    """Return the last of the states ``state = step(state, *item)``, with items along the third axis from the end."""
+
+    def keep_shape(state: Any, item: tuple[tf.Tensor, ...]) -> Any:
+        return tf.nest.map_structure(lambda new, old: tf.ensure_shape(new, old.shape), step(state, *item), state)
+
+    first = [tf.transpose(x, [x.shape.rank - 3, *range(x.shape.rank - 3), -2 % x.shape.rank, -1 % x.shape.rank]) for x in items]
+    return tf.foldl(keep_shape, tuple(first), initializer=state)
+
+
 def is_concrete(x: tf.Tensor, /) -> bool:
     """Tell whether `x` has values: a tensor of a graph under construction has none."""
     return tf.executing_eagerly() and not tf.is_symbolic_tensor(x)
@@ -163,12 +173,23 @@ def result_type(*dtypes: Any) -> Any:
     return tf.float32 if len(set(dtypes)) > 1 and _FLOAT_INFO[widest].bits == 16 else widest
 
 
+def padded(x: tf.Tensor, other: tf.Tensor, /) -> tf.Tensor:
+    """Return `x` with zeros appended to its last axis, up to the length of that of `other`."""
+    more = tf.maximum(0, tf.shape(other)[-1] - tf.shape(x)[-1])
+    return tf.pad(x, [*[[0, 0]] * (x.shape.rank - 1), [0, more]])
+
+
 def shape(x: tf.Tensor, /) -> tuple[int | None, ...]:
     """Return the static shape; None stands for a length that is not known while tracing."""
     rank: Any = x.shape.rank
     if rank is None:
         raise ValueError("a tensor of unknown rank; give it one with tf.ensure_shape or an input_signature")
     return tuple(x.shape)
+
+
+def solve(a: tf.Tensor, b: tf.Tensor, /) -> tf.Tensor:
+    """Solve `a @ x = b` for regular matrices `a`."""
+    return tf.linalg.solve(a, b)
 
 
 def solve_triangular(a: tf.Tensor, b: tf.Tensor, /) -> tf.Tensor:

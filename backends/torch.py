@@ -1,5 +1,6 @@
 """PyTorch: array-api-compat's namespace, `torch.special`, and linear algebra that marks failure with nan."""
 
+import builtins
 from collections.abc import Callable
 from typing import Any
 
@@ -65,6 +66,13 @@ def default_dtype() -> torch.dtype:
     return torch.get_default_dtype()
 
 
+def fold(step: Callable[..., Any], state: Any, items: tuple[torch.Tensor, ...], /) -> Any:
+    """Return the last of the states ``state = step(state, *item)``, with items along the third axis from the end."""
+    for k in range(items[0].shape[-3]):
+        state = step(state, *(x[..., k, :, :] for x in items))
+    return state
+
+
 def is_concrete(x: torch.Tensor, /) -> bool:
     """Tell whether `x` has values for Python: not while compiling, under torch.func, or on the meta device."""
     if torch.compiler.is_compiling():
@@ -78,9 +86,21 @@ def like(value: Any, other: torch.Tensor | None, dtype: torch.dtype, /) -> torch
     return torch.asarray(value, dtype=dtype, device=None if other is None else other.device)
 
 
+def padded(x: torch.Tensor, other: torch.Tensor, /) -> torch.Tensor:
+    """Return `x` with zeros appended to its last axis, up to the length of that of `other`."""
+    more = builtins.max(0, other.shape[-1] - x.shape[-1])
+    return torch.nn.functional.pad(x, (0, more)) if more else x
+
+
 def shape(x: torch.Tensor, /) -> tuple[int | None, ...]:
     """Return the shape."""
     return tuple(x.shape)
+
+
+def solve(a: torch.Tensor, b: torch.Tensor, /) -> torch.Tensor:
+    """Solve `a @ x = b` for regular matrices `a`."""
+    x: torch.Tensor = torch.linalg.solve_ex(a, b)[0]
+    return x
 
 
 def solve_triangular(a: torch.Tensor, b: torch.Tensor, /) -> torch.Tensor:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kldiv._families import family as family
     from kldiv._namespace import namespace as namespace
     from kldiv.families import *  # noqa: F403
+    from kldiv.families.markov_chain import markov_chain_rate as markov_chain_rate
 
 _MODULES = {
     "NoClosedForm": "kldiv._divergence",
@@ -27,6 +28,7 @@ _MODULES = {
     "family": "kldiv._families",
     "kl_div": "kldiv._elementwise",
     "kl_divergence": "kldiv._divergence",
+    "markov_chain_rate": "kldiv.families.markov_chain",
     "namespace": "kldiv._namespace",
     "register": "kldiv._divergence",
     "rel_entr": "kldiv._elementwise",

@@ -57,12 +57,12 @@ def _shapes(xp: Namespace, d: Family, name: str, axes: dict[str, tuple[int | Non
             known, owner = axes.setdefault(axis, (length, where))
             if known != length and known is not None and length is not None:
                 raise ValueError(f"event sizes differ: {known} in {owner}, {length} in {where}")
-            if field.held:
+            if field.held and field.held.event:
                 event = (length, *event)
         batches.append((where, shape[:split]))
     support = support_of(cls)
     if support is not None:
-        event = tuple([axes[a][0] for a in support.axes])
+        event = support.event({axis: length for axis, (length, _) in axes.items()})
     return broadcast_shapes(batches), event
 
 
@@ -72,9 +72,7 @@ def check_structure(xp: Namespace, p: Family, q: Family) -> None:
     axes_q: dict[str, tuple[int | None, str]] = {}
     batch_p, event_p = _shapes(xp, p, "p", axes_p)
     batch_q, event_q = _shapes(xp, q, "q", axes_q)
-    if len(event_p) != len(event_q) or any(
-        a != b and a is not None and b is not None for a, b in zip(event_p, event_q, strict=True)
-    ):
+    if not (_match(event_p, event_q) or _renames(p, event_p, q) or _renames(q, event_q, p)):
         raise ValueError(
             f"p and q are distributions of different things: an outcome of p, {name_of(kind_of(p))}, has "
             f"shape {event_p}, "
@@ -85,6 +83,20 @@ def check_structure(xp: Namespace, p: Family, q: Family) -> None:
         if not axis.startswith("_") and other != length and other is not None and length is not None:
             raise ValueError(f"event sizes differ: {length} in {owner}, {other} in {other_owner}")
     broadcast_shapes((("p", batch_p), ("q", batch_q)))
+
+
+def _match(a: Shape, b: Shape) -> bool:
+    """Tell whether two shapes are equal; None stands for any length."""
+    return len(a) == len(b) and all(m == n or m is None or n is None for m, n in zip(a, b, strict=True))
+
+
+def _renames(d: Family, event: Shape, other: Family) -> bool:
+    """Tell whether the outcomes of a distribution are other names of those of another."""
+    support = support_of(type(d))
+    if support is None or support.renames is None:
+        return False
+    named, shape = support.renames
+    return named == support_of(type(other)) and _match(event, shape)
 
 
 class _Requirement(NamedTuple):
@@ -109,9 +121,14 @@ def _requirements(xp: Namespace, d: Family, eps: Family, field: Field) -> Iterat
         yield _Requirement(condition.words, holds, shown, condition.inherent, event_axes)
     if domain.above:
         low = getattr(d, domain.above)
-        holds = (x > low) & (0.5 * x - 0.5 * low <= 0.5 * xp.finfo(x.dtype).max)
-        words = f"be greater than {domain.above}, by a finite amount"
+        holds = ((x >= low) if domain.inclusive else (x > low)) & (0.5 * x - 0.5 * low <= 0.5 * xp.finfo(x.dtype).max)
+        words = f"be {'at least' if domain.inclusive else 'greater than'} {domain.above}, by a finite amount"
         yield _Requirement(words, holds, lambda: x + xp.zeros_like(low), False, len(domain.axes))
+    if domain.beyond:
+        matrix = getattr(d, domain.beyond)
+        dimension = xp.sum(xp.ones_like(matrix[..., 0, :]), axis=-1)
+        holds = x > dimension - 1
+        yield _Requirement("exceed the dimension less one", holds, lambda: x + xp.zeros_like(dimension), False, 0)
 
 
 def tolerances(xp: Namespace, d: Family) -> Family:

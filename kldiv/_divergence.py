@@ -331,7 +331,7 @@ def _is_inside(p: Kind, q: Kind) -> bool | None:
     if a is None or b is None or len(a.axes) != len(b.axes):
         return None
     if a.space != b.space:
-        return False
+        return None if a.within == b.space else False
     low, high = _bound_relation(a.low, b.low, 1), _bound_relation(a.high, b.high, -1)
     return False if low is False or high is False else None if low is None or high is None else True
 
@@ -393,7 +393,7 @@ def infinite(p: Kind, q: Kind, why: str) -> Rule:
     def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
         # The check of the parameters broadcasts this to the shape of the batch; the derivative of a constant is 0.
         good = valid(xp, a, tolerances(xp, a), inherent=True) & valid(xp, b, tolerances(xp, b), inherent=True)
-        return xp.where(good, _surprise(xp, a, b), batch_member(a) * math.nan)
+        return xp.where(good, _surprise(xp, a, b), xp.zeros_like(batch_member(a)) + math.nan)
 
     return Rule(p, q, "infinite", (f"infinite: {why}",), None, evaluate)
 

@@ -115,7 +115,9 @@ def class_of(kind: Kind) -> Any:
 
 def support_of(kind: Kind) -> Support | None:
     """Return the declared support of a kind, None for a kind that has none of its own."""
-    return _supports.get(class_of(kind))
+    own = _supports.get(class_of(kind))
+    passed_on = [f.held for f in fields_of(class_of(kind)) if f.held and not f.held.event]
+    return support_of(held_kinds(kind)[0]) if own is None and passed_on and held_kinds(kind) else own
 
 
 def held_kinds(kind: Kind) -> tuple[Kind, ...]:
@@ -180,10 +182,12 @@ def _require_outcomes(xp: Namespace, d: Family, x: Array) -> None:
     """Raise ValueError if `x` has not the event axes of the outcomes of a distribution; these never broadcast."""
     lengths: dict[str, int | None] = {}
     for field in fields_of(type(d)):
-        axes = field.domain.axes if field.domain else ()
+        if field.domain is None:
+            continue
+        axes = field.domain.axes
         lengths.update(zip(axes, xp.shape(getattr(d, field.name))[-len(axes) :], strict=False))
     support = support_of(type(d))
-    event = tuple(lengths[a] for a in support.axes) if support else ()
+    event = support.event(lengths) if support else ()
     if event and xp.shape(x)[-len(event) :] != event:
         raise ValueError(
             f"x has shape {xp.shape(x)}; an outcome of this {type(d).__name__} has shape {event}, which x must end in"

@@ -5,10 +5,21 @@ In the tables of expectations the power p may be negative, and then the concentr
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, log, pi, sqrt
 
 from kldiv._kernels import entropy_gap, expm1_gap, log1p_gap, log_ratio, product_excess, relative_gap, stirling_gap
-from kldiv._special import digamma, digamma_gap, gammainc, gammaln_difference, gammaln_gap, stirling, trigamma
+from kldiv._special import (
+    EULER,
+    digamma,
+    digamma_gap,
+    gammainc,
+    gammaln_difference,
+    gammaln_gap,
+    integrate_half_line,
+    log_quotient,
+    stirling,
+    trigamma,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,44 +30,38 @@ if TYPE_CHECKING:
     Triple = tuple[Array, Array, Array]
 
 
-def log_quotient(xp: Namespace, a: Array, b: Array) -> Array:
-    """log(a / b) for positive a and b, also where they nearly agree."""
-    u = (a - b) / b
-    near = xp.abs(u) <= 0.5
-    far = log_ratio(xp, xp.where(near, 1.0, a), xp.where(near, 1.0, b))
-    return xp.where(near, xp.log1p(xp.where(near, u, 0.0)), far)
-
-
 def expm1_gap_times(xp: Namespace, a: Array, t: Array) -> Array:
     """a (expm1(t) - t) for positive a, also where exp(t) overflows and the product does not."""
     large = t > 60
-    far = xp.exp(xp.where(large, t, 0.0) + xp.log(a)) - a * (1 + xp.where(large, t, 0.0))
-    return xp.where(large, far, a * expm1_gap(xp, xp.where(large, 0.0, t)))
+    t_large = xp.where(large, t, 60.0)
+    exponent = t_large + xp.log(a)
+    possible = exponent < log(xp.finfo(t.dtype).max)
+    far = xp.exp(xp.where(possible, exponent, 0.0)) - a * (1 + xp.where(possible, t_large, 0.0))
+    value = xp.where(large, far, a * expm1_gap(xp, xp.where(large, 0.0, t)))
+    return xp.where(large & ~possible, inf, value)
 
 
-def weibull_gap(
-    xp: Namespace, scale_p: Array, concentration_p: Array, scale_q: Array, concentration_q: Array
-) -> Array:
-    """expm1(t) - t + B(r), at least 0: the divergence of Weibull distributions.
+def weibull_gap(xp: Namespace, scale_p: Array, concentration_p: Array, scale_q: Array, concentration_q: Array) -> Array:
+    """The divergence of Weibull distributions, which are generalized gamma with d = p.
 
-    Here r = k_q / k_p, t = k_q log(s_p / s_q) + lgamma(1 + r), and B(r) is the remainder of lgamma over its tangent at
-    1.
+    With r = k_q / k_p and t = k_q log(s_p / s_q) + lgamma(1 + r) it is expm1(t) - t, and the remainder of lgamma at r
+    over its tangent at 1.
     """
-    r = concentration_q / concentration_p
+    r, one = concentration_q / concentration_p, xp.ones_like(concentration_p)
     d = (concentration_q - concentration_p) / concentration_p
-    t = concentration_q * log_quotient(xp, scale_p, scale_q) + gammaln_difference(xp, 1 + r, 2 * xp.ones_like(r), d)
-    return expm1_gap(xp, t) + gammaln_gap(xp, r, xp.ones_like(r), d)
+    tangent = gammaln_gap(xp, 1 + r, 2 * one, d)
+    t = concentration_q * log_quotient(xp, scale_p, scale_q) + (tangent + (1 - EULER) * d)
+    return expm1_gap_times(xp, one, t) + (tangent + relative_gap(xp, concentration_q, concentration_p))
 
 
-def _entropy_gap_step(xp: Namespace, y: Array, x: Array, u: Array, gap: Array) -> Array:
-    """D(y, x) - D(y + 1, x + 1), D the entropy gap, from u = (y - x) / x and gap = u - log(1 + u)."""
+def _entropy_gap_step(xp: Namespace, y: Array, x: Array, difference: Array) -> Array:
+    """D(y, x) - D(y + 1, x + 1) with D the entropy gap; `difference` is y - x."""
     small = x <= 1
-    y_small, x_small = xp.where(small, y, 1.0), xp.where(small, x, 1.0)
-    d = xp.where(small, x * u, 0.0)
+    y_small, x_small, d = xp.where(small, y, 1.0), xp.where(small, x, 1.0), xp.where(small, difference, 0.0)
     near = entropy_gap(xp, y_small, x_small, -d) - entropy_gap(xp, y_small + 1, x_small + 1, -d)
-    y, x = xp.where(small, 1.0, y), xp.where(small, 1.0, x)
-    step = log1p_gap(xp, xp.where(small, 0.0, u) / (y + 1), (y / (y + 1), x / (x + 1)))
-    return xp.where(small, near, gap - (y + 1) * step)
+    y, x, d = xp.where(small, 1.0, y), xp.where(small, 1.0, x), xp.where(small, 0.0, difference)
+    step = log1p_gap(xp, d / x / (y + 1), (y / (y + 1), x / (x + 1)))
+    return xp.where(small, near, log1p_gap(xp, d / x, (y, x)) - (y + 1) * step)
 
 
 def generalized_gamma_gap(
@@ -76,12 +81,12 @@ def generalized_gamma_gap(
     x, y, r = d_p / power_p, d_q / power_q, power_q / power_p
     u = product_excess(xp, d_q, power_p, d_p, power_q)  # y / x - 1
     v = (power_q - power_p) / power_p
-    gap = log1p_gap(xp, u, (d_q, d_p), (power_p, power_q))
+    difference = xp.where(xp.abs(u) <= 1, x * u, y - x)
     tangent = gammaln_gap(xp, x + r, x + 1, v)
     log_kappas = -_log1p(xp, u, (d_q, d_p), (power_p, power_q))
     t = power_q * log_quotient(xp, scale_p, scale_q) + (tangent + v * digamma(xp, x + 1) + log_kappas)
     value = expm1_gap_times(xp, y, t) + y * tangent + relative_gap(xp, d_q, d_p)
-    value = value + (stirling_gap(xp, y + 1, x + 1, x * u) - _entropy_gap_step(xp, y, x, u, gap))
+    value = value + (stirling_gap(xp, y + 1, x + 1, difference) - _entropy_gap_step(xp, y, x, difference))
     return value - xp.stop_gradient(xp.where(value < 0, value, 0.0))
 
 
@@ -94,74 +99,119 @@ def _log1p(xp: Namespace, u: Array, *quotients: tuple[Array, Array]) -> Array:
     return xp.where(near, xp.log1p(xp.where(near, u, 0.0)), far)
 
 
+def _moment(xp: Namespace, k: Array, log_scale: Array, d: Array, p: Array) -> tuple[Array, Array]:
+    """E x^k where it exists, anything elsewhere; and where it does."""
+    shifted = (d + k) / p
+    exists = shifted > 0
+    k = xp.where(exists, k, 0.0)
+    shifted = xp.where(exists, shifted, d / p)
+    t = k * log_scale + gammaln_difference(xp, shifted, d / p, k / p)
+    exists = exists & (t < log(xp.finfo(t.dtype).max))
+    return xp.exp(xp.where(exists, t, 0.0)), exists
+
+
+def scaled_power(xp: Namespace, k: Array, log_scale: Array, d: Array, p: Array) -> Array:
+    """E x^k = a^k Gamma((d + k) / p) / Gamma(d / p), given log(a); inf where it does not exist."""
+    value, exists = _moment(xp, k, log_scale, d, p)
+    return xp.where(exists, value, inf)
+
+
+def _gammainc_of_exp(xp: Namespace, a: Array, t: Array) -> Array:
+    """P(a, z) - Q(a, z) of the regularised incomplete gamma functions, at z = exp(t)."""
+    tiny, huge = t < -40, t > 80
+    below, above = gammainc(xp, a, xp.exp(xp.where(tiny | huge, 0.0, t)))
+    # z^a / Gamma(a + 1) is what P is close to.
+    power = xp.exp(xp.where(tiny, a * t - xp.gammaln(a + 1), 0.0))
+    return xp.where(tiny, 2 * power - 1, xp.where(huge, 1.0, below - above))
+
+
+def log_power_exp(xp: Namespace, k: Array, x: Array, z: Array) -> Array:
+    """k log(x) - z, -inf where z is infinite."""
+    finite = z < inf
+    value = k * xp.log(xp.where(finite, x, 1.0)) - xp.where(finite, z, 0.0)
+    return xp.where(finite, value, -inf)
+
+
+def normal_length_exponential(xp: Namespace, n: int, t: Array, shift: Array) -> Array:
+    """E exp(t x - shift) of the length x of a vector of n = 1, 2 or 3 independent standard normal variables."""
+    above = t > 0
+    z = xp.where(above, t, -t)
+    scale = 1 + z
+
+    def integrand(w: Array) -> Array:
+        w = w / scale[..., None]
+        return xp.where(above[..., None], 1.0, w ** (n - 1)) * xp.exp(-z[..., None] * w - 0.5 * w * w)
+
+    # The integral of x^(n-1) exp(t x - x^2 / 2) for t < 0. For t > 0 it is that for n = 1 at -t, and goes on by parts.
+    integral = integrate_half_line(xp, integrand, t) / scale
+    exponents = (-shift, xp.where(above, 0.5 * z * z, 0.0) - shift)
+    possible = (exponents[0] < log(xp.finfo(t.dtype).max)) & (exponents[1] < log(xp.finfo(t.dtype).max))
+    edge, whole = (xp.exp(xp.where(possible, x, 0.0)) for x in exponents)
+    first, factor = ((0.0, 1.0), (1.0, z), (z, 1 + z * z))[n - 1]
+    value = xp.where(above, first * edge + factor * (sqrt(2 * pi) * whole - integral * edge), integral * edge)
+    return xp.where(possible, (1.0 if n == 2 else sqrt(2 / pi)) * value, inf)
+
+
 def power_of_gamma(parameters: Callable[..., Triple]) -> dict[str, Callable[..., Array]]:
-    """The expectations of a family whose scale a, concentration d and power p `parameters` returns, for the moment rule.
+    """The expectations of a family, for the moment rule; `parameters` returns its scale a, concentration d and power p.
 
     The power is negative for a reciprocal, and d then too.
     """
 
-    def moment(xp: Namespace, k: Array, log_scale: Array, d: Array, p: Array) -> Array:
-        """E x^k = a^k Gamma((d + k) / p) / Gamma(d / p); inf where it does not exist."""
-        shifted = (d + k) / p
-        exists = shifted > 0
-        k = xp.where(exists, k, 0.0)
-        shifted = xp.where(exists, shifted, d / p)
-        return xp.where(exists, xp.exp(k * log_scale + gammaln_difference(xp, shifted, d / p, k / p)), inf)
+    def power(xp: Namespace, k: Array, s: Array, *args: Array) -> Array:
+        scale, d, p = parameters(xp, *args)
+        return scaled_power(xp, k, log_quotient(xp, scale, s), d, p)
 
-    def power(xp: Namespace, k: Array, s: Array, *p: Array) -> Array:
-        scale, d, p = parameters(xp, *p)
-        return moment(xp, k, log_quotient(xp, scale, s), d, p)
-
-    def entropy(xp: Namespace, *p: Array) -> Array:
-        scale, d, p = parameters(xp, *p)
+    def entropy(xp: Namespace, *args: Array) -> Array:
+        scale, d, p = parameters(xp, *args)
         y = d / p
         return log_quotient(xp, scale, xp.abs(p)) + stirling(xp, y) + y * digamma_gap(xp, y) + digamma(xp, y) / p
 
-    def mean(xp: Namespace, *p: Array) -> Array:
-        scale, d, p = parameters(xp, *p)
-        return scale * moment(xp, xp.ones_like(d), xp.zeros_like(d), d, p)
+    def mean(xp: Namespace, *args: Array) -> Array:
+        scale, d, p = parameters(xp, *args)
+        value, exists = _moment(xp, xp.ones_like(d), xp.zeros_like(d), d, p)
+        return xp.where(exists, scale * value, inf)
 
-    def variance(xp: Namespace, *p: Array) -> Array:
+    def variance(xp: Namespace, *args: Array) -> Array:
         # The mean squared, times expm1 of the second difference of lgamma.
-        scale, d, p = parameters(xp, *p)
+        scale, d, p = parameters(xp, *args)
         exists = (d + 2) / p > 0
         d = xp.where(exists, d, p - 2)
         middle, h = (d + 1) / p, 1 / p
         second = gammaln_gap(xp, (d + 2) / p, middle, h) + gammaln_gap(xp, d / p, middle, -h)
-        root = scale * moment(xp, xp.ones_like(d), xp.zeros_like(d), d, p)
-        return xp.where(exists, root * (root * xp.expm1(second)), inf)
+        value, finite = _moment(xp, xp.ones_like(d), xp.zeros_like(d), d, p)
+        exists = exists & finite & (second < log(xp.finfo(d.dtype).max))
+        root = scale * value
+        return xp.where(exists, root * (root * xp.expm1(xp.where(exists, second, 0.0))), inf)
 
-    def log(xp: Namespace, *p: Array) -> Array:
-        scale, d, p = parameters(xp, *p)
+    def mean_log(xp: Namespace, *args: Array) -> Array:
+        scale, d, p = parameters(xp, *args)
         return xp.log(scale) + digamma(xp, d / p) / p
 
-    def log_variance(xp: Namespace, *p: Array) -> Array:
-        _, d, p = parameters(xp, *p)
+    def log_variance(xp: Namespace, *args: Array) -> Array:
+        _, d, p = parameters(xp, *args)
         return trigamma(xp, d / p) / p / p
 
-    def distance(xp: Namespace, m: Array, *p: Array) -> Array:
+    def distance(xp: Namespace, m: Array, *args: Array) -> Array:
         # E |x - m| = m (2 F(m) - 1) + E x (1 - 2 G(m)), with G the distribution function of the density x p(x) / E x.
-        scale, d, p = parameters(xp, *p)
-        average = scale * moment(xp, xp.ones_like(d), xp.zeros_like(d), d, p)
-        exists = (d + 1) / p > 0
-        d = xp.where(exists, d, p - 1)
+        scale, d, p = parameters(xp, *args)
+        value, exists = _moment(xp, xp.ones_like(d), xp.zeros_like(d), d, p)
+        average = scale * value
+        d = xp.where(exists, d, xp.where(p > 0, p, p - 1))
         inside = m > 0
-        t = p * log_quotient(xp, xp.where(inside, m, scale), scale)
-        t = xp.where(t > -80, xp.where(t < 80, t, 80.0), -80.0)
-        z = xp.exp(t)
-        below, above = gammainc(xp, d / p, z)
-        below_1, above_1 = gammainc(xp, (d + 1) / p, z)
+        m_inside = xp.where(inside, m, scale)
+        t = p * log_quotient(xp, m_inside, scale)
         sign = xp.where(p > 0, 1.0, -1.0)
-        m_inside, average_inside = xp.where(inside, m, 0.0), xp.where(exists, average, 0.0)
-        value = sign * (m_inside * (below - above) + average_inside * (above_1 - below_1))
-        return xp.where(exists, xp.where(inside, value, average_inside - m), inf)
+        odds, odds_1 = _gammainc_of_exp(xp, d / p, t), _gammainc_of_exp(xp, (d + 1) / p, t)
+        value = xp.where(inside, sign * (m_inside * odds - average * odds_1), average - m)
+        return xp.where(exists, value, inf)
 
     return {
         "entropy": entropy,
         "mean": mean,
         "variance": variance,
         "distance": distance,
-        "log": log,
+        "log": mean_log,
         "log_variance": log_variance,
         "power": power,
     }

@@ -201,7 +201,7 @@ def stirling_gap(xp: Namespace, y: Array, x: Array, difference: Array | None = N
         if m % 2:
             tail = tail + _STIRLING[m // 2] * t
     e = d * z
-    return total + e * e * tail
+    return total + e * (e * tail)
 
 
 def product_excess(xp: Namespace, a: Array, b: Array, c: Array, d: Array) -> Array:
@@ -229,7 +229,12 @@ def product_excess(xp: Namespace, a: Array, b: Array, c: Array, d: Array) -> Arr
     ab, cd = a_in * b_in, c_in * d_in
     exact = (ab - cd) + (error(a_in, b_in, ab) - error(c_in, d_in, cd))
     u, v = (a - c) / c, (b - d) / d
-    return xp.where(safe, exact / c_in / d_in, u + v + u * v)
+    near = (xp.abs(u) < 0.5) & (xp.abs(v) < 0.5)
+    # Square roots, so that quotients which leave the range of normal numbers may make up for each other.
+    a_far, b_far, c_far, d_far = (xp.where(safe | near, 1.0, x) for x in (a, b, c, d))
+    root = xp.sqrt(a_far) / xp.sqrt(c_far) * (xp.sqrt(b_far) / xp.sqrt(d_far))
+    u, v = xp.where(near, u, 0.0), xp.where(near, v, 0.0)
+    return xp.where(safe, exact / c_in / d_in, xp.where(near, u + v + u * v, root * root - 1))
 
 
 def log1p_ratio(xp: Namespace, a: Array, b: Array) -> Array:
@@ -253,11 +258,14 @@ def sigmoid(xp: Namespace, x: Array) -> Array:
     return xp.where(positive, 1.0, e) / (1 + e)
 
 
-def bernoulli_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
-    """The divergence between the Bernoulli distributions with logits a and b, either of which may be infinite."""
+def bernoulli_logits_gap(xp: Namespace, a: Array, b: Array, difference: Array | None = None) -> Array:
+    """The divergence between the Bernoulli distributions with logits a and b, either of which may be infinite.
+
+    `difference` is b - a where it is known better.
+    """
     finite = xp.isfinite(a) & xp.isfinite(b)
     x, y = xp.where(finite, a, 0.0), xp.where(finite, b, 0.0)
-    t = y - x
+    t = y - x if difference is None else xp.where(finite, difference, 0.0)
     near = xp.abs(t) <= 1.1
     t_near = xp.where(near, t, 0.0)
     near_value = sigmoid(xp, x) * log1p_gap(xp, sigmoid(xp, -y) * xp.expm1(t_near)) + sigmoid(xp, -x) * log1p_gap(
@@ -266,8 +274,8 @@ def bernoulli_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     # Far apart, name the outcomes so that P favours 0; then log1p(p expm1(t)) - p t loses nothing until exp(t)
     # overflows.
     flip = x > 0
-    x, y = xp.where(flip, -x, x), xp.where(flip, -y, y)
-    t = xp.where(near, 1.0, y - x)
+    x, y, d = xp.where(flip, -x, x), xp.where(flip, -y, y), xp.where(flip, -t, t)
+    t = xp.where(near, 1.0, d)
     p = sigmoid(xp, x)
     moderate = t < 40
     log_sum = xp.where(moderate, xp.log1p(p * xp.expm1(xp.where(moderate, t, 0.0))), softplus(xp, y) - softplus(xp, x))
@@ -276,7 +284,7 @@ def bernoulli_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     least = xp.finfo(x.dtype).smallest_normal ** 0.9
     rare = (p < least) & (sigmoid(xp, y) < least) & moderate
     root = xp.exp(xp.where(rare, 0.5 * x, 0.0))
-    value = xp.where(rare, root * (root * expm1_gap(xp, xp.where(rare, y - x, 0.0))), value)
+    value = xp.where(rare, root * (root * expm1_gap(xp, xp.where(rare, d, 0.0))), value)
     # An infinite logit is a certain outcome: of P, the divergence is -log q of it; of Q alone, infinite.
     b_in = xp.where(xp.isfinite(b), b, 0.0)
     surprise = softplus(xp, xp.where(a > 0, -b_in, b_in))
@@ -294,7 +302,9 @@ def categorical_gap(xp: Namespace, p: Array, q: Array) -> Array:
     # With q scaled to the sum of p, q' - p = (d - p sum(d) / P) P / Q. The quotient p / P itself would lose eps /
     # delta.
     scale = total_p / total_q
-    difference = (d - p * (xp.sum(d, axis=-1, keepdims=True) / total_p)) * scale
+    excess = xp.sum(d, axis=-1, keepdims=True) / total_p
+    near = xp.abs(excess) <= 0.5
+    difference = xp.where(near, (d - p * xp.where(near, excess, 0.0)) * scale, q * scale - p)
     value = xp.sum(entropy_gap(xp, p, q * scale, difference) / total_p, axis=-1)
     return xp.where(xp.any(missing, axis=-1), inf, value)
 
@@ -428,11 +438,13 @@ def identity_like(xp: Namespace, x: Array) -> Array:
     return xp.tril(xp.triu(xp.ones_like(x)))
 
 
-def cholesky_difference(xp: Namespace, a: Array, b: Array, factor_a: Array, factor_b: Array) -> Array:
+def cholesky_difference(
+    xp: Namespace, a: Array, b: Array, factor_a: Array, factor_b: Array, difference: Array | None = None
+) -> Array:
     """The lower triangular X with (I + X)(I + X)' = L^-1 A L'^-1, for A = K K' and B = L L' with their factors K and L.
 
     The Cholesky factors K of A and L of B alone give it to cond eps / delta; one Newton step against the difference A -
-    B of the matrices themselves, which is exact near equality, removes delta.
+    B of the matrices themselves, which is exact near equality, removes delta; `difference` is A - B if known better.
     """
 
     def congruence(factor: Array, m: Array) -> Array:
@@ -441,7 +453,7 @@ def cholesky_difference(xp: Namespace, a: Array, b: Array, factor_a: Array, fact
         return 0.5 * (m + xp.matrix_transpose(m))
 
     x = xp.tril(xp.solve_triangular(factor_b, factor_a - factor_b))
-    excess = congruence(factor_b, a - b)
+    excess = congruence(factor_b, a - b if difference is None else difference)
     # Far from equality the factors are enough, and I + X may be singular to rounding.
     near = xp.max(xp.abs(excess), axis=(-2, -1), keepdims=True) <= 0.5
     x_in, excess = xp.where(near, x, 0.0), xp.where(near, excess, 0.0)

@@ -26,14 +26,16 @@ WORDS = {
     "distance": "E |x - m|",  # m
     "log": "E log x",
     "log_variance": "Var log x",
+    "log1p": "E log(1 + x/s)",  # s
     "reciprocal": "E 1/x",
     "power": "E (x/s)^k",  # k, s
     "exponential": "E exp(t (x - m))",  # t, m
     "log_complement": "E log(1 - x)",
-    "logit": "E log(x / (1 - x))",
     "logit_variance": "Var log(x / (1 - x))",
     "log_square": "E log(1 + ((x - m)/s)^2)",  # m, s
     "log_factorial": "E log x!",
+    "log_factorial_excess": "E log x! less m log m - m, where m = E x",
+    "log_rising_excess": "E log (Gamma(x + r)/Gamma(r)) less (m + r) log(m + r) - r log r - m, where m = E x",  # r
     "cosine": "E cos(x - m)",  # m
 }
 _known: dict[Kind, dict[str, Expectation]] = {}

@@ -91,6 +91,13 @@ class Namespace(Protocol):
         """Return the eigenvalues of a stack of symmetric matrices, ascending."""
         ...
 
+    def fold(self, step: Callable[..., Any], state: Any, items: tuple[Array, ...], /) -> Any:
+        """Return the last of the states ``state = step(state, *item)``, arrays or tuples of arrays of one shape.
+
+        An item is one entry of each of `items` along their third axis from the end.
+        """
+        ...
+
     def is_concrete(self, x: Array, /) -> bool:
         """Tell whether Python may look at the values of `x`: false under a tracer or a batching transform."""
         ...
@@ -99,8 +106,16 @@ class Namespace(Protocol):
         """Return a Python number, a list or a NumPy scalar as an array of `dtype` on the device of `other`."""
         ...
 
+    def padded(self, x: Array, other: Array, /) -> Array:
+        """Return `x` with zeros appended to its last axis, up to the length of that of `other`."""
+        ...
+
     def shape(self, x: Array, /) -> Shape:
         """Return the static shape as a plain tuple."""
+        ...
+
+    def solve(self, a: Array, b: Array, /) -> Array:
+        """Solve `a @ x = b` for a stack of regular matrices `a` and a stack of matrices `b`."""
         ...
 
     def solve_triangular(self, a: Array, b: Array, /) -> Array:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from math import exp, inf, log, pi, sinh, sqrt
 
-from kldiv._kernels import entropy_gap, expm1_gap, log1p_gap, stirling_gap
+from kldiv._kernels import entropy_gap, expm1_gap, log1p_gap, log_ratio, stirling_gap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,10 +112,19 @@ def gammaln_gap(xp: Namespace, y: Array, x: Array, difference: Array | None = No
     return stirling_gap(xp, y, x, difference) + entropy_gap(xp, y, x, None if difference is None else -difference)
 
 
+def log_quotient(xp: Namespace, a: Array, b: Array, difference: Array | None = None) -> Array:
+    """log(a / b) for positive arguments, also where they nearly agree; `difference` is a - b if known better."""
+    u = (a - b if difference is None else difference) / b
+    near = xp.abs(u) <= 0.5
+    far = log_ratio(xp, xp.where(near, 1.0, a), xp.where(near, 1.0, b))
+    return xp.where(near, xp.log1p(xp.where(near, u, 0.0)), far)
+
+
 def gammaln_difference(xp: Namespace, y: Array, x: Array, difference: Array | None = None) -> Array:
     """lgamma(y) - lgamma(x) for positive arguments, which may be large and close."""
     d = y - x if difference is None else difference
-    return gammaln_gap(xp, y, x, difference) + d * digamma(xp, x)
+    # One step of the recurrence, as next to 0 the tangent at x is steep.
+    return gammaln_gap(xp, y + 1, x + 1, d) + d * digamma(xp, x + 1) - log_quotient(xp, y, x, d)
 
 
 def stirling(xp: Namespace, a: Array) -> Array:

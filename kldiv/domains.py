@@ -8,15 +8,16 @@ Examples
 >>> import kldiv
 >>> kldiv.domains.Positive.conditions[0].words
 'be positive and finite'
->>> kldiv.domains.POSITIVE
-Support(space='line', low=0.0, high=inf, axes=())
+>>> kldiv.domains.POSITIVE.space, kldiv.domains.POSITIVE.low, kldiv.domains.POSITIVE.high
+('line', 0.0, inf)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import NamedTuple
 
-from kldiv._protocol import Array, Namespace
+from kldiv._protocol import Array, Namespace, Shape
+from kldiv._vectors import recurrent
 
 
 class Condition(NamedTuple):
@@ -40,12 +41,15 @@ class Domain(NamedTuple):
     axes: tuple[str, ...]
     conditions: tuple[Condition, ...]
     above: str | None = None  # the parameter that it must exceed
+    inclusive: bool = False  # whether it may also equal that one
+    beyond: str | None = None  # the parameter whose last axis, less one, it must exceed
 
 
 class Held(NamedTuple):
-    """Marks a field that holds a family, whose last batch axes are event axes of the holder."""
+    """Marks a field that holds a family, whose last batch axes are the holder's."""
 
     axes: tuple[str, ...]
+    event: bool = True  # whether they are axes of the holder's outcomes
 
 
 def _finite(xp: Namespace, x: Array, eps: float) -> Array:
@@ -70,6 +74,10 @@ def _squared_length(xp: Namespace, x: Array) -> Array:
 
 def _has_length_one(xp: Namespace, x: Array, eps: float) -> Array:
     return xp.abs(_squared_length(xp, x) - 1) <= eps**0.5
+
+
+def _entries(xp: Namespace, x: Array) -> Array:
+    return xp.sum(xp.ones_like(x), axis=-1)
 
 
 def _steps(xp: Namespace, x: Array) -> Array:
@@ -118,6 +126,7 @@ Count = Domain(
     (), (Condition("be a non-negative integer", lambda xp, x, eps: (xp.floor(x) == x) & (x >= 0) & (x < inf)),)
 )
 AboveLow = Domain((), (_FINITE,), above="low")
+IntegerFromLow = Domain((), Integer.conditions, above="low", inclusive=True)
 Logit = Domain((), (Condition("be a number, not nan", lambda xp, x, eps: x == x),))
 
 RealVector = Domain(("d",), (_FINITE,))
@@ -125,7 +134,10 @@ PositiveVector = Domain(("d",), (_POSITIVE,))
 PositiveClasses = Domain(("k",), (_POSITIVE,))
 UnitVector = Domain(
     ("d",),
-    (Condition("be a vector of length 1 within the square root of eps", _has_length_one, _squared_length),),
+    (
+        Condition("be a vector of length 1 within the square root of eps", _has_length_one, _squared_length),
+        Condition("have two entries or more", lambda xp, x, eps: _entries(xp, x) > 1, lambda xp, x: _entries(xp, x)),
+    ),
 )
 Increasing = Domain(("c",), (_FINITE, Condition("increase along the last axis", _increases, _steps)))
 Simplex = Domain(
@@ -168,6 +180,33 @@ PositiveDefinite = Domain(
     ),
 )
 
+LowRankFactor = Domain(("d", "_r"), (_FINITE,))
+DegreesOfFreedom = Domain((), (_FINITE,), beyond="scale_tril")
+RealMatrix = Domain(("n", "m"), (_FINITE,))
+RowFactor = LowerTriangular._replace(axes=("n", "n"))
+ColumnFactor = LowerTriangular._replace(axes=("m", "m"))
+States = Simplex._replace(axes=("s",))
+Transitions = Simplex._replace(axes=("t", "s", "s"))
+Transition = Simplex._replace(axes=("s", "s"))
+ErgodicTransition = Domain(
+    ("s", "s"),
+    (
+        *Simplex.conditions,
+        Condition(
+            "let some state be reached from every state",
+            lambda xp, x, eps: xp.any(recurrent(xp, x), axis=-1),
+            lambda xp, x: xp.sum(xp.where(recurrent(xp, x), xp.ones_like(x[..., 0, :]), 0.0), axis=-1),
+        ),
+    ),
+)
+Weights = Simplex._replace(axes=("_m",))
+
+
+def _length(axis: str, lengths: Mapping[str, int | None]) -> int | None:
+    name, _, more = axis.partition("+")
+    length = int(name) if name.isdigit() else lengths[name]
+    return None if length is None else length + int(more or 0)
+
 
 class Support(NamedTuple):
     """The set that the outcomes of a family live in.
@@ -180,7 +219,13 @@ class Support(NamedTuple):
     space: str
     low: float | str = -inf
     high: float | str = inf
-    axes: tuple[str, ...] = ()  # the event axes of an outcome
+    axes: tuple[str, ...] = ()  # the event axes of an outcome: a parameter's axis, one more ("d+1"), or a number
+    within: str = ""  # a space that this one may be a part of
+    renames: "tuple[Support, Shape] | None" = None  # what outcomes are other names of, if they have this shape
+
+    def event(self, lengths: Mapping[str, int | None]) -> Shape:
+        """Return the shape of an outcome, from the lengths of the parameters' axes."""
+        return tuple([_length(axis, lengths) for axis in self.axes])
 
 
 REALS = Support("line")
@@ -192,3 +237,9 @@ COUNTS = Support("integers", 0.0)
 BITS = Support("integers", 0.0, 1.0)
 CLASSES = Support("integers", 0.0, "k")
 VECTORS = Support("vectors", axes=("d",))
+SIMPLEX = Support("simplex", axes=("k",), renames=(UNIT_INTERVAL, (2,)))
+MATRICES = Support("matrices", axes=("n", "m"))
+POSITIVE_DEFINITE = Support("positive definite matrices", axes=("d", "d"), within="matrices")
+ONE_HOT = Support("vectors of integers", axes=("k",), renames=(CLASSES, (None,)))
+CLASS_COUNTS = Support("vectors of integers", axes=("k",))
+PATHS = Support("vectors of integers", axes=("t+1",))

@@ -159,11 +159,12 @@ def _extreme(rng: np.random.Generator, case: Case, size: int) -> tuple[Parameter
 
 
 def _members(rng: np.random.Generator, family: Any, kind: str, dtype: str, size: int) -> Parameters:
-    if family.__name__ in DRAWS:
-        drawn = DRAWS[family.__name__](rng, kind, dtype, size)
-        return {name: np.asarray(drawn[name]) for name in family._fields}
+    drawn = DRAWS[family.__name__](rng, kind, dtype, size) if family.__name__ in DRAWS else {}
     values: Parameters = {}
     for name, domain in fields(family):
+        if name in drawn:
+            values[name] = np.asarray(drawn[name])
+            continue
         shape = (size, *(LENGTHS[a] for a in domain.axes))
         if kind == "interior":
             values[name] = draw(rng, domain, shape)
@@ -226,12 +227,13 @@ def _nested(rng: np.random.Generator, case: Case, p: Parameters, q: Parameters) 
     inner = [p[end] if isinstance(end, str) else np.full(size, end) for end in (a.low, a.high)]
     outer = [q[end] if isinstance(end, str) else np.full(size, end) for end in (b.low, b.high)]
     step = (lambda: rng.integers(0, 5, size=size)) if a.space == "integers" else (lambda: np.exp(rng.normal(size=size)))
+    slack = (lambda x: 1) if a.space == "integers" else (lambda x: 1 + 1e-3 * abs(x))
     q = dict(q)
     ends = [end for end in ((b.low, inner[0], -1), (b.high, inner[1], 1)) if isinstance(end[0], str)]
     if np.all(np.isfinite([x for _, x, _ in ends])):
         for name, x, sign in ends:
             positive = dict(fields(case.q))[name] is domains.Positive
-            wider = x * (1 + step()) ** sign if positive and sign < 0 else x + sign * step() * (1 + 1e-3 * abs(x))
+            wider = x * (1 + step()) ** sign if positive and sign < 0 else x + sign * step() * slack(x)
             q[name] = np.where(moved & (wider > 0) if positive else moved, wider, q[name])
     p = dict(p)
     if isinstance(a.low, str) or isinstance(a.high, str):

@@ -40,6 +40,14 @@ class Space:
 
 
 @dataclass(frozen=True)
+class Manifold:
+    """Continuous on a set of vectors or matrices, which ``space`` names."""
+
+    space: str
+    dimension: int  # of an outcome
+
+
+@dataclass(frozen=True)
 class Atoms:
     """Finitely many points, each of positive probability."""
 
@@ -53,7 +61,7 @@ class Integers:
     low: int
 
 
-Support: TypeAlias = Interval | Space | Atoms | Integers
+Support: TypeAlias = Interval | Space | Manifold | Atoms | Integers
 
 
 def covers(outer: Support, inner: Support) -> bool:
@@ -65,6 +73,10 @@ def covers(outer: Support, inner: Support) -> bool:
             if outer.dimension != inner.dimension:
                 raise ValueError(f"event sizes differ: {inner.dimension} of p, {outer.dimension} of q")
             return True
+        case Manifold(), Manifold():
+            if outer.space == inner.space and outer.dimension != inner.dimension:
+                raise ValueError(f"event sizes differ: {inner.dimension} of p, {outer.dimension} of q")
+            return outer.space == inner.space
         case Atoms(), Atoms():
             return all(point in outer.points for point in inner.points)
         case Integers(), Atoms():

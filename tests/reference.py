@@ -116,13 +116,14 @@ def _expected_terms(p_family: Family, p: Any, q_family: Family, q: Any) -> list[
         p_coefficient, q_coefficient = p_terms.get(statistic, mp.zero), q_terms.get(statistic, mp.zero)
         if name == "1":
             expectation = mp.one
-        elif name in p_family.expectations:
-            expectation = p_family.expectations[name](*arguments, *p)
         elif p_coefficient == q_coefficient:
             continue  # the statistic drops out of log p - log q
+        elif name in p_family.expectations:
+            expectation = p_family.expectations[name](*arguments, *p)
         else:
             raise NoClosedExpectation(f"no expectation of {statistic}")
-        terms += [p_coefficient * expectation, -q_coefficient * expectation]
+        # An expectation may be infinite where its coefficient is 0.
+        terms += [c * expectation for c in (p_coefficient, -q_coefficient) if c]
     return terms
 
 
@@ -279,6 +280,27 @@ def _double_exponential(
         if error <= abs(value) * mp.mpf(10) ** (-digits - 2) or error <= size * step * mp.eps * 1000:
             return value, size * step
     raise ArithmeticError("the quadrature does not converge: a kink that the family does not declare?")
+
+
+def mass(log_density: Callable[[Real], Real], low: Real, high: Real, centre: Real, width: Real) -> Real:
+    """The integral of a density over a piece between kinks, to 12 digits and more."""
+    spread = [centre + width * t for t in (-100, -10, -2, 0, 2, 10, 100)]
+    points = [low, *[x for x in spread if low < x < high], high]
+    with mp.workdps(20):
+        return mp.quad(lambda x: mp.exp(log_density(x)) if low < x < high else mp.zero, points)
+
+
+def total(log_density: Callable[[Real], Real], low: int, mode: Real) -> Real:
+    """The sum of the probabilities of low, low + 1, ..., to 12 digits and more."""
+    with mp.workdps(20):
+        if log_density(mp.mpf(low + 2000)) < -60:
+            return _sum_to_infinity(lambda k: (mp.exp(log_density(k)),) * 2, low, mode)[0]
+        return mp.nsum(lambda k: mp.exp(log_density(k)), [low, mp.inf])
+
+
+def converted(name: str, parameters: Parameters) -> tuple[Family, tuple[Any, ...]]:
+    """The record of a family, and the parameters that its functions take."""
+    return _converted(name, _frozen(parameters))
 
 
 def _steps(start: Real, stop: Real, step: Real) -> Iterator[Real]:

@@ -3,11 +3,22 @@
 from math import inf
 from typing import Annotated, NamedTuple
 
+from kldiv._counts import (
+    bernoulli_entropy,
+    bernoulli_factorial_excess,
+    bernoulli_rising_excess,
+    probit_logit,
+    probit_logit_difference,
+    xlog1my,
+    xlogy,
+)
 from kldiv._divergence import converts, register
 from kldiv._families import density, family
 from kldiv._kernels import bernoulli_logits_gap, entropy_gap, indicator, logit, sigmoid, softplus
+from kldiv._moments import expectations
 from kldiv._protocol import Array, Namespace
-from kldiv.domains import BITS, Logit, UnitInterval
+from kldiv._special import log_ndtr
+from kldiv.domains import BITS, Logit, Real, UnitInterval
 from kldiv.families.poisson import Poisson
 
 
@@ -27,7 +38,7 @@ class Bernoulli(NamedTuple):
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of `x`."""
-        return xp.xlogy(x, self.probs) + xp.xlogy(1 - x, 1 - self.probs)
+        return xlogy(xp, x, self.probs) + xlog1my(xp, 1 - x, self.probs)
 
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether `x` has probability 1."""
@@ -57,6 +68,29 @@ class BernoulliLogits(NamedTuple):
         return (self.logits == (2 * x - 1) * inf) & ((x == 0) | (x == 1))
 
 
+@family(BITS)
+class ProbitBernoulli(NamedTuple):
+    """The Bernoulli distribution whose probability of a 1 is the normal distribution function at `probits`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.ProbitBernoulli(0.0), kldiv.ProbitBernoulli(1.0)))
+    0.3133
+    """
+
+    probits: Annotated[Array, Real]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of `x`."""
+        return log_ndtr(xp, (2 * x - 1) * self.probits)
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether `x` has probability 1: never."""
+        return (self.probits == inf) & (x == inf)
+
+
 @register(Bernoulli, Bernoulli)
 def kl_bernoulli_bernoulli(xp: Namespace, probs_p: Array, probs_q: Array) -> Array:
     """p log(p / q) + (1 - p) log((1 - p) / (1 - q)).
@@ -73,6 +107,22 @@ def kl_bernoulli_logits_bernoulli_logits(xp: Namespace, logits_p: Array, logits_
     Source: statproofbook.github.io/P/bern-kl, with p = 1 / (1 + exp(-logit))
     """
     return bernoulli_logits_gap(xp, logits_p, logits_q)
+
+
+@register(ProbitBernoulli, ProbitBernoulli)
+def kl_probit_bernoulli_probit_bernoulli(xp: Namespace, probits_p: Array, probits_q: Array) -> Array:
+    """log(1 - p + p exp(t)) - p t, with t the difference of the logits of Q and P, and p the normal cdf of the probit.
+
+    Source: statproofbook.github.io/P/bern-kl
+    """
+    t = probit_logit_difference(xp, probits_p, probits_q)
+    return bernoulli_logits_gap(xp, probit_logit(xp, probits_p), probit_logit(xp, probits_q), t)
+
+
+@converts(ProbitBernoulli, BernoulliLogits)
+def probit_bernoulli_as_bernoulli_logits(xp: Namespace, probits: Array) -> BernoulliLogits:
+    """The probability is the normal distribution function at the probit."""
+    return BernoulliLogits(probit_logit(xp, probits))
 
 
 @converts(Bernoulli, BernoulliLogits)
@@ -101,19 +151,17 @@ def kl_bernoulli_logits_poisson(xp: Namespace, logits_p: Array, rate_q: Array) -
     return kl_bernoulli_poisson(xp, probs_p, rate_q) + indicator(xp, possible, rate_q)
 
 
-@register(Poisson, Bernoulli)
-def kl_poisson_bernoulli(xp: Namespace, rate_p: Array, probs_q: Array) -> Array:
-    """-log(1 - q) at rate 0, infinite otherwise.
-
-    Source: the definition, as at rate 0 all mass is at 0, and otherwise some is beyond 1
-    """
-    return indicator(xp, rate_p == 0, rate_p) - xp.log1p(-probs_q)
-
-
-@register(Poisson, BernoulliLogits)
-def kl_poisson_bernoulli_logits(xp: Namespace, rate_p: Array, logits_q: Array) -> Array:
-    """log(1 + exp(b)) at rate 0, infinite otherwise.
-
-    Source: the definition, as at rate 0 all mass is at 0, and otherwise some is beyond 1
-    """
-    return indicator(xp, rate_p == 0, rate_p) + softplus(xp, logits_q)
+expectations(
+    Bernoulli,
+    entropy=lambda xp, p: bernoulli_entropy(xp, p, 1 - p),
+    mean=lambda xp, p: p,
+    log_factorial_excess=lambda xp, p: bernoulli_factorial_excess(xp, p),
+    log_rising_excess=lambda xp, r, p: bernoulli_rising_excess(xp, r, p),
+)
+expectations(
+    BernoulliLogits,
+    entropy=lambda xp, a: bernoulli_entropy(xp, sigmoid(xp, a), sigmoid(xp, -a)),
+    mean=lambda xp, a: sigmoid(xp, a),
+    log_factorial_excess=lambda xp, a: bernoulli_factorial_excess(xp, sigmoid(xp, a)),
+    log_rising_excess=lambda xp, r, a: bernoulli_rising_excess(xp, r, sigmoid(xp, a)),
+)

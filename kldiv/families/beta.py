@@ -8,7 +8,7 @@ from kldiv._families import density, family
 from kldiv._kernels import log1p_ratio
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
-from kldiv._special import betaln, digamma, digamma_gap, positive_reciprocal, trigamma
+from kldiv._special import betaln, digamma_gap, positive_reciprocal, trigamma
 from kldiv.domains import UNIT_INTERVAL, Positive
 from kldiv.families.uniform import Uniform
 
@@ -79,7 +79,6 @@ expectations(
     log_complement=lambda xp, a, b: _mean_log(xp, b, a),
     reciprocal=lambda xp, a, b: 1 + b * positive_reciprocal(xp, a - 1),
     power=lambda xp, k, s, a, b: beta_power(xp, a, b, k) * xp.exp(-k * xp.log(s)),
-    logit=lambda xp, a, b: digamma(xp, a) - digamma(xp, b),
     logit_variance=lambda xp, a, b: trigamma(xp, a) + trigamma(xp, b),
 )
 

@@ -1,7 +1,7 @@
 """The multivariate normal distribution: density exp(-(x - loc)' S^-1 (x - loc) / 2) / sqrt(det(2 pi S)) over vectors.
 
-The covariance matrix S is given as such, by its Cholesky factor, by its inverse, or by the square roots of its
-diagonal.
+The covariance matrix S is given as such, by its Cholesky factor, by its inverse, by the square roots of its diagonal,
+or as a matrix of low rank and a diagonal one.
 """
 
 from math import log, pi
@@ -11,7 +11,8 @@ from kldiv._divergence import converts, register
 from kldiv._families import density, family
 from kldiv._kernels import cholesky_difference, identity_like, log1p_gap, relative_gap
 from kldiv._protocol import Array, Namespace
-from kldiv.domains import VECTORS, LowerTriangular, PositiveDefinite, PositiveVector, RealVector
+from kldiv._vectors import low_rank_difference
+from kldiv.domains import VECTORS, LowerTriangular, LowRankFactor, PositiveDefinite, PositiveVector, RealVector
 
 
 def _solve_vector(xp: Namespace, factor: Array, x: Array) -> Array:
@@ -116,6 +117,35 @@ class MultivariateNormalDiag(NamedTuple):
         return _log_density(xp, (x - self.loc) / self.scale_diag, self.scale_diag)
 
 
+@family(VECTORS)
+class MultivariateNormalLowRank(NamedTuple):
+    """The multivariate normal distribution with covariance matrix F F' + diag(`cov_diag`), with F = `cov_factor`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> p = kldiv.MultivariateNormalLowRank(loc=[0.0, 0.0], cov_factor=[[1.0], [1.0]], cov_diag=[1.0, 1.0])
+    >>> q = kldiv.MultivariateNormalDiag(loc=[0.0, 0.0], scale_diag=[1.0, 1.0])
+    >>> round(float(kldiv.kl_divergence(p, q)), 12)
+    0.450693855666
+    """
+
+    loc: Annotated[Array, RealVector]
+    cov_factor: Annotated[Array, LowRankFactor]
+    cov_diag: Annotated[Array, PositiveVector]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at the vectors `x`."""
+        factor = xp.cholesky(_covariance(xp, self.cov_factor, self.cov_diag))
+        return _log_density(xp, _solve_vector(xp, factor, x - self.loc), xp.diagonal(factor))
+
+
+def _covariance(xp: Namespace, cov_factor: Array, cov_diag: Array) -> Array:
+    product = xp.matmul(cov_factor, xp.matrix_transpose(cov_factor))
+    return product + cov_diag[..., None] * identity_like(xp, product)
+
+
 def _sum_of_gaps(xp: Namespace, x: Array, diagonal: Array, factor_p: Array, factor_q: Array, z: Array) -> Array:
     """sum_i (X_ii - log(1 + X_ii)) + |X|^2 / 2 + |z|^2 / 2; 1 + X_ii is the quotient of the factors' diagonals."""
     gaps = log1p_gap(xp, diagonal, (xp.diagonal(factor_p), xp.diagonal(factor_q)))
@@ -180,6 +210,22 @@ def kl_multivariate_normal_diag_multivariate_normal_diag(
     return xp.sum(relative_gap(xp, scale_p, scale_q) + 0.5 * (d * d + z * z), axis=-1)
 
 
+@register(MultivariateNormalLowRank, MultivariateNormalLowRank)
+def kl_multivariate_normal_low_rank_multivariate_normal_low_rank(
+    xp: Namespace, loc_p: Array, factor_p: Array, diag_p: Array, loc_q: Array, factor_q: Array, diag_q: Array
+) -> Array:
+    """[tr(S_q^-1 S_p) - d - log det(S_q^-1 S_p) + (m_p - m_q)' S_q^-1 (m_p - m_q)] / 2, with S = F F' + diag(d).
+
+    Source: statproofbook.github.io/P/mvn-kl
+    """
+    covariance_p, covariance_q = _covariance(xp, factor_p, diag_p), _covariance(xp, factor_q, diag_q)
+    tril_p, tril_q = xp.cholesky(covariance_p), xp.cholesky(covariance_q)
+    difference = low_rank_difference(xp, factor_p, diag_p, factor_q, diag_q)
+    x = cholesky_difference(xp, covariance_p, covariance_q, tril_p, tril_q, difference)
+    z = _solve_vector(xp, tril_q, loc_p - loc_q)
+    return _sum_of_gaps(xp, x, xp.diagonal(x), tril_p, tril_q, z)
+
+
 @converts(MultivariateNormal, MultivariateNormalTriL)
 def multivariate_normal_as_tril(xp: Namespace, loc: Array, covariance_matrix: Array) -> MultivariateNormalTriL:
     """The Cholesky factor of the covariance matrix."""
@@ -199,3 +245,11 @@ def multivariate_normal_diag_as_tril(xp: Namespace, loc: Array, scale_diag: Arra
     """A diagonal matrix is triangular."""
     rows = scale_diag[..., None]
     return MultivariateNormalTriL(loc, rows * identity_like(xp, rows * scale_diag[..., None, :]))
+
+
+@converts(MultivariateNormalLowRank, MultivariateNormal)
+def multivariate_normal_low_rank_as_multivariate_normal(
+    xp: Namespace, loc: Array, cov_factor: Array, cov_diag: Array
+) -> MultivariateNormal:
+    """The sum F F' + diag(d)."""
+    return MultivariateNormal(loc, _covariance(xp, cov_factor, cov_diag))

@@ -2,9 +2,11 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv._counts import poisson_entropy, poisson_law, xlogy
 from kldiv._divergence import register
 from kldiv._families import density, family
 from kldiv._kernels import entropy_gap, log_factorial
+from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
 from kldiv.domains import COUNTS, NonNegative
 
@@ -25,7 +27,7 @@ class Poisson(NamedTuple):
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of `x`."""
-        return xp.xlogy(x, self.rate) - self.rate - log_factorial(xp, x)
+        return xlogy(xp, x, self.rate) - self.rate - log_factorial(xp, x)
 
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether `x` has probability 1."""
@@ -39,3 +41,21 @@ def kl_poisson_poisson(xp: Namespace, rate_p: Array, rate_q: Array) -> Array:
     Source: the definition, as the mean of k under P is r_p
     """
     return entropy_gap(xp, rate_p, rate_q)
+
+
+expectations(
+    Poisson,
+    entropy=lambda xp, rate: poisson_entropy(xp, rate),
+    mean=lambda xp, rate: rate,
+    log_factorial_excess=lambda xp, rate: poisson_law(xp, rate).log_factorial_excess(),
+    log_rising_excess=lambda xp, r, rate: poisson_law(xp, rate).log_rising_excess(r),
+)
+
+
+@cross_entropy(Poisson, "mean", "log_factorial_excess")
+def cross_entropy_poisson(xp: Namespace, e: Expectations, rate: Array) -> Array:
+    """rate - E k log(rate) + E log k! - H(P).
+
+    Source: the definition
+    """
+    return entropy_gap(xp, e("mean"), rate) + e("log_factorial_excess")

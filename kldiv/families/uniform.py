@@ -4,7 +4,16 @@ from typing import Annotated, NamedTuple
 
 from kldiv._divergence import register
 from kldiv._families import density, family
+from kldiv._intervals import (
+    interval_distance,
+    interval_exponential,
+    interval_log,
+    interval_log_square,
+    interval_log_variance,
+    interval_power,
+)
 from kldiv._kernels import log1p_ratio
+from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
 from kldiv.domains import AboveLow, Real, Support
 
@@ -36,3 +45,28 @@ def kl_uniform_uniform(xp: Namespace, low_p: Array, high_p: Array, low_q: Array,
     Source: statproofbook.github.io/P/cuni-kl
     """
     return log1p_ratio(xp, (high_q - high_p) + (low_p - low_q), high_p - low_p)
+
+
+expectations(
+    Uniform,
+    entropy=lambda xp, low, high: xp.log(high - low),
+    mean=lambda xp, low, high: 0.5 * low + 0.5 * high,
+    variance=lambda xp, low, high: (high - low) * ((high - low) / 12),
+    distance=interval_distance,
+    log=interval_log,
+    log_variance=interval_log_variance,
+    log1p=lambda xp, s, low, high: interval_log(xp, 1 + low / s, 1 + high / s),
+    log_complement=lambda xp, low, high: interval_log(xp, 1 - high, 1 - low),
+    log_square=interval_log_square,
+    power=interval_power,
+    exponential=interval_exponential,
+)
+
+
+@cross_entropy(Uniform)
+def cross_entropy_uniform(xp: Namespace, e: Expectations, low: Array, high: Array) -> Array:
+    """log(high - low) - H(P) where P's outcomes lie between low and high, infinite elsewhere.
+
+    Source: the definition
+    """
+    return xp.log(high - low)

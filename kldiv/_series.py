@@ -1,0 +1,252 @@
+"""Kernels of the zeta and logarithmic distributions on 1, 2, 3, ...
+
+Sums over k of k^-s are added up to a number n, and the rest is the integral and the corrections of Euler and Maclaurin,
+also for the remainders of a convex function: each part is a remainder itself, known without cancellation.
+"""
+
+from __future__ import annotations
+
+from math import exp, expm1, inf, lgamma, log, pi
+from typing import NamedTuple
+
+from kldiv._kernels import _ATANH_TAIL, _polynomial, expm1_gap, log1p_gap, log_ratio
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kldiv._protocol import Array, Namespace
+
+# B_2j / (2 j)!, exact quotients of Bernoulli numbers.
+_EULER_MACLAURIN = (
+    1 / 12,
+    -1 / 720,
+    1 / 30240,
+    -1 / 1209600,
+    1 / 47900160,
+    -691 / 1307674368000,
+    1 / 74724249600,
+    -3617 / 10670622842880000,
+    43867 / 5109094217170944000,
+    -174611 / 802857662698291200000,
+)
+_REACH = ((10, 10), (6, 4))  # the number n and the count of corrections, in float64 and float32
+_STEEP = 60.0  # a tail from n is nothing beside 2^-s at this exponent s
+_SERIES = (64, 28)  # terms of a power series in x <= 0.6
+_STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
+_RANGE = [-75 + 0.25 * k for k in range(314)]  # of log(-log z), for generating functions at z
+
+
+def _is_single(xp: Namespace, x: Array) -> bool:
+    return bool(xp.finfo(x.dtype).bits == 32)
+
+
+class _Zeta(NamedTuple):
+    """Sums over k >= 2, or over k >= n."""
+
+    power: Array  # of k^-s
+    log: Array  # of k^-s log k
+
+
+def _tail(xp: Namespace, s: Array) -> _Zeta:
+    n, count = _REACH[_is_single(xp, s)]
+    power = xp.exp(-log(n) * s)
+    s = xp.where(s < _STEEP, s, _STEEP)
+    z = 1 / (s - 1)
+    tail, logs = n * z + 0.5, n * z * (log(n) + z) + 0.5 * log(n)
+    # The derivative of order m of x^-s is -a x^(-s - m) with a = s (s + 1) ... (s + m - 1), m odd; `slope` is da/ds.
+    a, slope = s / n, 1 / n + 0 * s
+    for j in range(count):
+        tail = tail + _EULER_MACLAURIN[j] * a
+        logs = logs + _EULER_MACLAURIN[j] * (log(n) * a - slope)
+        for i in (2 * j + 1, 2 * j + 2):
+            a, slope = a * (s + i) / n, (slope * (s + i) + a) / n
+    return _Zeta(power * tail, power * logs)
+
+
+def _zeta(xp: Namespace, s: Array) -> _Zeta:
+    n, _ = _REACH[_is_single(xp, s)]
+    total, logs = _tail(xp, s)
+    for k in range(n - 1, 1, -1):
+        power = xp.exp(-log(k) * s)
+        total, logs = total + power, logs + log(k) * power
+    return _Zeta(total, logs)
+
+
+def zeta_rest(xp: Namespace, s: Array) -> Array:
+    """zeta(s) - 1 for s > 1."""
+    return _zeta(xp, s).power
+
+
+def zeta_mean_log(xp: Namespace, s: Array) -> Array:
+    """E log k of the zeta distribution, -zeta'(s) / zeta(s)."""
+    z = _zeta(xp, s)
+    return z.log / (1 + z.power)
+
+
+def zeta_gap(xp: Namespace, s_p: Array, s_q: Array) -> Array:
+    """The remainder at s_q of log zeta over its tangent at s_p: the divergence between zeta distributions."""
+    p, q = _zeta(xp, s_p), _zeta(xp, s_q)
+    mean = p.log / (1 + p.power)
+    d = s_q - s_p
+    near = (xp.abs(d) < 1) & (xp.abs(d) < 0.5 * (s_p - 1))
+    value = xp.log1p(q.power) - xp.log1p(p.power) + xp.where(near, 0.0, d) * mean
+    excess = _zeta_excess(xp, xp.where(near, s_p, 2.0), xp.where(near, d, 0.0), xp.where(near, mean, 0.5))
+    return xp.where(near, xp.log1p(excess / (1 + p.power)), value)
+
+
+def _zeta_excess(xp: Namespace, s: Array, d: Array, mean: Array) -> Array:
+    """The sum over k of k^-s [exp(t) - 1 - t], with t = -d (log k - mean)."""
+    n, count = _REACH[_is_single(xp, s)]
+    total = expm1_gap(xp, d * mean)
+    for k in range(2, n):
+        total = total + xp.exp(-log(k) * s) * expm1_gap(xp, -d * (log(k) - mean))
+    t = -d * (log(n) - mean)
+    gap, rise = expm1_gap(xp, t), xp.expm1(t)
+    power = xp.exp(-log(n) * s)
+    s = xp.where(s < _STEEP, s, _STEEP)
+    u = d / (s - 1)
+    # The integral from n, where t is linear in the logarithm; then half the term at n and the corrections, in which
+    # `remainder` is that of a(s + d) over its tangent at s.
+    tail = (n * (gap - u * rise) + n * u * u * (1 + rise) / (1 + u)) / (s - 1) + 0.5 * gap
+    a, slope, remainder = s / n, 1 / n + 0 * s, 0 * s
+    for j in range(count):
+        tail = tail + _EULER_MACLAURIN[j] * (a * gap + remainder * (1 + rise) + d * slope * rise)
+        for i in (2 * j + 1, 2 * j + 2):
+            remainder = (remainder * (s + d + i) + d * d * slope) / n
+            a, slope = a * (s + i) / n, (slope * (s + i) + a) / n
+    return total + power * tail
+
+
+def zeta_mean(xp: Namespace, s: Array) -> Array:
+    """E k of the zeta distribution; inf for s <= 2."""
+    exists = s > 2
+    s = xp.where(exists, s, 3.0)
+    here, less = zeta_rest(xp, s), zeta_rest(xp, s - 1)
+    return xp.where(exists, 1 + (less - here) / (1 + here), inf)
+
+
+def zeta_variance(xp: Namespace, s: Array) -> Array:
+    """Var k of the zeta distribution; inf for s <= 3."""
+    exists = s > 3
+    s = xp.where(exists, s, 4.0)
+    # Moments of k - 1.
+    here, less, least = zeta_rest(xp, s), zeta_rest(xp, s - 1), zeta_rest(xp, s - 2)
+    mean = (less - here) / (1 + here)
+    return xp.where(exists, (least - 2 * less + here) / (1 + here) - mean * mean, inf)
+
+
+def zeta_mean_log_factorial(xp: Namespace, s: Array) -> Array:
+    """E log k! of the zeta distribution; inf for s <= 2."""
+    exists = s > 2
+    s = xp.where(exists, s, 3.0)
+    n, _ = _REACH[_is_single(xp, s)]
+    # Beyond n, Stirling's series for log k!.
+    less, here = _tail(xp, s - 1), _tail(xp, s)
+    total = less.log - less.power + 0.5 * (here.log + log(2 * pi) * here.power)
+    for j, c in enumerate(_STIRLING):
+        total = total + c * _tail(xp, s + (2 * j + 1)).power
+    for k in range(2, n):
+        total = total + lgamma(k + 1) * xp.exp(-log(k) * s)
+    return xp.where(exists, total / (1 + zeta_rest(xp, s)), inf)
+
+
+def log_series_rest(xp: Namespace, p: Array) -> Array:
+    """-log(1 - p) / p - 1 for 0 <= p < 1."""
+    near = p < 0.6
+    x = xp.where(near, p, 0.0)
+    # log(1 - p) = -2 atanh(s)
+    s = x / (2 - x)
+    series = (x + 2 * s * s * _polynomial(_ATANH_TAIL[_is_single(xp, p)], s * s)) / (2 - x)
+    far = xp.where(near, 0.6, p)
+    return xp.where(near, series, -xp.log1p(-far) / far - 1)
+
+
+def log_series_mean_rest(xp: Namespace, p: Array) -> Array:
+    """E k - 1 of the logarithmic distribution."""
+    rest = log_series_rest(xp, p)
+    # E k = 1 / ((1 - p) (1 + rest)), and (1 - p) (1 + rest) = 1 - (p - rest (1 - p)).
+    return (p - rest * (1 - p)) / ((1 - p) * (1 + rest))
+
+
+def log_series_variance(xp: Namespace, p: Array) -> Array:
+    """Var k of the logarithmic distribution."""
+    rest = log_series_rest(xp, p)
+    width = (1 - p) * (1 + rest)
+    return rest / width / width
+
+
+def log_series_gap(xp: Namespace, p: Array, q: Array) -> Array:
+    """The divergence between the logarithmic distributions with probs p and q."""
+    high = p >= 0.5
+    return xp.where(
+        high,
+        _high_gap(xp, xp.where(high, p, 0.5), xp.where(high, q, 0.5)),
+        _low_gap(xp, xp.where(high, 0.25, p), xp.where(high, 0.25, q)),
+    )
+
+
+def _high_gap(xp: Namespace, p: Array, q: Array) -> Array:
+    # With L = -log(1 - p) and f(u) = u - log(1 + u), the first-order parts of log(L_q / L_p) and E k log(q / p) cancel.
+    d = q - p
+    big_p, big_q = -xp.log1p(-p), -xp.log1p(-q)
+    c = d / (1 - p)
+    complement = log1p_gap(xp, -c, (1 - q, 1 - p))
+    ratio = log1p_gap(xp, (c + complement) / big_p, (big_q, big_p))
+    return complement / big_p + p / ((1 - p) * big_p) * log1p_gap(xp, d / p, (q, p)) - ratio
+
+
+def _low_gap(xp: Namespace, p: Array, q: Array) -> Array:
+    """The gap for p < 1/2."""
+    rest_p, rest_q = log_series_rest(xp, p), log_series_rest(xp, q)
+    mean_rest = log_series_mean_rest(xp, p)
+    d = q - p
+    near = (d > -0.5 * p) & (d < p) & (q < 0.6)
+    t = xp.log1p(xp.where(near, d, 0.0) / p)
+    total, power = expm1_gap(xp, -mean_rest * t), 1.0
+    for k in range(2, _SERIES[_is_single(xp, p)]):
+        power = power * p
+        total = total + power / k * expm1_gap(xp, (k - 1 - mean_rest) * t)
+    far_t = log_ratio(xp, xp.where(near, 1.0, q), xp.where(near, 1.0, p))
+    far_value = xp.log1p(rest_q) - xp.log1p(rest_p) - mean_rest * far_t
+    return xp.where(near, xp.log1p(total / (1 + rest_p)), far_value)
+
+
+_LOGS = [log(k) / k for k in range(2, 66)]
+_LOG_FACTORIALS = [lgamma(k + 1) / k for k in range(2, 66)]
+
+
+def _nodes(xp: Namespace, like: Array) -> tuple[Array, Array]:
+    """z = exp(-exp(y)) at equal steps of y, as step times z, and 1 - z."""
+    step = _RANGE[1] - _RANGE[0]
+    v = [exp(y) for y in _RANGE]
+    weight, fall = (xp.like(x, like, like.dtype) for x in ([step * exp(-x) for x in v], [-expm1(-x) for x in v]))
+    return weight, fall
+
+
+def _log_series_mean(xp: Namespace, p: Array, terms: list[float], integral: Callable[..., Array]) -> Array:
+    """An expectation from p_k / p_1 times its value, for k >= 2 over p^(k - 1), or for p > 1/2 from an integral."""
+    low = p < 0.5
+    p_low = xp.where(low, p, 0.25)
+    series = p_low * _polynomial(tuple(terms), p_low) / (1 + log_series_rest(xp, p_low))
+    p = xp.where(low, 0.5, p)[..., None]
+    weight, fall = _nodes(xp, p)
+    # log(1 - p z) - log(1 - p) = log(1 + x), over -log(1 - p).
+    value = xp.sum(integral(p * fall / (1 - p), -xp.log1p(-p), weight, fall), axis=-1)
+    return xp.where(low, series, value)
+
+
+def log_series_mean_log(xp: Namespace, p: Array) -> Array:
+    """E log k of the logarithmic distribution."""
+    # log k is the integral over v > 0 of [z - z^k] / v, with z = exp(-v); the trapezoid rule in log v is right to the
+    # last digits. The expectation of the bracket is log1p(x) / L - (1 - z).
+    step = _RANGE[1] - _RANGE[0]
+    return _log_series_mean(xp, p, _LOGS, lambda x, logarithm, weight, fall: step * (xp.log1p(x) / logarithm - fall))
+
+
+def log_series_mean_log_factorial(xp: Namespace, p: Array) -> Array:
+    """E log k! of the logarithmic distribution."""
+    # log k! is the integral over v > 0 of [k - (1 - z^k) / (1 - z)] z / v, with z = exp(-v).
+    return _log_series_mean(
+        xp, p, _LOG_FACTORIALS, lambda x, logarithm, weight, fall: weight * log1p_gap(xp, x) / (logarithm * fall)
+    )

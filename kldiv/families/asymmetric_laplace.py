@@ -1,0 +1,85 @@
+"""The asymmetric Laplace distribution on the real line, with asymmetry k: density exp(-y) / (scale (k + 1 / k)).
+
+Here y = k (x - loc) / scale above loc and y = (loc - x) / (k scale) below.
+"""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import register
+from kldiv._families import density, family
+from kldiv._line import (
+    asymmetric_laplace_distance,
+    asymmetric_laplace_gap,
+    exponential_sides,
+    least_of_sides,
+)
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import REALS, Positive, Real
+
+
+@family(REALS)
+class AsymmetricLaplace(NamedTuple):
+    """The asymmetric Laplace distribution, whose mean distances on the sides of `loc` are scale / k and scale k.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> p = kldiv.AsymmetricLaplace(loc=0.0, scale=1.0, asymmetry=1.0)
+    >>> float(kldiv.kl_divergence(p, kldiv.AsymmetricLaplace(loc=0.0, scale=1.0, asymmetry=2.0)))
+    0.4731435513142097
+    """
+
+    loc: Annotated[Array, Real]
+    scale: Annotated[Array, Positive]
+    asymmetry: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        loc, scale, k = self
+        slopes = least_of_sides(xp, -k * (x - loc) / scale, (x - loc) / scale / k)
+        return slopes - xp.log(scale) - xp.log(k + 1 / k)
+
+
+@register(AsymmetricLaplace, AsymmetricLaplace)
+def kl_asymmetric_laplace_asymmetric_laplace(
+    xp: Namespace,
+    loc_p: Array,
+    scale_p: Array,
+    asymmetry_p: Array,
+    loc_q: Array,
+    scale_q: Array,
+    asymmetry_q: Array,
+) -> Array:
+    """log((a_q + b_q) / (a_p + b_p)) - 1 + E (x - m_q)^+ / a_q + E (m_q - x)^+ / b_q, with a = s / k and b = s k.
+
+    At equal locations E (x - m_q)^+ = a_p^2 / (a_p + b_p) and E (m_q - x)^+ = b_p^2 / (a_p + b_p).
+
+    Source: the definition
+    """
+    return asymmetric_laplace_gap(xp, loc_p, scale_p, asymmetry_p, loc_q, scale_q, asymmetry_q)
+
+
+expectations(
+    AsymmetricLaplace,
+    entropy=lambda xp, loc, scale, k: 1 + xp.log(scale) + xp.log(k + 1 / k),
+    mean=lambda xp, loc, scale, k: loc + scale / k - scale * k,
+    variance=lambda xp, loc, scale, k: (scale / k) * (scale / k) + (scale * k) * (scale * k),
+    distance=lambda xp, m, loc, scale, k: asymmetric_laplace_distance(xp, m - loc, scale / k, scale * k),
+    # exp(t (loc - m)) / ((1 - t s / k) (1 + t s k))
+    exponential=lambda xp, t, m, loc, scale, k: exponential_sides(xp, t * scale / k, -t * scale * k, t * (loc - m)),
+)
+
+
+@cross_entropy(AsymmetricLaplace, "mean", "distance")
+def cross_entropy_asymmetric_laplace(xp: Namespace, e: Expectations, loc: Array, scale: Array, k: Array) -> Array:
+    """log(s (k + 1 / k)) + [k E (x - m)^+ + E (m - x)^+ / k] / s - H(P).
+
+    The two means are half the sum and half the difference of E |x - m| and E x - m.
+
+    Source: the definition
+    """
+    distance, excess = e("distance", loc), e("mean") - loc
+    above, below = 0.5 * (distance + excess), 0.5 * (distance - excess)
+    return xp.log(scale) + xp.log(k + 1 / k) + k * above / scale + below / scale / k

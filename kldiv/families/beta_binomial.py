@@ -1,0 +1,39 @@
+"""The beta-binomial distribution: mass C(n, k) B(k + a, n - k + b) / B(a, b) on 0, ..., n, with n = total_count.
+
+Here a and b are concentration1 and concentration0.
+"""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._counts import log_choose
+from kldiv._families import density, family
+from kldiv._protocol import Array, Namespace
+from kldiv._special import betaln
+from kldiv.domains import Count, Positive
+from kldiv.families.binomial import TO_TOTAL_COUNT
+
+
+@family(TO_TOTAL_COUNT)
+class BetaBinomial(NamedTuple):
+    """The successes in `total_count` trials whose probability is drawn from Beta(concentration1, concentration0).
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.BetaBinomial(0, 1.0, 2.0), kldiv.Poisson(1.0)))
+    1.0
+    """
+
+    total_count: Annotated[Array, Count]
+    concentration1: Annotated[Array, Positive]
+    concentration0: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of `x`."""
+        n, a, b = self
+        return log_choose(xp, n, x) + betaln(xp, x + a, n - x + b) - betaln(xp, a, b)
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether `x` has probability 1."""
+        return (self.total_count == 0) & (x == 0)

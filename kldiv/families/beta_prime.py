@@ -1,0 +1,65 @@
+"""The beta prime distribution: density x^(a - 1) (1 + x)^-(a + b) / B(a, b) on the positive half-line."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import converts
+from kldiv._families import density, family
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._positive import beta_prime_distance, beta_prime_log1p, beta_prime_power, beta_prime_variance
+from kldiv._protocol import Array, Namespace
+from kldiv._special import betaln, digamma, trigamma
+from kldiv.domains import POSITIVE, Positive
+from kldiv.families.beta import Beta
+
+
+@family(POSITIVE)
+class BetaPrime(NamedTuple):
+    """The distribution of the odds x = t / (1 - t) of a beta variable t.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> round(float(kldiv.kl_divergence(kldiv.BetaPrime(1.0, 1.0), kldiv.BetaPrime(1.0, 2.0))), 6)
+    0.306853
+    """
+
+    concentration1: Annotated[Array, Positive]
+    concentration0: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        a, b = self
+        return xp.xlogy(a - 1, x) - (a + b) * xp.log1p(x) - betaln(xp, a, b)
+
+
+@converts(BetaPrime, Beta, shared="odds")
+def beta_prime_as_beta(xp: Namespace, a: Array, b: Array) -> Beta:
+    """x / (1 + x) is a beta variable, with the same parameters."""
+    return Beta(a, b)
+
+
+def _entropy(xp: Namespace, a: Array, b: Array) -> Array:
+    psi_b = digamma(xp, b)
+    return betaln(xp, a, b) - (a - 1) * (digamma(xp, a) - psi_b) + (a + b) * (digamma(xp, a + b) - psi_b)
+
+
+expectations(
+    BetaPrime,
+    entropy=_entropy,
+    variance=beta_prime_variance,
+    distance=beta_prime_distance,
+    log=lambda xp, a, b: digamma(xp, a) - digamma(xp, b),
+    log_variance=lambda xp, a, b: trigamma(xp, a) + trigamma(xp, b),
+    log1p=beta_prime_log1p,
+    power=lambda xp, k, s, a, b: beta_prime_power(xp, k, -xp.log(s), a, b),
+)
+
+
+@cross_entropy(BetaPrime, "log", "log1p")
+def cross_entropy_beta_prime(xp: Namespace, e: Expectations, a: Array, b: Array) -> Array:
+    """log B(a, b) - (a - 1) E log x + (a + b) E log(1 + x) - H(P).
+
+    Source: the definition
+    """
+    return betaln(xp, a, b) - e.times(a - 1, "log") + (a + b) * e("log1p", xp.ones_like(a))

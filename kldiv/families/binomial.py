@@ -1,0 +1,160 @@
+"""The binomial distribution: mass C(n, k) p^k (1 - p)^(n - k) on k = 0, ..., n, with n = total_count and p = probs."""
+
+from math import inf
+from typing import Annotated, NamedTuple
+
+from kldiv._counts import (
+    binomial_count_gap,
+    binomial_entropy,
+    binomial_gap,
+    binomial_law,
+    binomial_shortfall,
+    log_choose,
+    multiple,
+    thinned_logit,
+    xlog1my,
+    xlogy,
+)
+from kldiv._divergence import converts, register
+from kldiv._families import density, family
+from kldiv._kernels import bernoulli_logits_gap, entropy_gap, logit, sigmoid, softplus
+from kldiv._moments import expectations
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import Count, Logit, Support, UnitInterval
+from kldiv.families.bernoulli import Bernoulli, BernoulliLogits
+from kldiv.families.poisson import Poisson
+
+TO_TOTAL_COUNT = Support("integers", 0.0, "total_count")
+
+
+@family(TO_TOTAL_COUNT)
+class Binomial(NamedTuple):
+    """The number of successes in `total_count` independent trials, each with probability `probs`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.Binomial(5, 1.0), kldiv.Binomial(5, 0.5)))
+    3.4657359027997265
+    """
+
+    total_count: Annotated[Array, Count]
+    probs: Annotated[Array, UnitInterval]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of `x`."""
+        n, p = self
+        return log_choose(xp, n, x) + xlogy(xp, x, p) + xlog1my(xp, n - x, p)
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether `x` has probability 1."""
+        n, p = self
+        return ((p == 0) & (x == 0)) | ((p == 1) & (x == n)) | ((n == 0) & (x == 0))
+
+
+@family(TO_TOTAL_COUNT)
+class BinomialLogits(NamedTuple):
+    """The binomial distribution with `logits` log(p / (1 - p)) of a success.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.BinomialLogits(3, 40.0), kldiv.BinomialLogits(3, -40.0)))
+    120.0
+    """
+
+    total_count: Annotated[Array, Count]
+    logits: Annotated[Array, Logit]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of `x`."""
+        n, a = self
+        return log_choose(xp, n, x) - multiple(xp, x, softplus(xp, -a)) - multiple(xp, n - x, softplus(xp, a))
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether `x` has probability 1."""
+        n, a = self
+        return ((a == -inf) & (x == 0)) | ((a == inf) & (x == n)) | ((n == 0) & (x == 0))
+
+
+@register(Binomial, Binomial)
+def kl_binomial_binomial(xp: Namespace, n_p: Array, probs_p: Array, n_q: Array, probs_q: Array) -> Array:
+    """n_p p log(p / q) + n_p (1 - p) log((1 - p) / (1 - q)) - (n_q - n_p) log(1 - q) + E log(C(n_p, k) / C(n_q, k)).
+
+    The last two terms vanish at equal counts. Otherwise it is the divergence to the law of the same mean as P, and that
+    from there to Q; the mean of log-factorials is an integral of the generating function.
+
+    Source: statproofbook.github.io/P/bin-kl
+    """
+    return binomial_gap(xp, n_p, probs_p, n_q, probs_q)
+
+
+@register(BinomialLogits, BinomialLogits)
+def kl_binomial_logits_binomial_logits(
+    xp: Namespace, n_p: Array, logits_p: Array, n_q: Array, logits_q: Array
+) -> Array:
+    """n_p times the divergence of Bernoulli laws, - (n_q - n_p) log(1 - q) + E log(C(n_p, k) / C(n_q, k)).
+
+    Source: statproofbook.github.io/P/bin-kl, with p = 1 / (1 + exp(-logit))
+    """
+    same = multiple(xp, n_q, bernoulli_logits_gap(xp, thinned_logit(xp, n_p, n_q, logits_p), logits_q))
+    return same + binomial_count_gap(xp, n_p, sigmoid(xp, logits_p), sigmoid(xp, -logits_p), n_q)
+
+
+@register(Binomial, Poisson)
+def kl_binomial_poisson(xp: Namespace, total_count: Array, probs: Array, rate: Array) -> Array:
+    """[n p log(n p / r) - n p + r] + n p + n (1 - p) log(1 - p) + E log(n! / ((n - k)! n^k)).
+
+    The first part is the divergence between Poisson laws, the second, that to the one of the same mean, an integral of
+    the generating function.
+
+    Source: the definition
+    """
+    shortfall = binomial_shortfall(xp, total_count, probs, 1 - probs)
+    return entropy_gap(xp, total_count * probs, rate) + shortfall
+
+
+@register(BinomialLogits, Poisson)
+def kl_binomial_logits_poisson(xp: Namespace, total_count: Array, logits: Array, rate: Array) -> Array:
+    """[n p log(n p / r) - n p + r] + n p + n (1 - p) log(1 - p) + E log(n! / ((n - k)! n^k)), p = sigmoid(logit).
+
+    Source: the definition
+    """
+    p = sigmoid(xp, logits)
+    return entropy_gap(xp, total_count * p, rate) + binomial_shortfall(xp, total_count, p, sigmoid(xp, -logits))
+
+
+@converts(Binomial, BinomialLogits)
+def binomial_as_binomial_logits(xp: Namespace, total_count: Array, probs: Array) -> BinomialLogits:
+    """The logits cannot underflow, as the sigmoid of a logit can."""
+    return BinomialLogits(total_count, logit(xp, probs))
+
+
+@converts(Bernoulli, Binomial)
+def bernoulli_as_binomial(xp: Namespace, probs: Array) -> Binomial:
+    """One trial."""
+    return Binomial(xp.ones_like(probs), probs)
+
+
+@converts(BernoulliLogits, BinomialLogits)
+def bernoulli_logits_as_binomial_logits(xp: Namespace, logits: Array) -> BinomialLogits:
+    """One trial."""
+    return BinomialLogits(xp.ones_like(logits), logits)
+
+
+expectations(
+    Binomial,
+    entropy=lambda xp, n, p: binomial_entropy(xp, n, p, 1 - p),
+    mean=lambda xp, n, p: n * p,
+    log_factorial_excess=lambda xp, n, p: binomial_law(xp, n, p, 1 - p).log_factorial_excess(),
+    log_rising_excess=lambda xp, r, n, p: binomial_law(xp, n, p, 1 - p).log_rising_excess(r),
+)
+expectations(
+    BinomialLogits,
+    entropy=lambda xp, n, a: binomial_entropy(xp, n, sigmoid(xp, a), sigmoid(xp, -a)),
+    mean=lambda xp, n, a: n * sigmoid(xp, a),
+    log_factorial_excess=lambda xp, n, a: binomial_law(xp, n, sigmoid(xp, a), sigmoid(xp, -a)).log_factorial_excess(),
+    log_rising_excess=lambda xp, r, n, a: binomial_law(xp, n, sigmoid(xp, a), sigmoid(xp, -a)).log_rising_excess(r),
+)

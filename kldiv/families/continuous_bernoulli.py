@@ -1,0 +1,107 @@
+"""The continuous Bernoulli distribution: density proportional to p^x (1-p)^(1-x) on the unit interval."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._bounded import (
+    logit_difference,
+    tilted_distance,
+    tilted_gap,
+    tilted_log,
+    tilted_log_partition,
+    tilted_log_variance,
+    tilted_logit_variance,
+    tilted_mean,
+    tilted_variance,
+)
+from kldiv._divergence import register
+from kldiv._families import density, family
+from kldiv._kernels import log1p_ratio, logit
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import UNIT_INTERVAL, OpenUnitInterval
+from kldiv.families.uniform import Uniform
+
+
+@family(UNIT_INTERVAL)
+class ContinuousBernoulli(NamedTuple):
+    """The continuous Bernoulli distribution with density proportional to exp(x log(p / (1 - p))), where p is `probs`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.ContinuousBernoulli(0.5), kldiv.Uniform(0.0, 1.0)))
+    0.0
+    """
+
+    probs: Annotated[Array, OpenUnitInterval]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        eta = logit(xp, self.probs)
+        return eta * x - tilted_log_partition(xp, eta)
+
+
+@register(ContinuousBernoulli, ContinuousBernoulli)
+def kl_continuous_bernoulli_continuous_bernoulli(xp: Namespace, probs_p: Array, probs_q: Array) -> Array:
+    """A(eta_q) - A(eta_p) - A'(eta_p) (eta_q - eta_p), with eta = log(p / (1 - p)) and A = log((exp(eta) - 1) / eta).
+
+    Source: the definition, as the density is exp(eta x - A(eta))
+    """
+    return tilted_gap(xp, logit(xp, probs_p), logit(xp, probs_q), logit_difference(xp, probs_p, probs_q))
+
+
+@register(ContinuousBernoulli, Uniform)
+def kl_continuous_bernoulli_uniform(xp: Namespace, probs: Array, low: Array, high: Array) -> Array:
+    """KL(P || ContinuousBernoulli(1/2)) + log(high - low).
+
+    Source: the definition, as the continuous Bernoulli distribution of 1/2 is uniform between 0 and 1
+    """
+    half = 0.5 * xp.ones_like(probs)
+    width = log1p_ratio(xp, (high - 1) - low, xp.ones_like(high))
+    return kl_continuous_bernoulli_continuous_bernoulli(xp, probs, half) + width
+
+
+@register(Uniform, ContinuousBernoulli)
+def kl_uniform_continuous_bernoulli(xp: Namespace, low: Array, high: Array, probs: Array) -> Array:
+    """KL(ContinuousBernoulli(1/2) || Q) + eta (1/2 - (low + high) / 2) - log(high - low), with eta = log(q / (1 - q)).
+
+    Source: the definition, as the continuous Bernoulli distribution of 1/2 is uniform between 0 and 1
+    """
+    half = 0.5 * xp.ones_like(probs)
+    beyond = 0.5 * ((1 - high) - low)
+    narrower = log1p_ratio(xp, (1 - high) + low, high - low)
+    return kl_continuous_bernoulli_continuous_bernoulli(xp, half, probs) + logit(xp, probs) * beyond + narrower
+
+
+def _entropy(xp: Namespace, probs: Array) -> Array:
+    return -kl_continuous_bernoulli_continuous_bernoulli(xp, probs, 0.5 * xp.ones_like(probs))
+
+
+def _exponential(xp: Namespace, t: Array, m: Array, probs: Array) -> Array:
+    eta = logit(xp, probs)
+    return xp.exp(tilted_log_partition(xp, eta + t) - tilted_log_partition(xp, eta) - t * m)
+
+
+expectations(
+    ContinuousBernoulli,
+    entropy=_entropy,
+    mean=lambda xp, probs: tilted_mean(xp, logit(xp, probs)),
+    variance=lambda xp, probs: tilted_variance(xp, logit(xp, probs)),
+    distance=lambda xp, m, probs: tilted_distance(xp, m, logit(xp, probs)),
+    log=lambda xp, probs: tilted_log(xp, logit(xp, probs)),
+    log_variance=lambda xp, probs: tilted_log_variance(xp, logit(xp, probs)),
+    log_complement=lambda xp, probs: tilted_log(xp, -logit(xp, probs)),
+    logit_variance=lambda xp, probs: tilted_logit_variance(xp, logit(xp, probs)),
+    exponential=_exponential,
+)
+
+
+@cross_entropy(ContinuousBernoulli, "mean")
+def cross_entropy_continuous_bernoulli(xp: Namespace, e: Expectations, probs: Array) -> Array:
+    """A(eta) - eta E x - H(P), with eta = log(q / (1 - q)) and A = log((exp(eta) - 1) / eta).
+
+    Source: the definition
+    """
+    eta = logit(xp, probs)
+    return tilted_log_partition(xp, eta) - eta * e("mean")

@@ -1,0 +1,52 @@
+"""The Dirichlet distribution: density Gamma(sum a) prod_k x_k^(a_k - 1) / Gamma(a_k), a = concentration, on the simplex."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import converts, register
+from kldiv._families import density, family
+from kldiv._protocol import Array, Namespace
+from kldiv._vectors import dirichlet_gap
+from kldiv.domains import SIMPLEX, PositiveClasses
+from kldiv.families.beta import Beta
+
+
+@family(SIMPLEX)
+class Dirichlet(NamedTuple):
+    """The Dirichlet distribution with `concentration` along the last axis.
+
+    An outcome is a vector of as many coordinates, which sum to 1. With two of them the first has a `Beta` distribution,
+    and the two families can be compared.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> p, q = kldiv.Dirichlet([1.0, 1.0, 1.0]), kldiv.Dirichlet([2.0, 1.0, 1.0])
+    >>> round(float(kldiv.kl_divergence(p, q)), 12)
+    0.401387711332
+    """
+
+    concentration: Annotated[Array, PositiveClasses]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at the vectors `x`."""
+        a = self.concentration
+        return xp.gammaln(xp.sum(a, axis=-1)) + xp.sum(xp.xlogy(a - 1, x) - xp.gammaln(a), axis=-1)
+
+
+@register(Dirichlet, Dirichlet)
+def kl_dirichlet_dirichlet(xp: Namespace, concentration_p: Array, concentration_q: Array) -> Array:
+    """A_q KL_cat(m_q || m_p) + sum_k B(a_q_k; a_p_k) - B(A_q; A_p), with A = sum a and the means m = a / A.
+
+    Here B is the remainder of H(a) = lgamma(a) - a log a + a over its tangent, B(y; x) = H(y) - H(x) - H'(x) (y - x).
+
+    Source: statproofbook.github.io/P/dir-kl
+    """
+    return dirichlet_gap(xp, concentration_p, concentration_q)
+
+
+@converts(Beta, Dirichlet)
+def beta_as_dirichlet(xp: Namespace, concentration1: Array, concentration0: Array) -> Dirichlet:
+    """The vector (x, 1 - x)."""
+    first, second = (xp.like(unit, concentration1, concentration1.dtype) for unit in ([1.0, 0.0], [0.0, 1.0]))
+    return Dirichlet(concentration1[..., None] * first + concentration0[..., None] * second)

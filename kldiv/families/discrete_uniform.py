@@ -1,0 +1,87 @@
+"""The discrete uniform distribution: mass 1 / (high - low + 1) on low, low + 1, ..., high."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._counts import discrete_uniform_binomial_gap, discrete_uniform_law
+from kldiv._divergence import register
+from kldiv._families import density, family
+from kldiv._kernels import log1p_ratio, sigmoid
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import Integer, IntegerFromLow, Support
+from kldiv.families.binomial import Binomial, BinomialLogits
+
+
+@family(Support("integers", "low", "high"))
+class DiscreteUniform(NamedTuple):
+    """The uniform distribution on the integers from `low` to `high`, both included.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> print(kldiv.kl_divergence(kldiv.DiscreteUniform(1, [3, 9]), kldiv.DiscreteUniform(1, 6)))
+    [0.69314718        inf]
+    """
+
+    low: Annotated[Array, Integer]
+    high: Annotated[Array, IntegerFromLow]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of `x`."""
+        return -xp.log(self.high - self.low + 1) + 0 * x
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether `x` has probability 1."""
+        return (self.low == x) & (self.high == x)
+
+
+@register(DiscreteUniform, DiscreteUniform)
+def kl_discrete_uniform_discrete_uniform(
+    xp: Namespace, low_p: Array, high_p: Array, low_q: Array, high_q: Array
+) -> Array:
+    """log((high_q - low_q + 1) / (high_p - low_p + 1)) where P's outcomes are among Q's, infinite elsewhere.
+
+    Source: statproofbook.github.io/P/duni-kl
+    """
+    return log1p_ratio(xp, (high_q - high_p) + (low_p - low_q), high_p - low_p + 1)
+
+
+@register(DiscreteUniform, Binomial)
+def kl_discrete_uniform_binomial(xp: Namespace, low: Array, high: Array, total_count: Array, probs: Array) -> Array:
+    """-log(high - low + 1) - E log C(n, k) - E k log p - (n - E k) log(1 - p).
+
+    The means of log-factorials are integrals of the generating function.
+
+    Source: the definition
+    """
+    return discrete_uniform_binomial_gap(xp, low, high, total_count, probs, 1 - probs)
+
+
+@register(DiscreteUniform, BinomialLogits)
+def kl_discrete_uniform_binomial_logits(
+    xp: Namespace, low: Array, high: Array, total_count: Array, logits: Array
+) -> Array:
+    """-log(high - low + 1) - E log C(n, k) - E k log p - (n - E k) log(1 - p), with p the sigmoid of the logit.
+
+    Source: the definition
+    """
+    return discrete_uniform_binomial_gap(xp, low, high, total_count, sigmoid(xp, logits), sigmoid(xp, -logits))
+
+
+expectations(
+    DiscreteUniform,
+    entropy=lambda xp, low, high: xp.log(high - low + 1),
+    mean=lambda xp, low, high: low + 0.5 * (high - low),
+    log_factorial_excess=lambda xp, low, high: discrete_uniform_law(xp, low, high).log_factorial_excess(),
+    log_rising_excess=lambda xp, r, low, high: discrete_uniform_law(xp, low, high).log_rising_excess(r),
+)
+
+
+@cross_entropy(DiscreteUniform)
+def cross_entropy_discrete_uniform(xp: Namespace, e: Expectations, low: Array, high: Array) -> Array:
+    """log(high - low + 1) - H(P).
+
+    Source: the definition
+    """
+    return xp.log(high - low + 1)

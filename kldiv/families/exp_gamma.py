@@ -1,0 +1,108 @@
+"""The logarithm of a gamma variable: density rate^a exp(a x - rate exp(x)) / Gamma(a), a = concentration, on the line.
+
+And its negative, the logarithm of an inverse gamma variable.
+"""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import converts
+from kldiv._families import density, family
+from kldiv._line import log_gamma_entropy, log_gamma_exponential
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._protocol import Array, Namespace
+from kldiv._special import digamma, trigamma
+from kldiv.domains import REALS, Positive
+from kldiv.families.gamma import Gamma
+
+
+@family(REALS)
+class ExpGamma(NamedTuple):
+    """The distribution of log y, where y is Gamma(concentration, rate).
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.ExpGamma(2.0, 1.0), kldiv.ExpGamma(3.0, 2.0)))
+    0.19092130378164225
+    """
+
+    concentration: Annotated[Array, Positive]
+    rate: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        a, log_rate = self.concentration, xp.log(self.rate)
+        return a * (x + log_rate) - xp.exp(x + log_rate) - xp.gammaln(a)
+
+
+@family(REALS)
+class ExpInverseGamma(NamedTuple):
+    """The distribution of log y, where y is InverseGamma(concentration, rate): 1 / y is Gamma(concentration, rate).
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.ExpInverseGamma(2.0, 1.0), kldiv.ExpInverseGamma(3.0, 2.0)))
+    0.19092130378164225
+    """
+
+    concentration: Annotated[Array, Positive]
+    rate: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        a, log_rate = self.concentration, xp.log(self.rate)
+        return a * (log_rate - x) - xp.exp(log_rate - x) - xp.gammaln(a)
+
+
+@converts(ExpGamma, Gamma, shared="log")
+def exp_gamma_as_log_of_gamma(xp: Namespace, concentration: Array, rate: Array) -> Gamma:
+    """The parameters are the same."""
+    return Gamma(concentration, rate)
+
+
+@converts(ExpInverseGamma, ExpGamma, shared="the negative")
+def exp_inverse_gamma_as_negative_of_exp_gamma(xp: Namespace, concentration: Array, rate: Array) -> ExpGamma:
+    """The parameters are the same."""
+    return ExpGamma(concentration, rate)
+
+
+expectations(
+    ExpGamma,
+    # lgamma(a) + a - a psi(a)
+    entropy=lambda xp, a, b: log_gamma_entropy(xp, a),
+    mean=lambda xp, a, b: digamma(xp, a) - xp.log(b),
+    variance=lambda xp, a, b: trigamma(xp, a),
+    # exp(-t m) b^-t Gamma(a + t) / Gamma(a)
+    exponential=lambda xp, t, m, a, b: log_gamma_exponential(xp, a, t, -t * (xp.log(b) + m)),
+)
+
+expectations(
+    ExpInverseGamma,
+    entropy=lambda xp, a, b: log_gamma_entropy(xp, a),
+    mean=lambda xp, a, b: xp.log(b) - digamma(xp, a),
+    variance=lambda xp, a, b: trigamma(xp, a),
+    exponential=lambda xp, t, m, a, b: log_gamma_exponential(xp, a, -t, t * (xp.log(b) - m)),
+)
+
+
+@cross_entropy(ExpGamma, "mean", "exponential")
+def cross_entropy_exp_gamma(xp: Namespace, e: Expectations, a: Array, b: Array) -> Array:
+    """lgamma(a) - a (E x + log b) + E exp(x + log b) - H(P).
+
+    Source: the definition
+    """
+    log_b = xp.log(b)
+    return xp.gammaln(a) - a * (e("mean") + log_b) + e("exponential", xp.ones_like(b), -log_b)
+
+
+@cross_entropy(ExpInverseGamma, "mean", "exponential")
+def cross_entropy_exp_inverse_gamma(xp: Namespace, e: Expectations, a: Array, b: Array) -> Array:
+    """lgamma(a) + a (E x - log b) + E exp(log b - x) - H(P).
+
+    Source: the definition
+    """
+    log_b = xp.log(b)
+    return xp.gammaln(a) + a * (e("mean") - log_b) + e("exponential", -xp.ones_like(b), log_b)

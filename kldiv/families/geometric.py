@@ -1,0 +1,67 @@
+"""The geometric distribution: mass probs (1 - probs)^k on 0, 1, 2, ..., the failures before the first success."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._counts import (
+    geometric_entropy,
+    geometric_gap,
+    negative_binomial_law,
+    odds_gap,
+    xlog1my,
+)
+from kldiv._divergence import register
+from kldiv._families import density, family
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import COUNTS, AboveZeroToOne
+
+
+@family(COUNTS)
+class Geometric(NamedTuple):
+    """The number of failures before the first success, which has probability `probs` each time.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.Geometric(0.5), kldiv.Geometric(0.25)))
+    0.28768207245178096
+    """
+
+    probs: Annotated[Array, AboveZeroToOne]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of `x`."""
+        return xp.log(self.probs) + xlog1my(xp, x, self.probs)
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether `x` has probability 1."""
+        return (self.probs == 1) & (x == 0)
+
+
+@register(Geometric, Geometric)
+def kl_geometric_geometric(xp: Namespace, probs_p: Array, probs_q: Array) -> Array:
+    """log(p / q) + (1 - p) / p log((1 - p) / (1 - q)), written as the divergence of Bernoulli laws over p.
+
+    Source: the definition, as the mean of k under P is (1 - p) / p
+    """
+    return geometric_gap(xp, probs_p, probs_q)
+
+
+expectations(
+    Geometric,
+    entropy=lambda xp, p: geometric_entropy(xp, (1 - p) / p),
+    mean=lambda xp, p: (1 - p) / p,
+    log_factorial_excess=lambda xp, p: negative_binomial_law(xp, xp.ones_like(p), 1 - p, p).log_factorial_excess(),
+    log_rising_excess=lambda xp, r, p: negative_binomial_law(xp, xp.ones_like(p), 1 - p, p).log_rising_excess(r),
+)
+
+
+@cross_entropy(Geometric, "mean")
+def cross_entropy_geometric(xp: Namespace, e: Expectations, probs: Array) -> Array:
+    """-log p - E k log(1 - p) - H(P).
+
+    Source: the definition
+    """
+    m = e("mean")
+    return odds_gap(xp, m, xp.ones_like(probs), 1 - probs, probs) + geometric_entropy(xp, m)

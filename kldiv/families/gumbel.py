@@ -1,0 +1,65 @@
+"""The Gumbel distribution: density exp(-z - exp(-z)) / scale, z = (x - loc) / scale, on the real line."""
+
+from math import pi
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import register
+from kldiv._families import density, family
+from kldiv._line import gumbel_distance, log_gamma_exponential, log_gamma_location_scale_gap
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._protocol import Array, Namespace
+from kldiv._special import EULER
+from kldiv.domains import REALS, Positive, Real
+
+
+@family(REALS)
+class Gumbel(NamedTuple):
+    """The Gumbel distribution with mode `loc`; exp(-(x - loc) / scale) is exponential with rate 1.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.Gumbel(0.0, 1.0), kldiv.Gumbel(0.0, 2.0)))
+    0.2909853472309333
+    """
+
+    loc: Annotated[Array, Real]
+    scale: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        z = (x - self.loc) / self.scale
+        return -z - xp.exp(-z) - xp.log(self.scale)
+
+
+@register(Gumbel, Gumbel)
+def kl_gumbel_gumbel(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Array:
+    """-log r - g (1 - r) - 1 + d + exp(-d) Gamma(1 + r), with r = s_p / s_q and d = (m_p - m_q) / s_q.
+
+    Here g is Euler's constant.
+
+    Source: the definition, as exp(-(x - m_p) / s_p) is exponential with rate 1
+    """
+    return log_gamma_location_scale_gap(xp, 1.0, scale_p, scale_q, (loc_q - loc_p) / scale_q)
+
+
+expectations(
+    Gumbel,
+    entropy=lambda xp, loc, scale: xp.log(scale) + (1 + EULER),
+    mean=lambda xp, loc, scale: loc + EULER * scale,
+    variance=lambda xp, loc, scale: pi * pi / 6 * scale * scale,
+    # E x - m + 2 s E1(exp((loc - m) / s))
+    distance=lambda xp, m, loc, scale: scale * gumbel_distance(xp, (loc - m) / scale),
+    # exp(t (loc - m)) Gamma(1 - t s)
+    exponential=lambda xp, t, m, loc, scale: log_gamma_exponential(xp, 1.0, -t * scale, t * (loc - m)),
+)
+
+
+@cross_entropy(Gumbel, "mean", "exponential")
+def cross_entropy_gumbel(xp: Namespace, e: Expectations, loc: Array, scale: Array) -> Array:
+    """log s + (E x - m) / s + E exp(-(x - m) / s) - H(P).
+
+    Source: the definition
+    """
+    return xp.log(scale) + (e("mean") - loc) / scale + e("exponential", -1 / scale, loc)

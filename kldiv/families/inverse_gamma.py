@@ -1,0 +1,51 @@
+"""The inverse gamma distribution: density b^a x^(-a-1) exp(-b/x) / Gamma(a) on the positive reals."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import converts
+from kldiv._families import density, family
+from kldiv._gamma import log_power_exp, power_of_gamma
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import POSITIVE, Positive
+from kldiv.families.gamma import Gamma
+
+
+@family(POSITIVE)
+class InverseGamma(NamedTuple):
+    """The distribution of 1 / y, where y is gamma with the same parameters.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> round(float(kldiv.kl_divergence(kldiv.InverseGamma(2.0, 1.0), kldiv.InverseGamma(3.0, 2.0))), 12)
+    0.190921303782
+    """
+
+    concentration: Annotated[Array, Positive]
+    rate: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        a, b = self
+        z = b / x
+        return log_power_exp(xp, a + 1, z, z) - xp.log(b) - xp.gammaln(a)
+
+
+@converts(InverseGamma, Gamma, shared="the reciprocal")
+def inverse_gamma_as_reciprocal_of_gamma(xp: Namespace, concentration: Array, rate: Array) -> Gamma:
+    """The parameters are the same."""
+    return Gamma(concentration, rate)
+
+
+expectations(InverseGamma, **power_of_gamma(lambda xp, a, b: (b, -a, -xp.ones_like(a))))
+
+
+@cross_entropy(InverseGamma, "log", "reciprocal")
+def cross_entropy_inverse_gamma(xp: Namespace, e: Expectations, a: Array, b: Array) -> Array:
+    """lgamma(a) - a log b + (a + 1) E log x + b E 1/x - H(P).
+
+    Source: the definition
+    """
+    return xp.gammaln(a) - a * xp.log(b) + (a + 1) * e("log") + b * e("reciprocal")

@@ -1,0 +1,76 @@
+"""The Kumaraswamy distribution: density a b x^(a-1) (1 - x^a)^(b-1) on the unit interval, a, b the concentrations."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._bounded import (
+    beta_power,
+    kumaraswamy_distance,
+    kumaraswamy_gap,
+    kumaraswamy_log_complement,
+    kumaraswamy_logit_variance,
+    kumaraswamy_variance,
+)
+from kldiv._divergence import register
+from kldiv._families import density, family
+from kldiv._moments import expectations
+from kldiv._protocol import Array, Namespace
+from kldiv._special import EULER, digamma, trigamma
+from kldiv.domains import UNIT_INTERVAL, Positive
+
+
+@family(UNIT_INTERVAL)
+class Kumaraswamy(NamedTuple):
+    """The Kumaraswamy distribution, where x^a is a beta variable with concentrations 1 and b.
+
+    Here a is `concentration1` and b is `concentration0`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.Kumaraswamy(3.0, 1.0), kldiv.Kumaraswamy(3.0, 2.0)))
+    0.3068528194400547
+    """
+
+    concentration1: Annotated[Array, Positive]
+    concentration0: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        a, b = self
+        return xp.log(a) + xp.log(b) + xp.xlogy(a - 1, x) + xp.xlogy(b - 1, -xp.expm1(a * xp.log(x)))
+
+
+@register(Kumaraswamy, Kumaraswamy)
+def kl_kumaraswamy_kumaraswamy(
+    xp: Namespace,
+    concentration1_p: Array,
+    concentration0_p: Array,
+    concentration1_q: Array,
+    concentration0_q: Array,
+) -> Array:
+    """E log(p / q), an integral over v = -log(1 - x^a_p), which is exponential with rate b_p.
+
+    Where a_p = a_q it is r - 1 - log r, with r = b_q / b_p.
+
+    Source: the definition
+    """
+    return kumaraswamy_gap(xp, concentration1_p, concentration0_p, concentration1_q, concentration0_q)
+
+
+def _harmonic(xp: Namespace, b: Array) -> Array:
+    # -E log(x^a)
+    return digamma(xp, b + 1) + EULER
+
+
+expectations(
+    Kumaraswamy,
+    entropy=lambda xp, a, b: 1 - 1 / b + (1 - 1 / a) * _harmonic(xp, b) - xp.log(a) - xp.log(b),
+    variance=kumaraswamy_variance,
+    distance=kumaraswamy_distance,
+    log=lambda xp, a, b: -_harmonic(xp, b) / a,
+    log_variance=lambda xp, a, b: (trigamma(xp, xp.ones_like(b)) - trigamma(xp, b + 1)) / a / a,
+    log_complement=kumaraswamy_log_complement,
+    logit_variance=kumaraswamy_logit_variance,
+    power=lambda xp, k, s, a, b: beta_power(xp, xp.ones_like(a), b, k / a) * xp.exp(-k * xp.log(s)),
+)

@@ -1,0 +1,68 @@
+"""The Laplace distribution: density exp(-|x - loc| / scale) / (2 scale) on the real line."""
+
+from math import log
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import converts, register
+from kldiv._families import density, family
+from kldiv._kernels import relative_gap
+from kldiv._line import exponential_sides, laplace_distance, laplace_gap
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import REALS, Positive, Real
+from kldiv.families.asymmetric_laplace import AsymmetricLaplace
+
+
+@family(REALS)
+class Laplace(NamedTuple):
+    """The Laplace distribution with mean `loc` and mean distance `scale` from it.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.Laplace(0.0, 1.0), kldiv.Laplace(0.0, 2.0)))
+    0.1931471805599453
+    """
+
+    loc: Annotated[Array, Real]
+    scale: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        return -xp.abs(x - self.loc) / self.scale - xp.log(self.scale) - log(2)
+
+
+@register(Laplace, Laplace)
+def kl_laplace_laplace(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Array:
+    """[r - 1 - log r] + r [exp(-z) - 1 + z], with r = b_p / b_q and z = |m_p - m_q| / b_p.
+
+    Source: the definition, as the mean of |x - m_q| under P is |m_p - m_q| + b_p exp(-z)
+    """
+    return relative_gap(xp, scale_p, scale_q) + laplace_gap(xp, loc_p - loc_q, scale_p, scale_q)
+
+
+@converts(Laplace, AsymmetricLaplace)
+def laplace_as_asymmetric_laplace(xp: Namespace, loc: Array, scale: Array) -> AsymmetricLaplace:
+    """The asymmetry is 1."""
+    return AsymmetricLaplace(loc, scale, xp.ones_like(scale))
+
+
+expectations(
+    Laplace,
+    entropy=lambda xp, loc, scale: xp.log(scale) + log(2) + 1,
+    mean=lambda xp, loc, scale: loc,
+    variance=lambda xp, loc, scale: 2 * scale * scale,
+    distance=lambda xp, m, loc, scale: laplace_distance(xp, loc - m, scale),
+    # exp(t (loc - m)) / (1 - (t b)^2)
+    exponential=lambda xp, t, m, loc, scale: exponential_sides(xp, t * scale, -t * scale, t * (loc - m)),
+)
+
+
+@cross_entropy(Laplace, "distance")
+def cross_entropy_laplace(xp: Namespace, e: Expectations, loc: Array, scale: Array) -> Array:
+    """log(2 b) + E |x - m| / b - H(P).
+
+    Source: the definition
+    """
+    return xp.log(scale) + log(2) + e("distance", loc) / scale

@@ -1,0 +1,58 @@
+"""The log-logistic distribution: exp of a logistic variable, on the positive half-line."""
+
+from math import pi
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import converts
+from kldiv._families import density, family
+from kldiv._kernels import softplus
+from kldiv._moments import expectations
+from kldiv._positive import (
+    log_logistic_distance,
+    log_logistic_log1p,
+    log_logistic_power,
+    log_logistic_variance,
+)
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import POSITIVE, Positive, Real
+from kldiv.families.logistic import Logistic
+
+
+@family(POSITIVE)
+class LogLogistic(NamedTuple):
+    """The distribution of exp of a logistic variable with mean `loc` and scale `scale`; its median is exp(loc).
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> round(float(kldiv.kl_divergence(kldiv.LogLogistic(0.0, 1.0), kldiv.LogLogistic(2.0, 1.0))), 6)
+    0.626071
+    """
+
+    loc: Annotated[Array, Real]
+    scale: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        log_x = xp.log(x)
+        z = (log_x - self.loc) / self.scale
+        return -softplus(xp, z) - softplus(xp, -z) - xp.log(self.scale) - log_x
+
+
+@converts(LogLogistic, Logistic, shared="exp")
+def log_logistic_as_logistic(xp: Namespace, loc: Array, scale: Array) -> Logistic:
+    """The logarithm is logistic, with the same parameters."""
+    return Logistic(loc, scale)
+
+
+expectations(
+    LogLogistic,
+    entropy=lambda xp, loc, scale: loc + xp.log(scale) + 2,
+    variance=log_logistic_variance,
+    distance=log_logistic_distance,
+    log=lambda xp, loc, scale: loc,
+    log_variance=lambda xp, loc, scale: pi * pi / 3 * scale * scale,
+    log1p=lambda xp, s, loc, scale: log_logistic_log1p(xp, loc - xp.log(s), scale),
+    power=lambda xp, k, s, loc, scale: log_logistic_power(xp, k, loc - xp.log(s), scale),
+)

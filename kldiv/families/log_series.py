@@ -1,0 +1,71 @@
+"""The logarithmic distribution: mass -probs^k / (k log(1 - probs)) on 1, 2, 3, ..."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import register
+from kldiv._families import density, family
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._protocol import Array, Namespace
+from kldiv._series import (
+    log_series_gap,
+    log_series_mean_log,
+    log_series_mean_log_factorial,
+    log_series_mean_rest,
+    log_series_rest,
+    log_series_variance,
+)
+from kldiv.domains import OpenUnitInterval, Support
+
+
+@family(Support("integers", 1.0))
+class LogSeries(NamedTuple):
+    """The logarithmic distribution, with probabilities proportional to `probs`^k / k.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> round(float(kldiv.kl_divergence(kldiv.LogSeries(0.5), kldiv.LogSeries(0.25))), 14)
+    0.12061359687443
+    """
+
+    probs: Annotated[Array, OpenUnitInterval]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of `x`."""
+        return (x - 1) * xp.log(self.probs) - xp.log(x) - xp.log1p(log_series_rest(xp, self.probs))
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether `x` has probability 1: never."""
+        return (self.probs == 0) & (x == 1)
+
+
+@register(LogSeries, LogSeries)
+def kl_log_series_log_series(xp: Namespace, probs_p: Array, probs_q: Array) -> Array:
+    """log(log(1 - q) / log(1 - p)) + m log(p / q), with m = -p / ((1 - p) log(1 - p)).
+
+    Source: the definition, as m is the mean of k under P
+    """
+    return log_series_gap(xp, probs_p, probs_q)
+
+
+expectations(
+    LogSeries,
+    # With -log(1 - p) = p (1 + rest): log(1 + rest) - (E k - 1) log p + E log k.
+    entropy=lambda xp, p: (
+        xp.log1p(log_series_rest(xp, p)) - log_series_mean_rest(xp, p) * xp.log(p) + log_series_mean_log(xp, p)
+    ),
+    mean=lambda xp, p: 1 + log_series_mean_rest(xp, p),
+    variance=log_series_variance,
+    log=log_series_mean_log,
+    log_factorial=log_series_mean_log_factorial,
+)
+
+
+@cross_entropy(LogSeries, "mean", "log")
+def cross_entropy_log_series(xp: Namespace, e: Expectations, p: Array) -> Array:
+    """log(-log(1 - p)) - E k log p + E log k - H(P).
+
+    Source: the definition
+    """
+    return xp.log1p(log_series_rest(xp, p)) - (e("mean") - 1) * xp.log(p) + e("log")

@@ -1,0 +1,75 @@
+"""The Lomax distribution: density alpha / scale (1 + x / scale)^-(alpha + 1) on the positive half-line."""
+
+from math import pi
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import register
+from kldiv._families import density, family
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._positive import (
+    lomax_distance,
+    lomax_exponential,
+    lomax_gap,
+    lomax_log1p,
+    lomax_mean,
+    lomax_power,
+    lomax_variance,
+    shifted_exponential,
+)
+from kldiv._protocol import Array, Namespace
+from kldiv._special import EULER, digamma, trigamma
+from kldiv.domains import POSITIVE, Positive
+
+
+@family(POSITIVE)
+class Lomax(NamedTuple):
+    """The Lomax distribution: a Pareto distribution shifted to start at 0.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> round(float(kldiv.kl_divergence(kldiv.Lomax(1.0, 1.0), kldiv.Lomax(1.0, 2.0))), 6)
+    0.306853
+    """
+
+    scale: Annotated[Array, Positive]
+    alpha: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        return xp.log(self.alpha) - xp.log(self.scale) - (self.alpha + 1) * xp.log1p(x / self.scale)
+
+
+@register(Lomax, Lomax)
+def kl_lomax_lomax(xp: Namespace, scale_p: Array, alpha_p: Array, scale_q: Array, alpha_q: Array) -> Array:
+    """log(a_p s_q / (a_q s_p)) - 1 - 1 / a_p + (a_q + 1) E log(1 + x / s_q).
+
+    Near equality it is the mean of q / p - 1 - log(q / p), where nothing cancels.
+
+    Source: the definition, as log(1 + x / s_p) is exponential with rate a_p under P
+    """
+    return lomax_gap(xp, scale_p, alpha_p, scale_q, alpha_q)
+
+
+expectations(
+    Lomax,
+    entropy=lambda xp, scale, a: xp.log(scale) - xp.log(a) + 1 + 1 / a,
+    mean=lomax_mean,
+    variance=lomax_variance,
+    distance=lomax_distance,
+    log=lambda xp, scale, a: xp.log(scale) - EULER - digamma(xp, a),
+    log_variance=lambda xp, scale, a: pi * pi / 6 + trigamma(xp, a),
+    log1p=lambda xp, s, scale, a: lomax_log1p(xp, scale / s, a),
+    power=lambda xp, k, s, scale, a: lomax_power(xp, k, xp.log(scale) - xp.log(s), a),
+    exponential=lambda xp, t, m, scale, a: shifted_exponential(xp, lomax_exponential(xp, t, scale, a), t, -m),
+)
+
+
+@cross_entropy(Lomax, "log1p")
+def cross_entropy_lomax(xp: Namespace, e: Expectations, scale: Array, alpha: Array) -> Array:
+    """log(s / a) + (a + 1) E log(1 + x / s) - H(P).
+
+    Source: the definition
+    """
+    return xp.log(scale) - xp.log(alpha) + (alpha + 1) * e("log1p", scale)

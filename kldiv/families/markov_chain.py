@@ -1,0 +1,104 @@
+"""Markov chains: the probability of a path is initial_probs[x_0] prod_t transition_matrices[t, x_t, x_(t+1)]."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import kl_divergence, register
+from kldiv._families import density, family
+from kldiv._kernels import categorical_gap
+from kldiv._protocol import Array, Namespace
+from kldiv._vectors import is_only_path, log_path, path_gap, stationary, weighted_gap
+from kldiv.domains import PATHS, ErgodicTransition, States, Transition, Transitions
+
+
+@family(PATHS)
+class MarkovChain(NamedTuple):
+    """The path of a Markov chain over states 0, 1, ..., one state more than there are steps.
+
+    The rows of `transition_matrices`, one matrix for each step, are the laws of the next state; for a homogeneous chain
+    broadcast one matrix to the number of steps.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> p = kldiv.MarkovChain([0.5, 0.5], [[[1.0, 0.0], [0.0, 1.0]]])
+    >>> q = kldiv.MarkovChain([0.5, 0.5], [[[0.5, 0.5], [0.5, 0.5]]])
+    >>> float(kldiv.kl_divergence(p, q))
+    0.6931471805599453
+    """
+
+    initial_probs: Annotated[Array, States]
+    transition_matrices: Annotated[Array, Transitions]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of the paths `x`."""
+        return log_path(xp, self.initial_probs, self.transition_matrices, x)
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether the path `x` has probability 1."""
+        return is_only_path(xp, self.initial_probs, self.transition_matrices, x)
+
+
+class ErgodicChain(NamedTuple):
+    """A step of a homogeneous Markov chain in its stationary law."""
+
+    transition_matrix: Annotated[Array, ErgodicTransition]
+
+
+class HomogeneousChain(NamedTuple):
+    """A step of a homogeneous Markov chain."""
+
+    transition_matrix: Annotated[Array, Transition]
+
+
+@register(MarkovChain, MarkovChain)
+def kl_markov_chain_markov_chain(
+    xp: Namespace, initial_p: Array, matrices_p: Array, initial_q: Array, matrices_q: Array
+) -> Array:
+    """KL(initial_p || initial_q) + sum_t sum_i pi_t(i) KL(P_t(i, .) || Q_t(i, .)), with pi_t the law of P's state.
+
+    Source: the definition, by the chain rule
+    """
+    return path_gap(xp, initial_p, matrices_p, initial_q, matrices_q)
+
+
+@register(ErgodicChain, HomogeneousChain)
+def kl_ergodic_chain_homogeneous_chain(xp: Namespace, matrix_p: Array, matrix_q: Array) -> Array:
+    """sum_i pi(i) KL(P(i, .) || Q(i, .)), with pi the stationary law of P.
+
+    Source: the definition, by the chain rule
+    """
+    return weighted_gap(xp, stationary(xp, matrix_p), categorical_gap(xp, matrix_p, matrix_q))
+
+
+def markov_chain_rate(p: Array, q: Array, *, base: float | None = None, validate: bool = True) -> Array:
+    """Return the divergence per step of two homogeneous Markov chains, from their transition matrices.
+
+    It is what `kl_divergence` of the paths grows by with every step in the long run, wherever the chains start.
+
+    Parameters
+    ----------
+    p, q
+        Transition matrices, the law of the next state along the last axis. Those of `p` must let some state be reached
+        from every state, so that there is one stationary law.
+    base, validate
+        As for `kl_divergence`.
+
+    Returns
+    -------
+    array
+        One number per batch element.
+
+    Raises
+    ------
+    ValueError
+        If a matrix is invalid, or the shapes do not agree.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> rate = kldiv.markov_chain_rate([[0.9, 0.1], [0.2, 0.8]], [[0.7, 0.3], [0.4, 0.6]])
+    >>> round(float(rate), 12)
+    0.108053245007
+    """
+    return kl_divergence(ErgodicChain(p), HomogeneousChain(q), base=base, validate=validate)

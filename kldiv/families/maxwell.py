@@ -1,0 +1,67 @@
+"""The Maxwell distribution: density sqrt(2/pi) x^2/s^3 exp(-x^2/(2 s^2)) on the positive reals."""
+
+from math import log, pi, sqrt
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import converts, register
+from kldiv._families import density, family
+from kldiv._gamma import normal_length_exponential, power_of_gamma
+from kldiv._kernels import relative_gap
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import POSITIVE, Positive
+from kldiv.families.generalized_gamma import GeneralizedGamma
+
+
+@family(POSITIVE)
+class Maxwell(NamedTuple):
+    """The length of a vector of three independent normal variables with mean 0 and standard deviation `scale`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> round(float(kldiv.kl_divergence(kldiv.Maxwell(1.0), kldiv.Maxwell(2.0))), 12)
+    0.95444154168
+    """
+
+    scale: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        z = x / self.scale
+        return xp.xlogy(2 * xp.ones_like(z), z) - 0.5 * z * z - xp.log(self.scale) + 0.5 * log(2 / pi)
+
+
+@register(Maxwell, Maxwell)
+def kl_maxwell_maxwell(xp: Namespace, scale_p: Array, scale_q: Array) -> Array:
+    """(3/2) [r^2 - 1 - log(r^2)], with r = s_p / s_q.
+
+    Source: the definition, as E x^2 = 3 s_p^2 under P
+    """
+    d = (scale_p - scale_q) / scale_q
+    return 3 * (relative_gap(xp, scale_p, scale_q) + 0.5 * d * d)
+
+
+@converts(Maxwell, GeneralizedGamma)
+def maxwell_as_generalized_gamma(xp: Namespace, scale: Array) -> GeneralizedGamma:
+    """The scale is sqrt(2) times this one, the concentration 3, the power 2."""
+    return GeneralizedGamma(sqrt(2) * scale, 3 * xp.ones_like(scale), 2 * xp.ones_like(scale))
+
+
+expectations(
+    Maxwell,
+    **power_of_gamma(maxwell_as_generalized_gamma),
+    exponential=lambda xp, t, m, scale: normal_length_exponential(xp, 3, t * scale, t * m),
+)
+
+
+@cross_entropy(Maxwell, "log", "mean", "variance")
+def cross_entropy_maxwell(xp: Namespace, e: Expectations, scale: Array) -> Array:
+    """3 log s - log(2 / pi) / 2 - 2 E log x + E x^2 / (2 s^2) - H(P).
+
+    Source: the definition
+    """
+    mean = e("mean") / scale
+    square = e("variance") / scale / scale + mean * mean
+    return 3 * xp.log(scale) - 0.5 * log(2 / pi) - 2 * e("log") + 0.5 * square

@@ -1,0 +1,52 @@
+"""Mixtures: density sum_m probs[m] f_m(x), the components f_m along the last batch axis of a distribution."""
+
+from typing import Annotated, Generic, NamedTuple, TypeVar
+
+from kldiv._families import Family, density, fields_of, support_of
+from kldiv._protocol import Array, Namespace
+from kldiv._vectors import log_mixture
+from kldiv.domains import Held, Weights
+
+Components = TypeVar("Components")
+
+
+class Mixture(NamedTuple, Generic[Components]):
+    """The mixture, with probabilities `probs`, of the distributions along the last batch axis of `components`.
+
+    Divergences from and to a mixture have no closed form.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> p = kldiv.Mixture(probs=[0.5, 0.5], components=kldiv.Bernoulli([0.25, 0.75]))
+    >>> round(float(p.log_density(1.0)), 12)
+    -0.69314718056
+    """
+
+    probs: Annotated[Array, Weights]
+    components: Annotated[Components, Held(("_m",), event=False)]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density or probability of `x`."""
+        components: Family = self.components
+        return log_mixture(xp, self.probs, components.log_density(_along_components(components, x)))
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether `x` has probability 1, for discrete components."""
+        components: Family = self.components
+        certain = components.is_certain_of(xp, _along_components(components, x))
+        return xp.all(certain | (self.probs == 0), axis=-1)
+
+
+def _event_axes(d: Family) -> int:
+    """Return how many axes an outcome of a distribution has."""
+    support = support_of(type(d))
+    if support is not None:
+        return len(support.axes)
+    return sum(_event_axes(getattr(d, f.name)) + f.held.event for f in fields_of(type(d)) if f.held)
+
+
+def _along_components(components: Family, x: Array) -> Array:
+    """Return outcomes with a batch axis for the components."""
+    return x[(..., None, *[slice(None)] * _event_axes(components))]

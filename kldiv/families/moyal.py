@@ -1,0 +1,68 @@
+"""The Moyal distribution: density exp(-(z + exp(-z)) / 2) / (scale sqrt(2 pi)), z = (x - loc) / scale, on the line."""
+
+from math import log, pi
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import register
+from kldiv._families import density, family
+from kldiv._line import log_gamma_exponential, log_gamma_location_scale_gap
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._protocol import Array, Namespace
+from kldiv._special import EULER
+from kldiv.domains import REALS, Positive, Real
+
+
+@family(REALS)
+class Moyal(NamedTuple):
+    """The Moyal distribution with mode `loc`; exp(-(x - loc) / scale) is the square of a standard normal variable.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.Moyal(0.0, 1.0), kldiv.Moyal(0.0, 2.0)))
+    0.2744929217166462
+    """
+
+    loc: Annotated[Array, Real]
+    scale: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        z = (x - self.loc) / self.scale
+        return -0.5 * (z + xp.exp(-z)) - xp.log(self.scale) - 0.5 * log(2 * pi)
+
+
+@register(Moyal, Moyal)
+def kl_moyal_moyal(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Array:
+    """[d + r c + exp(-d) 2^r Gamma(r + 1/2) / Gamma(1/2) - c - 1] / 2 - log r, with c = log 2 + Euler's constant.
+
+    Here r = s_p / s_q and d = (m_p - m_q) / s_q.
+
+    Source: the definition, as exp(-(x - m_p) / s_p) / 2 is gamma with concentration 1/2 and rate 1
+    """
+    # The location of the logarithm of the gamma variable is m - s log 2.
+    d = (loc_q - loc_p) / scale_q + log(2) * (scale_p - scale_q) / scale_q
+    return log_gamma_location_scale_gap(xp, 0.5, scale_p, scale_q, d)
+
+
+expectations(
+    Moyal,
+    entropy=lambda xp, loc, scale: xp.log(scale) + 0.5 * (log(2 * pi) + EULER + log(2) + 1),
+    mean=lambda xp, loc, scale: loc + (EULER + log(2)) * scale,
+    variance=lambda xp, loc, scale: pi * pi / 2 * scale * scale,
+    # exp(t (loc - m)) 2^(-t s) Gamma(1/2 - t s) / Gamma(1/2)
+    exponential=lambda xp, t, m, loc, scale: log_gamma_exponential(
+        xp, 0.5, -t * scale, t * (loc - m - log(2) * scale)
+    ),
+)
+
+
+@cross_entropy(Moyal, "mean", "exponential")
+def cross_entropy_moyal(xp: Namespace, e: Expectations, loc: Array, scale: Array) -> Array:
+    """log s + log(2 pi) / 2 + [(E x - m) / s + E exp(-(x - m) / s)] / 2 - H(P).
+
+    Source: the definition
+    """
+    z = (e("mean") - loc) / scale
+    return xp.log(scale) + 0.5 * log(2 * pi) + 0.5 * (z + e("exponential", -1 / scale, loc))

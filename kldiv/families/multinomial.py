@@ -1,0 +1,104 @@
+"""The multinomial distribution: mass n! prod_k probs[k]^x_k / x_k! at counts x that sum to n = total_count."""
+
+from math import inf
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import converts, register
+from kldiv._families import density, family
+from kldiv._kernels import categorical_gap, categorical_logits_gap, indicator, log, log_factorial, log_softmax
+from kldiv._protocol import Array, Namespace
+from kldiv._vectors import are_counts, equal_counts_gap, is_only_count, log_choices, normalised
+from kldiv.domains import CLASS_COUNTS, Count, Logits, Simplex
+from kldiv.families.one_hot_categorical import OneHotCategorical, OneHotCategoricalLogits
+
+
+def _log_mass(xp: Namespace, x: Array, total_count: Array, log_probs: Array) -> Array:
+    choices = log_factorial(xp, total_count) - xp.sum(log_factorial(xp, x), axis=-1)
+    possible = are_counts(xp, x, total_count)
+    return choices + log_choices(xp, log_probs, x) - indicator(xp, possible, total_count)
+
+
+@family(CLASS_COUNTS)
+class Multinomial(NamedTuple):
+    """The numbers of draws of each class among `total_count` draws with probabilities `probs` along the last axis.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.Multinomial(3, [0.0, 1.0]), kldiv.Multinomial(3, [0.5, 0.5])))
+    2.0794415416798357
+    """
+
+    total_count: Annotated[Array, Count]
+    probs: Annotated[Array, Simplex]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of the counts `x`."""
+        return _log_mass(xp, x, self.total_count, log(xp, normalised(xp, self.probs)))
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether the counts `x` have probability 1."""
+        return is_only_count(xp, self.probs > 0, self.total_count, x)
+
+
+@family(CLASS_COUNTS)
+class MultinomialLogits(NamedTuple):
+    """The numbers of draws of each class among `total_count` draws with probabilities softmax(`logits`).
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.MultinomialLogits(2, [0.0, 0.0]), kldiv.MultinomialLogits(3, [0.0, 0.0])))
+    inf
+    """
+
+    total_count: Annotated[Array, Count]
+    logits: Annotated[Array, Logits]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of the counts `x`."""
+        return _log_mass(xp, x, self.total_count, log_softmax(xp, self.logits))
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether the counts `x` have probability 1."""
+        return is_only_count(xp, self.logits > -inf, self.total_count, x)
+
+
+@register(Multinomial, Multinomial)
+def kl_multinomial_multinomial(xp: Namespace, count_p: Array, probs_p: Array, count_q: Array, probs_q: Array) -> Array:
+    """n sum_k p_k log(p_k / q_k) for equal total counts n, infinite elsewhere, as counts differ in their sum.
+
+    Source: the definition, as the draws are independent
+    """
+    return equal_counts_gap(xp, count_p, count_q, categorical_gap(xp, probs_p, probs_q))
+
+
+@register(MultinomialLogits, MultinomialLogits)
+def kl_multinomial_logits_multinomial_logits(
+    xp: Namespace, count_p: Array, logits_p: Array, count_q: Array, logits_q: Array
+) -> Array:
+    """n KL(softmax(a) || softmax(b)) for equal total counts n, infinite elsewhere, as counts differ in their sum.
+
+    Source: the definition, as the draws are independent
+    """
+    return equal_counts_gap(xp, count_p, count_q, categorical_logits_gap(xp, logits_p, logits_q))
+
+
+@converts(Multinomial, MultinomialLogits)
+def multinomial_as_multinomial_logits(xp: Namespace, total_count: Array, probs: Array) -> MultinomialLogits:
+    """The logits cannot underflow, as a softmax can."""
+    return MultinomialLogits(total_count, log(xp, probs))
+
+
+@converts(OneHotCategorical, Multinomial)
+def one_hot_categorical_as_multinomial(xp: Namespace, probs: Array) -> Multinomial:
+    """A single draw."""
+    return Multinomial(xp.ones_like(probs[..., 0]), probs)
+
+
+@converts(OneHotCategoricalLogits, MultinomialLogits)
+def one_hot_categorical_logits_as_multinomial_logits(xp: Namespace, logits: Array) -> MultinomialLogits:
+    """A single draw."""
+    return MultinomialLogits(xp.ones_like(logits[..., 0]), logits)

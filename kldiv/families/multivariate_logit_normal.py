@@ -1,0 +1,41 @@
+"""The logit-normal distribution on the simplex: softmax of (y, 0) for a multivariate normal vector y."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import converts
+from kldiv._families import density, family
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import LowerTriangular, RealVector, Support
+from kldiv.families.multivariate_normal import MultivariateNormalTriL
+
+
+@family(Support("simplex", axes=("d+1",)))
+class MultivariateLogitNormal(NamedTuple):
+    """The logit-normal distribution: y = log(x_i / x_last) is normal with mean `loc` and covariance L L', L = `scale_tril`.
+
+    An outcome has one coordinate more than `loc`, and its density is that of its first coordinates.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> p = kldiv.MultivariateLogitNormal(loc=[0.0, 1.0], scale_tril=[[1.0, 0.0], [0.0, 1.0]])
+    >>> q = kldiv.MultivariateLogitNormal(loc=[0.0, 0.0], scale_tril=[[1.0, 0.0], [0.0, 1.0]])
+    >>> float(kldiv.kl_divergence(p, q))
+    0.5
+    """
+
+    loc: Annotated[Array, RealVector]
+    scale_tril: Annotated[Array, LowerTriangular]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at the vectors `x`, whose coordinates sum to 1."""
+        logs = xp.log(x)
+        y = logs[..., :-1] - logs[..., -1:]
+        return MultivariateNormalTriL(self.loc, self.scale_tril).log_density(y) - xp.sum(logs, axis=-1)
+
+
+@converts(MultivariateLogitNormal, MultivariateNormalTriL, shared="softmax")
+def multivariate_logit_normal_as_softmax(xp: Namespace, loc: Array, scale_tril: Array) -> MultivariateNormalTriL:
+    """The logarithms of the coordinates over the last one are normal."""
+    return MultivariateNormalTriL(loc, scale_tril)

@@ -1,0 +1,129 @@
+"""The negative binomial distribution: mass Gamma(r + k) / (Gamma(r) k!) (1 - p)^r p^k on 0, 1, 2, ...
+
+Here r = total_count, a positive real, and p = probs, the weight on the count.
+"""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._counts import (
+    negative_binomial_entropy,
+    negative_binomial_gap,
+    negative_binomial_law,
+    odds_gap,
+    poisson_law,
+    rising_excess_gap,
+    xlog1my,
+    xlogy,
+)
+from kldiv._divergence import register
+from kldiv._families import density, family
+from kldiv._kernels import entropy_gap, log_factorial
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import COUNTS, Positive, ZeroToBelowOne
+from kldiv.families.geometric import Geometric
+from kldiv.families.poisson import Poisson
+
+
+@family(COUNTS)
+class NegativeBinomial(NamedTuple):
+    """The number of successes, each of probability `probs`, before the failure number `total_count`, which is any real.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.NegativeBinomial(1.0, 0.5), kldiv.NegativeBinomial(1.0, 0.75)))
+    0.28768207245178096
+    """
+
+    total_count: Annotated[Array, Positive]
+    probs: Annotated[Array, ZeroToBelowOne]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of `x`."""
+        r, p = self
+        return xp.gammaln(r + x) - xp.gammaln(r) - log_factorial(xp, x) + xlog1my(xp, r, p) + xlogy(xp, x, p)
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether `x` has probability 1."""
+        return (self.probs == 0) & (x == 0)
+
+
+@register(NegativeBinomial, NegativeBinomial)
+def kl_negative_binomial_negative_binomial(
+    xp: Namespace, total_count_p: Array, probs_p: Array, total_count_q: Array, probs_q: Array
+) -> Array:
+    """r / (1 - p) times the divergence of Bernoulli laws, + (r - s) log((1 - q) / (1 - p)) + B(s; r).
+
+    Here r and s are the counts of P and Q, and B is the remainder over its tangent of -E log(Gamma(k + s) / Gamma(s)),
+    an integral of the generating function.
+
+    Source: the definition, as the mean of k under P is r p / (1 - p)
+    """
+    return negative_binomial_gap(xp, total_count_p, probs_p, 1 - probs_p, total_count_q, probs_q, 1 - probs_q)
+
+
+@register(NegativeBinomial, Geometric)
+def kl_negative_binomial_geometric(xp: Namespace, total_count: Array, probs_p: Array, probs_q: Array) -> Array:
+    """The divergence to the negative binomial law with count 1 and the complement of the probability.
+
+    Source: the definition
+    """
+    one = xp.ones_like(probs_q)
+    return negative_binomial_gap(xp, total_count, probs_p, 1 - probs_p, one, 1 - probs_q, probs_q)
+
+
+@register(Geometric, NegativeBinomial)
+def kl_geometric_negative_binomial(xp: Namespace, probs_p: Array, total_count: Array, probs_q: Array) -> Array:
+    """The divergence from the negative binomial law with count 1 and the complement of the probability.
+
+    Source: the definition
+    """
+    one = xp.ones_like(probs_p)
+    return negative_binomial_gap(xp, one, 1 - probs_p, probs_p, total_count, probs_q, 1 - probs_q)
+
+
+@register(NegativeBinomial, Poisson)
+def kl_negative_binomial_poisson(xp: Namespace, total_count: Array, probs: Array, rate: Array) -> Array:
+    """[m log(m / l) - m + l] + E log(Gamma(k + r) / Gamma(r)) - (m + r) log(m + r) + r log r + m, m = r p / (1 - p).
+
+    The first part is the divergence between Poisson laws, the rest that to the Poisson law of the same mean, an
+    integral of the generating function.
+
+    Source: the definition
+    """
+    law = negative_binomial_law(xp, total_count, probs, 1 - probs)
+    return entropy_gap(xp, law.mean, rate) + rising_excess_gap(xp, law, total_count, 1)
+
+
+@register(Poisson, NegativeBinomial)
+def kl_poisson_negative_binomial(xp: Namespace, rate: Array, total_count: Array, probs: Array) -> Array:
+    """m log(m / ((m + r) p)) + r log(r / ((m + r) (1 - p))) - E log(Gamma(k + r) / Gamma(r)) + ..., with m = l.
+
+    The omitted terms are (m + r) log(m + r) - r log r - m: the last part is the divergence to the law of the same mean,
+    an integral of the generating function.
+
+    Source: the definition
+    """
+    gap = rising_excess_gap(xp, poisson_law(xp, rate), total_count, -1)
+    return odds_gap(xp, rate, total_count, probs, 1 - probs) + gap
+
+
+expectations(
+    NegativeBinomial,
+    entropy=lambda xp, r, p: negative_binomial_entropy(xp, r, p, 1 - p),
+    mean=lambda xp, r, p: r * (p / (1 - p)),
+    log_factorial_excess=lambda xp, r, p: negative_binomial_law(xp, r, p, 1 - p).log_factorial_excess(),
+    log_rising_excess=lambda xp, s, r, p: negative_binomial_law(xp, r, p, 1 - p).log_rising_excess(s),
+)
+
+
+@cross_entropy(NegativeBinomial, "mean", "log_factorial_excess", "log_rising_excess")
+def cross_entropy_negative_binomial(xp: Namespace, e: Expectations, r: Array, p: Array) -> Array:
+    """E log k! - E log(Gamma(k + r) / Gamma(r)) - r log(1 - p) - E k log p - H(P).
+
+    Source: the definition
+    """
+    logs = e("log_factorial_excess") - e("log_rising_excess", r)
+    return odds_gap(xp, e("mean"), r, p, 1 - p) + logs

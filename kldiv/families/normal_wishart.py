@@ -1,0 +1,137 @@
+"""Conjugate priors of a normal vector's mean and precision matrix, or mean and covariance matrix.
+
+In the normal-Wishart distribution the precision matrix T has a Wishart distribution and the mean given it the covariance
+(k T)^-1, with k = precision_count; in the normal-inverse-Wishart one the covariance matrix S has an inverse Wishart
+distribution and the mean given it the covariance S / k.
+"""
+
+from math import log, pi
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import register
+from kldiv._families import density, family
+from kldiv._kernels import relative_gap
+from kldiv._protocol import Array, Namespace
+from kldiv._vectors import multiply_transposed, solve_vector
+from kldiv.domains import DegreesOfFreedom, LowerTriangular, Positive, RealVector, Support
+from kldiv.families.wishart import (
+    inverse_wishart_log_density,
+    kl_inverse_wishart_inverse_wishart,
+    kl_wishart_wishart,
+    wishart_log_density,
+)
+
+MEAN_AND_MATRIX = Support("mean and matrix", axes=("d+1", "d"), within="matrices")
+
+
+def _log_normal(xp: Namespace, z: Array, count: Array, diagonal: Array) -> Array:
+    """The log density of a mean, from its deviation z in units of T^(-1/2) and the diagonal of a factor of T."""
+    logs = xp.log(diagonal) + 0.5 * xp.log(count)[..., None] - 0.5 * log(2 * pi)
+    return xp.sum(logs - 0.5 * count[..., None] * z * z, axis=-1)
+
+
+@family(MEAN_AND_MATRIX)
+class NormalWishart(NamedTuple):
+    """The normal-Wishart distribution; its outcomes are matrices, the mean as first row above the precision matrix.
+
+    The precision matrix has a `Wishart` distribution with `df` and `scale_tril`, and the mean given it a normal one around
+    `loc` with the precision matrix times `precision_count`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> one = [[1.0, 0.0], [0.0, 1.0]]
+    >>> p, q = kldiv.NormalWishart([1.0, 0.0], 1.0, 3.0, one), kldiv.NormalWishart([0.0, 0.0], 1.0, 3.0, one)
+    >>> float(kldiv.kl_divergence(p, q))
+    1.5
+    """
+
+    loc: Annotated[Array, RealVector]
+    precision_count: Annotated[Array, Positive]
+    df: Annotated[Array, DegreesOfFreedom]
+    scale_tril: Annotated[Array, LowerTriangular]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at matrices `x` of a mean above a precision matrix."""
+        factor = xp.cholesky(x[..., 1:, :])
+        z = multiply_transposed(xp, factor, x[..., 0, :] - self.loc)
+        given = _log_normal(xp, z, self.precision_count, xp.diagonal(factor))
+        return given + wishart_log_density(xp, self.df, self.scale_tril, factor)
+
+
+@family(MEAN_AND_MATRIX)
+class NormalInverseWishart(NamedTuple):
+    """The normal-inverse-Wishart distribution; its outcomes are matrices, the mean as first row above the covariance.
+
+    The covariance matrix has an `InverseWishart` distribution with `df` and `scale_tril`, and the mean given it a normal
+    one around `loc` with the covariance matrix over `precision_count`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> one = [[1.0, 0.0], [0.0, 1.0]]
+    >>> p = kldiv.NormalInverseWishart([1.0, 0.0], 1.0, 3.0, one)
+    >>> q = kldiv.NormalInverseWishart([0.0, 0.0], 1.0, 3.0, one)
+    >>> float(kldiv.kl_divergence(p, q))
+    1.5
+    """
+
+    loc: Annotated[Array, RealVector]
+    precision_count: Annotated[Array, Positive]
+    df: Annotated[Array, DegreesOfFreedom]
+    scale_tril: Annotated[Array, LowerTriangular]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at matrices `x` of a mean above a covariance matrix."""
+        factor = xp.cholesky(x[..., 1:, :])
+        z = solve_vector(xp, factor, x[..., 0, :] - self.loc)
+        given = _log_normal(xp, z, self.precision_count, 1 / xp.diagonal(factor))
+        return given + inverse_wishart_log_density(xp, self.df, self.scale_tril, factor)
+
+
+def _means(xp: Namespace, count_p: Array, count_q: Array, df_p: Array, d: Array) -> Array:
+    """sum_i ([r - 1 - log r] + k_q n_p d_i^2) / 2, with r = k_q / k_p."""
+    means = (count_q[..., None] * d) * (df_p[..., None] * d)
+    return 0.5 * xp.sum(relative_gap(xp, count_q, count_p)[..., None] + means, axis=-1)
+
+
+@register(NormalWishart, NormalWishart)
+def kl_normal_wishart_normal_wishart(
+    xp: Namespace,
+    loc_p: Array,
+    count_p: Array,
+    df_p: Array,
+    tril_p: Array,
+    loc_q: Array,
+    count_q: Array,
+    df_q: Array,
+    tril_q: Array,
+) -> Array:
+    """KL(Wishart_p || Wishart_q) + (d [r - 1 - log r] + k_q n_p |L_p' (m_p - m_q)|^2) / 2, with r = k_q / k_p.
+
+    Source: the definition, by the chain rule: E_p of the precision matrix is n_p L_p L_p'
+    """
+    means = _means(xp, count_p, count_q, df_p, multiply_transposed(xp, tril_p, loc_p - loc_q))
+    return kl_wishart_wishart(xp, df_p, tril_p, df_q, tril_q) + means
+
+
+@register(NormalInverseWishart, NormalInverseWishart)
+def kl_normal_inverse_wishart_normal_inverse_wishart(
+    xp: Namespace,
+    loc_p: Array,
+    count_p: Array,
+    df_p: Array,
+    tril_p: Array,
+    loc_q: Array,
+    count_q: Array,
+    df_q: Array,
+    tril_q: Array,
+) -> Array:
+    """KL(InverseWishart_p || InverseWishart_q) + (d [r - 1 - log r] + k_q n_p |L_p^-1 (m_p - m_q)|^2) / 2, r = k_q / k_p.
+
+    Source: the definition, by the chain rule: E_p of the inverse of the covariance matrix is n_p (L_p L_p')^-1
+    """
+    means = _means(xp, count_p, count_q, df_p, solve_vector(xp, tril_p, loc_p - loc_q))
+    return kl_inverse_wishart_inverse_wishart(xp, df_p, tril_p, df_q, tril_q) + means

@@ -1,0 +1,75 @@
+"""The categorical distribution over one-hot vectors: x has a single 1, at class k with probability probs[k]."""
+
+from math import inf
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import converts
+from kldiv._families import density, family
+from kldiv._kernels import indicator, log, log_softmax
+from kldiv._protocol import Array, Namespace
+from kldiv._vectors import are_counts, is_only_count, log_choices, normalised
+from kldiv.domains import ONE_HOT, Logits, Simplex
+from kldiv.families.categorical import Categorical, CategoricalLogits
+
+
+def _log_mass(xp: Namespace, x: Array, log_probs: Array) -> Array:
+    one = xp.ones_like(x[..., 0])
+    return log_choices(xp, log_probs, x) - indicator(xp, are_counts(xp, x, one), one)
+
+
+@family(ONE_HOT)
+class OneHotCategorical(NamedTuple):
+    """The distribution of a `Categorical` class written as a one-hot vector, and compared with that too.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.OneHotCategorical([0.0, 1.0]), kldiv.Categorical([0.5, 0.5])))
+    0.6931471805599453
+    """
+
+    probs: Annotated[Array, Simplex]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of the vector `x`."""
+        return _log_mass(xp, x, log(xp, normalised(xp, self.probs)))
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether the vector `x` has probability 1."""
+        return is_only_count(xp, self.probs > 0, xp.ones_like(x[..., 0]), x)
+
+
+@family(ONE_HOT)
+class OneHotCategoricalLogits(NamedTuple):
+    """The distribution of a `CategoricalLogits` class written as a one-hot vector, and compared with that too.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.OneHotCategoricalLogits([0.0, 0.0]), kldiv.CategoricalLogits([2.0, 2.0])))
+    0.0
+    """
+
+    logits: Annotated[Array, Logits]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of the vector `x`."""
+        return _log_mass(xp, x, log_softmax(xp, self.logits))
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether the vector `x` has probability 1."""
+        return is_only_count(xp, self.logits > -inf, xp.ones_like(x[..., 0]), x)
+
+
+@converts(OneHotCategorical, Categorical)
+def one_hot_categorical_as_categorical(xp: Namespace, probs: Array) -> Categorical:
+    """The place of the 1 is the class."""
+    return Categorical(probs)
+
+
+@converts(OneHotCategoricalLogits, CategoricalLogits)
+def one_hot_categorical_logits_as_categorical_logits(xp: Namespace, logits: Array) -> CategoricalLogits:
+    """The place of the 1 is the class."""
+    return CategoricalLogits(logits)

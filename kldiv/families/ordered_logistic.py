@@ -1,0 +1,55 @@
+"""The ordered logistic distribution: P(X >= k) = sigmoid(loc - cutpoints[k - 1]) for k = 1, ..., C."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._counts import ordered_log_mass, ordered_logistic_gap, upper_cut
+from kldiv._divergence import register
+from kldiv._families import density, family
+from kldiv._kernels import select_class
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import Increasing, Real, Support
+
+CUT_CLASSES = Support("integers", 0.0, "c")
+
+
+@family(CUT_CLASSES)
+class OrderedLogistic(NamedTuple):
+    """The class of a logistic variable at `loc` among the intervals between the increasing `cutpoints`.
+
+    C cutpoints along the last axis make the classes 0, ..., C.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> low, high = (
+    ...     kldiv.OrderedLogistic([-1.0, 0.0, 2.0], loc=[0.0, 1.0]),
+    ...     kldiv.OrderedLogistic([-1.0, 0.0, 2.0], 1.0),
+    ... )
+    >>> print(kldiv.kl_divergence(low, high))
+    [0.14836199 0.        ]
+    """
+
+    cutpoints: Annotated[Array, Increasing]
+    loc: Annotated[Array, Real]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of class `x`."""
+        low = select_class(xp, self.cutpoints, x - 1)
+        high = upper_cut(xp, self.cutpoints, x)
+        return ordered_log_mass(xp, low - self.loc, high - self.loc, high - low)
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether class `x` has probability 1: never."""
+        return self.loc != self.loc
+
+
+@register(OrderedLogistic, OrderedLogistic)
+def kl_ordered_logistic_ordered_logistic(
+    xp: Namespace, cutpoints_p: Array, loc_p: Array, cutpoints_q: Array, loc_q: Array
+) -> Array:
+    """sum_k p_k log(p_k / q_k), written as sum_k p_k (exp(t_k) - 1 - t_k) with t_k = log(q_k / p_k).
+
+    Source: the definition, as the probabilities of Q sum to 1
+    """
+    return ordered_logistic_gap(xp, cutpoints_p, loc_p, cutpoints_q, loc_q)

@@ -1,0 +1,72 @@
+"""The Pareto distribution: density alpha scale^alpha / x^(alpha + 1) above scale."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import register
+from kldiv._families import density, family
+from kldiv._kernels import log1p_ratio, relative_gap
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._positive import (
+    lomax_distance,
+    lomax_exponential,
+    lomax_log1p,
+    lomax_mean,
+    lomax_variance,
+    pareto_power,
+    shifted_exponential,
+)
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import Positive, Support
+
+
+@family(Support("line", "scale"))
+class Pareto(NamedTuple):
+    """The Pareto distribution, a power law with exponent alpha + 1 above `scale`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> print(kldiv.kl_divergence(kldiv.Pareto(2.0, 1.0), kldiv.Pareto([1.0, 3.0], 1.0)))
+    [0.69314718        inf]
+    """
+
+    scale: Annotated[Array, Positive]
+    alpha: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        return xp.log(self.alpha) - xp.log(x) - self.alpha * (xp.log(x) - xp.log(self.scale))
+
+
+@register(Pareto, Pareto)
+def kl_pareto_pareto(xp: Namespace, scale_p: Array, alpha_p: Array, scale_q: Array, alpha_q: Array) -> Array:
+    """[r - 1 - log r] + a_q log(s_p / s_q), with r = a_q / a_p; infinite where s_p < s_q.
+
+    Source: the definition, as log(x / s_p) is exponential with rate a_p under P
+    """
+    return relative_gap(xp, alpha_q, alpha_p) + alpha_q * log1p_ratio(xp, scale_p - scale_q, scale_q)
+
+
+expectations(
+    Pareto,
+    entropy=lambda xp, scale, a: xp.log(scale) - xp.log(a) + 1 + 1 / a,
+    mean=lambda xp, scale, a: scale + lomax_mean(xp, scale, a),
+    variance=lomax_variance,
+    distance=lambda xp, m, scale, a: lomax_distance(xp, m - scale, scale, a),
+    log=lambda xp, scale, a: xp.log(scale) + 1 / a,
+    log_variance=lambda xp, scale, a: 1 / a / a,
+    # x - scale is Lomax, and 1 + x / s = (1 + scale / s) (1 + (x - scale) / (s + scale)).
+    log1p=lambda xp, s, scale, a: xp.log1p(scale / s) + lomax_log1p(xp, scale / (s + scale), a),
+    power=lambda xp, k, s, scale, a: pareto_power(xp, k, xp.log(scale) - xp.log(s), a),
+    exponential=lambda xp, t, m, scale, a: shifted_exponential(xp, lomax_exponential(xp, t, scale, a), t, scale - m),
+)
+
+
+@cross_entropy(Pareto, "log")
+def cross_entropy_pareto(xp: Namespace, e: Expectations, scale: Array, alpha: Array) -> Array:
+    """log(s / a) + (a + 1) (E log x - log s) - H(P).
+
+    Source: the definition
+    """
+    return xp.log(scale) - xp.log(alpha) + (alpha + 1) * (e("log") - xp.log(scale))

@@ -1,0 +1,67 @@
+"""The Rayleigh distribution: density x/s^2 exp(-x^2/(2 s^2)) on the positive reals."""
+
+from math import sqrt
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import converts, register
+from kldiv._families import density, family
+from kldiv._gamma import normal_length_exponential, power_of_gamma
+from kldiv._kernels import relative_gap
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import POSITIVE, Positive
+from kldiv.families.generalized_gamma import GeneralizedGamma
+
+
+@family(POSITIVE)
+class Rayleigh(NamedTuple):
+    """The length of a vector of two independent normal variables with mean 0 and standard deviation `scale`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> round(float(kldiv.kl_divergence(kldiv.Rayleigh(1.0), kldiv.Rayleigh(2.0))), 12)
+    0.63629436112
+    """
+
+    scale: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        z = x / self.scale
+        return xp.log(z) - xp.log(self.scale) - 0.5 * z * z
+
+
+@register(Rayleigh, Rayleigh)
+def kl_rayleigh_rayleigh(xp: Namespace, scale_p: Array, scale_q: Array) -> Array:
+    """r^2 - 1 - log(r^2), with r = s_p / s_q.
+
+    Source: the definition, as E x^2 = 2 s_p^2 under P
+    """
+    d = (scale_p - scale_q) / scale_q
+    return 2 * relative_gap(xp, scale_p, scale_q) + d * d
+
+
+@converts(Rayleigh, GeneralizedGamma)
+def rayleigh_as_generalized_gamma(xp: Namespace, scale: Array) -> GeneralizedGamma:
+    """The scale is sqrt(2) times this one, the concentration 2, the power 2."""
+    return GeneralizedGamma(sqrt(2) * scale, 2 * xp.ones_like(scale), 2 * xp.ones_like(scale))
+
+
+expectations(
+    Rayleigh,
+    **power_of_gamma(rayleigh_as_generalized_gamma),
+    exponential=lambda xp, t, m, scale: normal_length_exponential(xp, 2, t * scale, t * m),
+)
+
+
+@cross_entropy(Rayleigh, "log", "mean", "variance")
+def cross_entropy_rayleigh(xp: Namespace, e: Expectations, scale: Array) -> Array:
+    """2 log s - E log x + E x^2 / (2 s^2) - H(P).
+
+    Source: the definition
+    """
+    mean = e("mean") / scale
+    square = e("variance") / scale / scale + mean * mean
+    return 2 * xp.log(scale) - e("log") + 0.5 * square

@@ -1,0 +1,46 @@
+"""The uniform distribution on a sphere: constant density on the unit vectors."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._directions import half_dimension, log_sphere_area
+from kldiv._divergence import converts, register
+from kldiv._families import density, family
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import SPHERE, UnitVector
+from kldiv.families.von_mises_fisher import VonMisesFisher
+
+
+@family(SPHERE)
+class SphericalUniform(NamedTuple):
+    """The uniform distribution of a unit vector; of `mean_direction` only the length matters.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> p, q = kldiv.VonMisesFisher([1.0, 0.0], 0.0), kldiv.SphericalUniform([0.0, 1.0])
+    >>> float(kldiv.kl_divergence(p, q))
+    0.0
+    """
+
+    mean_direction: Annotated[Array, UnitVector]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at the unit vector `x`, with respect to the area of the sphere."""
+        b = half_dimension(xp, self.mean_direction)
+        return xp.sum(0 * x, axis=-1) - log_sphere_area(xp, b + 0.5)
+
+
+@register(SphericalUniform, SphericalUniform)
+def kl_spherical_uniform_spherical_uniform(xp: Namespace, mean_direction_p: Array, mean_direction_q: Array) -> Array:
+    """0.
+
+    Source: the definition, as there is one such distribution
+    """
+    return xp.sum(0 * mean_direction_p * mean_direction_q, axis=-1)
+
+
+@converts(SphericalUniform, VonMisesFisher)
+def spherical_uniform_as_von_mises_fisher(xp: Namespace, mean_direction: Array) -> VonMisesFisher:
+    """The concentration is 0."""
+    return VonMisesFisher(mean_direction, xp.zeros_like(mean_direction[..., 0]))

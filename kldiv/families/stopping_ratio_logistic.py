@@ -1,0 +1,48 @@
+"""The stopping ratio logistic distribution: P(X = k | X >= k) = sigmoid(cutpoints[k] - loc), for k = 0, ..., C - 1."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._counts import stopping_log_mass, stopping_ratio_gap
+from kldiv._divergence import register
+from kldiv._families import density, family
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import Increasing, Real
+from kldiv.families.ordered_logistic import CUT_CLASSES
+
+
+@family(CUT_CLASSES)
+class StoppingRatioLogistic(NamedTuple):
+    """The class at which a sequence of logistic decisions stops, with increasing `cutpoints` against `loc`.
+
+    C cutpoints along the last axis make the classes 0, ..., C.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> p = kldiv.StoppingRatioLogistic([-1.0, 0.0, 2.0], loc=[0.0, 1.0])
+    >>> print(kldiv.kl_divergence(p, kldiv.StoppingRatioLogistic([-1.0, 0.0, 2.0], 1.0)))
+    [0.19495674 0.        ]
+    """
+
+    cutpoints: Annotated[Array, Increasing]
+    loc: Annotated[Array, Real]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the probability of class `x`."""
+        return stopping_log_mass(xp, self.cutpoints - self.loc[..., None], x)
+
+    def is_certain_of(self, xp: Namespace, x: Array) -> Array:
+        """Tell whether class `x` has probability 1: never."""
+        return self.loc != self.loc
+
+
+@register(StoppingRatioLogistic, StoppingRatioLogistic)
+def kl_stopping_ratio_logistic_stopping_ratio_logistic(
+    xp: Namespace, cutpoints_p: Array, loc_p: Array, cutpoints_q: Array, loc_q: Array
+) -> Array:
+    """sum_k P(X >= k) D_k, with D_k the divergence between the Bernoulli laws of stopping at k.
+
+    Source: the definition, by the chain rule
+    """
+    return stopping_ratio_gap(xp, cutpoints_p, loc_p, cutpoints_q, loc_q)

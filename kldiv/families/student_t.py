@@ -1,0 +1,128 @@
+"""Student's t distribution: density proportional to (1 + z^2 / df)^(-(df + 1) / 2), z = (x - loc) / scale, on the line.
+
+And the Cauchy distribution, that with one degree of freedom: density 1 / (pi scale (1 + z^2)).
+"""
+
+from math import log, pi
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import converts, register
+from kldiv._families import density, family
+from kldiv._line import (
+    cauchy_gap,
+    heavy_exponential,
+    infinite_like,
+    log_hypot,
+    student_distance,
+    student_entropy,
+    student_log_density,
+    student_normal_gap,
+    student_variance,
+)
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import REALS, Positive, Real
+from kldiv.families.normal import Normal
+
+
+@family(REALS)
+class StudentT(NamedTuple):
+    """Student's t distribution with `df` degrees of freedom, moved to `loc` and stretched by `scale`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> print(kldiv.kl_divergence(kldiv.StudentT(df=[2.0, 3.0], loc=0.0, scale=1.0), kldiv.Normal(0.0, 1.0)))
+    [       inf 0.64523232]
+    """
+
+    df: Annotated[Array, Positive]
+    loc: Annotated[Array, Real]
+    scale: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        return student_log_density(xp, (x - self.loc) / self.scale, self.df) - xp.log(self.scale)
+
+
+@family(REALS)
+class Cauchy(NamedTuple):
+    """The Cauchy distribution with median `loc`; half of it lies within `scale` of that.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> float(kldiv.kl_divergence(kldiv.Cauchy(0.0, 1.0), kldiv.Cauchy(2.0, 1.0)))
+    0.6931471805599453
+    """
+
+    loc: Annotated[Array, Real]
+    scale: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        one = xp.ones_like(self.scale)
+        return xp.log(self.scale) - log(pi) - 2 * log_hypot(xp, self.scale * one, x - self.loc)
+
+
+@register(Cauchy, Cauchy)
+def kl_cauchy_cauchy(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Array:
+    """log(1 + ((s_p - s_q)^2 + (m_p - m_q)^2) / (4 s_p s_q)).
+
+    Source: arXiv:1905.10965
+    """
+    return cauchy_gap(xp, loc_p - loc_q, scale_p, scale_q)
+
+
+@register(StudentT, Normal)
+def kl_student_t_normal(
+    xp: Namespace, df_p: Array, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array
+) -> Array:
+    """[v - 1 - log v] / 2 + (m_p - m_q)^2 / (2 s_q^2) + J, infinite for df <= 2, with v = Var x / s_q^2.
+
+    J = log(2 pi e df / (df - 2)) / 2 - H(df), with H(df) the entropy at scale 1, is the divergence from the normal
+    distribution with the same mean and variance.
+
+    Source: the definition
+    """
+    return student_normal_gap(xp, df_p, loc_p - loc_q, scale_p, scale_q)
+
+
+@converts(Cauchy, StudentT)
+def cauchy_as_student_t(xp: Namespace, loc: Array, scale: Array) -> StudentT:
+    """There is one degree of freedom."""
+    return StudentT(xp.ones_like(scale), loc, scale)
+
+
+expectations(
+    StudentT,
+    # (df + 1) / 2 [psi((df + 1) / 2) - psi(df / 2)] + log(sqrt(df) B(df / 2, 1 / 2)) + log s
+    entropy=lambda xp, df, loc, scale: student_entropy(xp, df) + xp.log(scale),
+    mean=lambda xp, df, loc, scale: loc,
+    variance=lambda xp, df, loc, scale: student_variance(xp, df, scale),
+    distance=lambda xp, m, df, loc, scale: scale * student_distance(xp, (loc - m) / scale, df),
+    exponential=lambda xp, t, m, df, loc, scale: heavy_exponential(xp, t),
+)
+
+expectations(
+    Cauchy,
+    entropy=lambda xp, loc, scale: xp.log(scale) + log(4 * pi),
+    mean=lambda xp, loc, scale: loc,
+    variance=lambda xp, loc, scale: infinite_like(xp, scale),
+    distance=lambda xp, m, loc, scale: infinite_like(xp, scale),
+    exponential=lambda xp, t, m, loc, scale: heavy_exponential(xp, t),
+    # log(((loc - m)^2 + (scale + s)^2) / s^2)
+    log_square=lambda xp, m, s, loc, scale: 2 * (log_hypot(xp, scale + s, loc - m) - xp.log(s)),
+)
+
+
+@cross_entropy(StudentT, "log_square")
+def cross_entropy_student_t(xp: Namespace, e: Expectations, df: Array, loc: Array, scale: Array) -> Array:
+    """(df + 1) / 2 E log(1 + ((x - m) / s)^2 / df) + log(s sqrt(df) B(df / 2, 1 / 2)) - H(P).
+
+    Source: the definition
+    """
+    constant = xp.log(scale) - student_log_density(xp, xp.zeros_like(df), df)
+    return constant + 0.5 * (df + 1) * e("log_square", loc, scale * xp.sqrt(df))

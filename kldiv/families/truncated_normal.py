@@ -1,0 +1,85 @@
+"""The truncated normal distribution: density proportional to exp(-((x - loc) / scale)^2 / 2) between low and high."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._bounded import (
+    truncated_normal_cross_entropy,
+    truncated_normal_distance,
+    truncated_normal_entropy,
+    truncated_normal_exponential,
+    truncated_normal_gap,
+    truncated_normal_log_density,
+    truncated_normal_mean,
+    truncated_normal_variance,
+)
+from kldiv._divergence import register
+from kldiv._families import density, family
+from kldiv._moments import Expectations, cross_entropy, expectations
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import AboveLow, Positive, Real, Support
+
+
+@family(Support("line", "low", "high"))
+class TruncatedNormal(NamedTuple):
+    """The normal distribution with mean `loc` and standard deviation `scale`, given that x is between `low` and `high`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> p = kldiv.TruncatedNormal(loc=0.0, scale=1.0, low=-1.0, high=1.0)
+    >>> round(float(kldiv.kl_divergence(p, kldiv.TruncatedNormal(0.0, 1.0, -2.0, 2.0))), 12)
+    0.335034763803
+    """
+
+    loc: Annotated[Array, Real]
+    scale: Annotated[Array, Positive]
+    low: Annotated[Array, Real]
+    high: Annotated[Array, AboveLow]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        return truncated_normal_log_density(xp, x, *self)
+
+
+@register(TruncatedNormal, TruncatedNormal)
+def kl_truncated_normal_truncated_normal(
+    xp: Namespace,
+    loc_p: Array,
+    scale_p: Array,
+    low_p: Array,
+    high_p: Array,
+    loc_q: Array,
+    scale_q: Array,
+    low_q: Array,
+    high_q: Array,
+) -> Array:
+    """log(s_q Z_q / (s_p Z_p)) + E ((x - m_q) / s_q)^2 / 2 - E ((x - m_p) / s_p)^2 / 2, Z the mass between the ends.
+
+    It is evaluated as the divergence from Q given P's interval, and -log of the probability of that interval under Q;
+    the former is log E_P exp(t), with t the deviation of log(q / p) from its mean.
+
+    Source: the definition
+    """
+    return truncated_normal_gap(xp, loc_p, scale_p, low_p, high_p, loc_q, scale_q, low_q, high_q)
+
+
+expectations(
+    TruncatedNormal,
+    entropy=truncated_normal_entropy,
+    mean=truncated_normal_mean,
+    variance=truncated_normal_variance,
+    distance=truncated_normal_distance,
+    exponential=truncated_normal_exponential,
+)
+
+
+@cross_entropy(TruncatedNormal, "mean", "variance")
+def cross_entropy_truncated_normal(
+    xp: Namespace, e: Expectations, loc: Array, scale: Array, low: Array, high: Array
+) -> Array:
+    """log(s sqrt(2 pi) Z) + (Var x + (E x - m)^2) / (2 s^2) - H(P), Z the mass between the ends.
+
+    Source: the definition
+    """
+    return truncated_normal_cross_entropy(xp, e("mean"), e("variance"), loc, scale, low, high)

@@ -1,0 +1,51 @@
+"""The Weibull distribution: density (k/s) (x/s)^(k-1) exp(-(x/s)^k) on the positive reals."""
+
+from typing import Annotated, NamedTuple
+
+from kldiv._divergence import converts, register
+from kldiv._families import density, family
+from kldiv._gamma import weibull_gap
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import POSITIVE, Positive
+from kldiv.families.generalized_gamma import GeneralizedGamma
+
+
+@family(POSITIVE)
+class Weibull(NamedTuple):
+    """The Weibull distribution: (x / scale)^concentration is exponential with mean 1.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> round(float(kldiv.kl_divergence(kldiv.Weibull(1.0, 1.0), kldiv.Weibull(1.0, 2.0))), 12)
+    0.884068484342
+    """
+
+    scale: Annotated[Array, Positive]
+    concentration: Annotated[Array, Positive]
+
+    @density
+    def log_density(self, xp: Namespace, x: Array) -> Array:
+        """Return the logarithm of the density at `x`."""
+        s, k = self
+        z = x / s
+        return xp.log(k) - xp.log(s) + xp.xlogy(k - 1, z) - z**k
+
+
+@register(Weibull, Weibull)
+def kl_weibull_weibull(
+    xp: Namespace, scale_p: Array, concentration_p: Array, scale_q: Array, concentration_q: Array
+) -> Array:
+    """log(k_p / k_q) + k_q log(s_q / s_p) + (r - 1) g + (s_p / s_q)^k_q Gamma(1 + r) - 1.
+
+    Here r = k_q / k_p, and g is Euler's constant.
+
+    Source: arXiv:1401.6853, at d = p = k
+    """
+    return weibull_gap(xp, scale_p, concentration_p, scale_q, concentration_q)
+
+
+@converts(Weibull, GeneralizedGamma)
+def weibull_as_generalized_gamma(xp: Namespace, scale: Array, concentration: Array) -> GeneralizedGamma:
+    """The power is the concentration."""
+    return GeneralizedGamma(scale, concentration, concentration)
