@@ -417,7 +417,7 @@ def lomax_exponential(xp: Namespace, t: Array, scale: Array, a: Array) -> Array:
         -digits - xp.log1p(a + b),
         xp.where(tail < cut, _log_expm1(xp, tail), cut),
     )
-    return xp.where(moves, value, xp.where(exists, 1.0, inf))
+    return xp.where(moves, value, xp.where(exists, xp.ones_like(t), inf))
 
 
 # --------------------------------------------------------------------------------------------------------- beta prime

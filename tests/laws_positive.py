@@ -1,8 +1,23 @@
 """The laws of the families on the half-line that are no powers of gamma variables, and of the log-uniform family."""
 
 from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from law import Family, Interval, Real, Statistic, half_line, mp
+
+_RECIPROCAL: Statistic = ("x^k", -mp.one)  # the statistic 1/x, by the name that it has as a power
+
+
+def _powers(power: Callable[..., Real]) -> dict[str, Callable[..., Real]]:
+    """The expectations of x, x^2 and x^k, from that of x^k."""
+    return {
+        "x": lambda *parameters: power(mp.one, *parameters),
+        "x^2": lambda *parameters: power(mp.mpf(2), *parameters),
+        "x^k": power,
+    }
+
 
 # HalfCauchy(scale)
 
@@ -10,8 +25,10 @@ HALF_CAUCHY = Family(
     log_density=lambda scale: lambda x: mp.log(2 / (mp.pi * scale)) - mp.log(1 + (x / scale) ** 2),
     support=half_line,
     log_terms=lambda scale: {("1",): mp.log(2 / (mp.pi * scale)), ("log(1+x^2/s^2)", scale): -mp.one},
-    expectations={
+    expectations=_powers(lambda k, scale: scale**k / mp.cos(mp.pi * k / 2) if abs(k) < 1 else mp.inf)
+    | {
         "log x": mp.log,
+        "log^2 x": lambda scale: mp.log(scale) ** 2 + mp.pi**2 / 4,
         "log(1+x^2/s^2)": lambda s, scale: 2 * mp.log(1 + scale / s),
     },
     bulk=lambda scale: (scale, scale),
@@ -39,10 +56,8 @@ LOG_NORMAL = Family(
     log_density=_log_normal_log_density,
     support=half_line,
     log_terms=_log_normal_log_terms,
-    expectations={
-        "x": lambda loc, scale: mp.exp(loc + scale**2 / 2),
-        "x^2": lambda loc, scale: mp.exp(2 * loc + 2 * scale**2),
-        "1/x": lambda loc, scale: mp.exp(-loc + scale**2 / 2),
+    expectations=_powers(lambda k, loc, scale: mp.exp(k * loc + (k * scale) ** 2 / 2))
+    | {
         "log x": lambda loc, scale: loc,
         "log^2 x": lambda loc, scale: loc**2 + scale**2,
     },
@@ -61,6 +76,11 @@ def _log_logistic_log_density(loc: Real, scale: Real) -> Callable[[Real], Real]:
         return -z - log_scale - 2 * mp.log(1 + mp.exp(-z)) - mp.log(x)
 
     return log_density
+
+
+def _log_logistic_power(k: Real, loc: Real, scale: Real) -> Real:
+    b = mp.pi * k * scale
+    return mp.exp(k * loc) * (b / mp.sin(b) if b else 1) if abs(b) < mp.pi else mp.inf
 
 
 LOG_LOGISTIC = Family(
@@ -82,7 +102,7 @@ def _inverse_gaussian_log_terms(mean: Real, shape: Real) -> dict[Statistic, Real
     return {
         ("1",): mp.log(shape / (2 * mp.pi)) / 2 + shape / mean,
         ("x",): -shape / (2 * mean**2),
-        ("1/x",): -shape / 2,
+        _RECIPROCAL: -shape / 2,
         ("log x",): mp.mpf(-3) / 2,
     }
 
@@ -98,6 +118,13 @@ def _scaled_e1(x: Real) -> Real:
     return total
 
 
+def _inverse_gaussian_power(k: Real, mean: Real, shape: Real) -> Real:
+    if k == -1:
+        return 1 / mean + 1 / shape
+    ratio = shape / mean
+    return mean**k * mp.besselk(k - mp.mpf(1) / 2, ratio) / mp.besselk(mp.mpf(1) / 2, ratio)
+
+
 INVERSE_GAUSSIAN = Family(
     log_density=_inverse_gaussian_log_density,
     support=half_line,
@@ -105,7 +132,7 @@ INVERSE_GAUSSIAN = Family(
     expectations={
         "x": lambda mean, shape: mean,
         "x^2": lambda mean, shape: mean**2 + mean**3 / shape,
-        "1/x": lambda mean, shape: 1 / mean + 1 / shape,
+        "x^k": _inverse_gaussian_power,
         "log x": lambda mean, shape: mp.log(mean) - _scaled_e1(2 * shape / mean),
     },
     bulk=lambda mean, shape: (mean * shape / (mean + shape), mean * shape / (mean + shape) * mp.sqrt(mean / shape)),
@@ -115,19 +142,14 @@ INVERSE_GAUSSIAN = Family(
 # Pareto(scale, alpha) and Lomax(scale, alpha)
 
 
-def _moment_below(alpha: Real, k: int, value: Callable[[], Real]) -> Real:
-    return value() if alpha > k else mp.inf
-
-
 PARETO = Family(
     log_density=lambda scale, alpha: lambda x: mp.log(alpha) + alpha * mp.log(scale) - (alpha + 1) * mp.log(x),
     support=lambda scale, alpha: Interval(scale, mp.inf),
     log_terms=lambda scale, alpha: {("1",): mp.log(alpha) + alpha * mp.log(scale), ("log x",): -(alpha + 1)},
-    expectations={
-        "x": lambda scale, alpha: _moment_below(alpha, 1, lambda: alpha * scale / (alpha - 1)),
-        "x^2": lambda scale, alpha: _moment_below(alpha, 2, lambda: alpha * scale**2 / (alpha - 2)),
-        "1/x": lambda scale, alpha: alpha / (scale * (alpha + 1)),
+    expectations=_powers(lambda k, scale, alpha: alpha * scale**k / (alpha - k) if k < alpha else mp.inf)
+    | {
         "log x": lambda scale, alpha: mp.log(scale) + 1 / alpha,
+        "log^2 x": lambda scale, alpha: (mp.log(scale) + 1 / alpha) ** 2 + 1 / alpha**2,
     },
     bulk=lambda scale, alpha: (scale + scale / alpha, scale / alpha),
 )
@@ -139,13 +161,18 @@ def _lomax_log1p(s: Real, scale: Real, alpha: Real) -> Real:
         return mp.hyp2f1(1, alpha, alpha + 1, 1 - s / scale) / alpha
 
 
+def _beta_prime_power(k: Real, a: Real, b: Real) -> Real:
+    if not -a < k < b:
+        return mp.inf
+    return mp.exp(mp.loggamma(a + k) - mp.loggamma(a) + mp.loggamma(b - k) - mp.loggamma(b))
+
+
 LOMAX = Family(
     log_density=lambda scale, alpha: lambda x: mp.log(alpha / scale) - (alpha + 1) * mp.log(1 + x / scale),
     support=half_line,
     log_terms=lambda scale, alpha: {("1",): mp.log(alpha / scale), ("log(1+x/s)", scale): -(alpha + 1)},
-    expectations={
-        "x": lambda scale, alpha: _moment_below(alpha, 1, lambda: scale / (alpha - 1)),
-        "x^2": lambda scale, alpha: _moment_below(alpha, 2, lambda: 2 * scale**2 / ((alpha - 1) * (alpha - 2))),
+    expectations=_powers(lambda k, scale, alpha: scale**k * _beta_prime_power(k, mp.one, alpha))
+    | {
         "log x": lambda scale, alpha: mp.log(scale) - mp.euler - mp.digamma(alpha),
         "log(1+x/s)": _lomax_log1p,
     },
@@ -169,9 +196,8 @@ BETA_PRIME = Family(
         ("log x",): a - 1,
         ("log(1+x)",): -(a + b),
     },
-    expectations={
-        "x": lambda a, b: _moment_below(b, 1, lambda: a / (b - 1)),
-        "x^2": lambda a, b: _moment_below(b, 2, lambda: a * (a + 1) / ((b - 1) * (b - 2))),
+    expectations=_powers(_beta_prime_power)
+    | {
         "log x": lambda a, b: mp.digamma(a) - mp.digamma(b),
         "log(1+x)": lambda a, b: mp.digamma(a + b) - mp.digamma(b),
     },
@@ -185,9 +211,10 @@ LINDLEY = Family(
     log_density=lambda rate: lambda x: mp.log(rate**2 / (1 + rate)) + mp.log(1 + x) - rate * x,
     support=half_line,
     log_terms=lambda rate: {("1",): mp.log(rate**2 / (1 + rate)), ("log(1+x)",): mp.one, ("x",): -rate},
-    expectations={
-        "x": lambda rate: (rate + 2) / (rate * (rate + 1)),
-        "x^2": lambda rate: 2 * (rate + 3) / (rate**2 * (rate + 1)),
+    expectations=_powers(
+        lambda k, rate: mp.gamma(k + 1) * rate**-k * (rate + k + 1) / (rate + 1) if k > -1 else mp.inf
+    )
+    | {
         "log x": lambda rate: 1 / (1 + rate) - mp.euler - mp.log(rate),
         "log(1+x)": lambda rate: (1 + _scaled_e1(rate)) / (1 + rate),
     },
@@ -207,10 +234,8 @@ LOG_UNIFORM = Family(
     log_density=_log_uniform_log_density,
     support=Interval,
     log_terms=lambda low, high: {("1",): -mp.log(mp.log(high / low)), ("log x",): -mp.one},
-    expectations={
-        "x": lambda low, high: (high - low) / mp.log(high / low),
-        "x^2": lambda low, high: (high**2 - low**2) / (2 * mp.log(high / low)),
-        "1/x": lambda low, high: (1 / low - 1 / high) / mp.log(high / low),
+    expectations=_powers(lambda k, low, high: (high**k - low**k) / (k * mp.log(high / low)))
+    | {
         "log x": lambda low, high: (mp.log(low) + mp.log(high)) / 2,
         "log^2 x": lambda low, high: (mp.log(low) ** 2 + mp.log(low) * mp.log(high) + mp.log(high) ** 2) / 3,
     },
@@ -228,4 +253,77 @@ LAWS: dict[str, Family] = {
     "BetaPrime": BETA_PRIME,
     "Lindley": LINDLEY,
     "LogUniform": LOG_UNIFORM,
+}
+
+# The largest errors of a family with itself in ulps.
+BOUNDS: dict[str, float | dict[str, float]] = {
+    "HalfCauchy": 4.0,
+    "LogNormal": 4.0,
+    "LogLogistic": 64.0,
+    "InverseGaussian": 4.0,
+    "Pareto": 4.0,
+    # Away from equality, at different scales, terms of the order of alpha cancel.
+    "Lomax": {"interior": 128.0, "near": 8.0, "extreme": 256.0, "boundary": 128.0},
+    # That of the beta distribution.
+    "BetaPrime": {"interior": 12.0, "near": 12.0, "extreme": 16.0 * (1 + 1e6), "boundary": 12.0},
+    "Lindley": 4.0,
+    "LogUniform": 4.0,
+}
+
+
+def _positive(rng: np.random.Generator, kind: str, dtype: str, size: int) -> np.ndarray:
+    decades = 15 if dtype == "float32" else 75
+    return 10 ** rng.uniform(-decades, decades, size=size) if kind == "extreme" else np.exp(rng.normal(size=size))
+
+
+def _draw_inverse_gaussian(rng: np.random.Generator, kind: str, dtype: str, size: int) -> dict[str, np.ndarray]:
+    return {"loc": _positive(rng, kind, dtype, size), "concentration": _positive(rng, kind, dtype, size)}
+
+
+def _draw_lomax(rng: np.random.Generator, kind: str, dtype: str, size: int) -> dict[str, np.ndarray]:
+    decades = 6 if dtype == "float32" else 12
+    if kind != "extreme":
+        return {"scale": np.exp(rng.normal(size=size)), "alpha": np.exp(rng.normal(size=size))}
+    return {"scale": 10 ** rng.uniform(-decades, decades, size=size), "alpha": 10 ** rng.uniform(-2, 4, size=size)}
+
+
+def _draw_beta_prime(rng: np.random.Generator, kind: str, dtype: str, size: int) -> dict[str, np.ndarray]:
+    def draw() -> np.ndarray:
+        return 10 ** rng.uniform(-6, 8, size=size) if kind == "extreme" else np.exp(rng.normal(size=size))
+
+    return {"concentration1": draw(), "concentration0": draw()}
+
+
+def _draw_log_uniform(rng: np.random.Generator, kind: str, dtype: str, size: int) -> dict[str, np.ndarray]:
+    low = _positive(rng, kind, dtype, size)
+    return {"low": low, "high": low + np.maximum(_positive(rng, kind, dtype, size), 1e-3 * low)}
+
+
+DRAWS: dict[str, Callable[[np.random.Generator, str, str, int], dict[str, np.ndarray]]] = {
+    "InverseGaussian": _draw_inverse_gaussian,
+    "Lomax": _draw_lomax,
+    "BetaPrime": _draw_beta_prime,
+    "LogUniform": _draw_log_uniform,
+}
+
+
+def _near_pareto(rng: np.random.Generator, p: dict[str, Any], delta: np.ndarray) -> dict[str, np.ndarray]:
+    """Downwards in scale, so that P stays inside Q."""
+    return {
+        "scale": p["scale"] * (1 - delta * rng.uniform(0, 1, size=delta.shape)),
+        "alpha": p["alpha"] * (1 + delta * rng.uniform(-1, 1, size=delta.shape)),
+    }
+
+
+def _near_log_uniform(rng: np.random.Generator, p: dict[str, Any], delta: np.ndarray) -> dict[str, np.ndarray]:
+    """Outwards, so that P stays inside Q."""
+    return {
+        "low": p["low"] * (1 - delta * rng.uniform(0, 1, size=delta.shape)),
+        "high": p["high"] * (1 + delta * rng.uniform(0, 1, size=delta.shape)),
+    }
+
+
+NEAR: dict[str, Callable[[np.random.Generator, dict[str, Any], np.ndarray], dict[str, np.ndarray]]] = {
+    "Pareto": _near_pareto,
+    "LogUniform": _near_log_uniform,
 }

@@ -282,22 +282,6 @@ def _double_exponential(
     raise ArithmeticError("the quadrature does not converge: a kink that the family does not declare?")
 
 
-def mass(log_density: Callable[[Real], Real], low: Real, high: Real, centre: Real, width: Real) -> Real:
-    """The integral of a density over a piece between kinks, to 12 digits and more."""
-    spread = [centre + width * t for t in (-100, -10, -2, 0, 2, 10, 100)]
-    points = [low, *[x for x in spread if low < x < high], high]
-    with mp.workdps(20):
-        return mp.quad(lambda x: mp.exp(log_density(x)) if low < x < high else mp.zero, points)
-
-
-def total(log_density: Callable[[Real], Real], low: int, mode: Real) -> Real:
-    """The sum of the probabilities of low, low + 1, ..., to 12 digits and more."""
-    with mp.workdps(20):
-        if log_density(mp.mpf(low + 2000)) < -60:
-            return _sum_to_infinity(lambda k: (mp.exp(log_density(k)),) * 2, low, mode)[0]
-        return mp.nsum(lambda k: mp.exp(log_density(k)), [low, mp.inf])
-
-
 def converted(name: str, parameters: Parameters) -> tuple[Family, tuple[Any, ...]]:
     """The record of a family, and the parameters that its functions take."""
     return _converted(name, _frozen(parameters))

@@ -5,6 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats as s
 
 import kldiv
@@ -58,20 +59,42 @@ def test_log_density_is_that_of_the_oracle(backend, family):
     np.testing.assert_allclose(values, expected, rtol=1e-11, atol=1e-11)
 
 
+def double_exponential(low, high, centre, width):
+    """Return nodes and weights of the trapezoid rule in a variable that stretches both ends of an interval."""
+    u, step = np.linspace(-5.2, 5.2, 4001, retstep=True)
+    t, slope = np.pi / 2 * np.sinh(u), np.pi / 2 * np.cosh(u) * step
+    if np.isinf(low) and np.isinf(high):
+        return centre + width * np.sinh(t), width * np.cosh(t) * slope
+    if np.isinf(high):
+        distance = centre - low if centre > low else width
+        return low + distance * np.exp(t), distance * np.exp(t) * slope
+    if np.isinf(low):
+        distance = high - centre if centre < high else width
+        return high - distance * np.exp(t), distance * np.exp(t) * slope
+    fraction = scipy.special.expit(2 * t)
+    return low + (high - low) * fraction, (high - low) * 2 * fraction * scipy.special.expit(-2 * t) * slope
+
+
 @each_family
-def test_density_of_the_oracle_integrates_to_one(family):
+def test_density_integrates_to_one(family):
     for row in range(ROWS):
-        support, log_density, record, converted = law_of(family, row)
+        distribution = family(*[a[row] for a in parameters(family)])
+        support, _, record, converted = law_of(family, row)
         match support:
             case Atoms():
-                total = mp.fsum(mp.exp(log_density(x)) for x in support.points)
+                x, weights = np.asarray([float(x) for x in support.points]), 1.0
             case Integers():
-                total = reference.total(log_density, support.low, record.bulk(*converted)[0])
+                x, weights = support.low + np.arange(1e5), 1.0
             case Interval():
-                kinks = sorted(x for x in record.kinks(*converted) if support.low < x < support.high)
-                pieces = itertools.pairwise([support.low, *kinks, support.high])
-                total = mp.fsum(reference.mass(log_density, *piece, *record.bulk(*converted)) for piece in pieces)
-        assert abs(total - 1) < 1e-12
+                kinks = sorted(float(x) for x in record.kinks(*converted) if support.low < x < support.high)
+                pieces = itertools.pairwise([float(support.low), *kinks, float(support.high)])
+                bulk = [float(x) for x in record.bulk(*converted)]
+                nodes, weights = zip(*(double_exponential(*piece, *bulk) for piece in pieces), strict=True)
+                x, weights = np.concatenate(nodes), np.concatenate(weights)
+        density = np.exp(distribution.log_density(x))
+        inside = (x > support.low) & (x < support.high) if isinstance(support, Interval) else np.isfinite(x)
+        missing = x[-1] * density[-1] if isinstance(support, Integers) else 0.0  # about, of a power law's tail
+        np.testing.assert_allclose(np.sum((density * weights)[inside]), 1, atol=1e-5 + 10 * missing)
 
 
 def gengamma(scale, concentration, power):

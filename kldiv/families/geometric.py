@@ -24,7 +24,7 @@ class Geometric(NamedTuple):
     --------
     >>> import kldiv
     >>> float(kldiv.kl_divergence(kldiv.Geometric(0.5), kldiv.Geometric(0.25)))
-    0.28768207245178096
+    0.2876820724517809
     """
 
     probs: Annotated[Array, AboveZeroToOne]

@@ -33,7 +33,7 @@ class NegativeBinomial(NamedTuple):
     --------
     >>> import kldiv
     >>> float(kldiv.kl_divergence(kldiv.NegativeBinomial(1.0, 0.5), kldiv.NegativeBinomial(1.0, 0.75)))
-    0.28768207245178096
+    0.2876820724517809
     """
 
     total_count: Annotated[Array, Positive]
