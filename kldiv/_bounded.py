@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import cos, exp, factorial, inf, log, pi, sqrt
 
-from kldiv._kernels import expm1_gap, log1p_gap, log_ratio, product_excess, sigmoid, softplus, stirling_gap
+from kldiv._kernels import expm1_gap, log1p_gap, log_ratio, product_excess, relative_gap, sigmoid, softplus, stirling_gap
 from kldiv._special import (
     EULER,
     betainc,
@@ -101,11 +101,28 @@ def _log_complement_of_power(xp: Namespace, v: Array, c: Array) -> Array:
     return (v - clipped) - _log1mexp(xp, -c * _log1mexp(xp, clipped))
 
 
+def _mean_log_complement(xp: Namespace, b: Array, c: Array, log_c: Array) -> tuple[Array, Array]:
+    """Where b < 1; there -E log(1 - y^c) less 1/b - log(c), which is its limit, and elsewhere the mean itself."""
+    small = b < 1
+    step = 1 / xp.where(small, 1.0, b)
+    weight = (b * step)[..., None]
+    limit, log_c, c, step = small[..., None], log_c[..., None], c[..., None], step[..., None]
+
+    def integrand(w: Array) -> Array:
+        v = w * step
+        value = _log_complement_of_power(xp, v, c)
+        clipped = xp.where(v < _CLIP, v, _CLIP)
+        rest = (log_c - clipped) - _log1mexp(xp, -c * _log1mexp(xp, clipped))
+        return weight * xp.exp(-weight * w) * xp.where(limit, rest, value)
+
+    return small, integrate_half_line(xp, integrand, b)
+
+
 def kumaraswamy_gap(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Array) -> Array:
     """The divergence between the Kumaraswamy distributions with concentrations a_p, b_p and a_q, b_q."""
     ratio, excess = a_q / a_p, (a_q - a_p) / a_p
     log_ratio_a, log_ratio_b = _log_quotient(xp, a_q, a_p), _log_quotient(xp, b_q, b_p)
-    near = (xp.abs(excess) <= 0.5) & (b_q > 0.75 * b_p) & (b_q < 2 * b_p)
+    near = (excess >= -0.2) & (excess <= 0.5) & (b_q > 0.75 * b_p) & (b_q < 2 * b_p)
     one = xp.ones_like(near * ratio)
 
     # Nearly equal: the mean of q / p - 1 - log(q / p), from log(q / p) without cancellation.
@@ -121,20 +138,20 @@ def kumaraswamy_gap(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Arra
 
     near_value = _mean_under_power(xp, b_p, integrand)
     # Otherwise from the mean of the logarithm, term by term.
-    ratio_in, b_q_in = xp.where(near, 1.0, ratio), xp.where(near, 1.0, b_q)
-    mean = _mean_under_power(xp, b_p, lambda v: _log_complement_of_power(xp, v, ratio_in[..., None]))
-    far_value = (
-        ((b_q_in - 1) * mean - (1 - 1 / b_p))
-        - (log_ratio_a + log_ratio_b)
-        + xp.where(near, 0.0, excess) * (EULER + digamma(xp, b_p + 1))
-    )
+    ratio_in, log_a = xp.where(near, 1.0, ratio), xp.where(near, 0.0, log_ratio_a)
+    b_in = xp.where(near, 1.0, b_q) * xp.ones_like(b_p)
+    small, mean = _mean_log_complement(xp, b_p, ratio_in, log_a)
+    terms = xp.where(small, relative_gap(xp, b_in, b_p) - b_in * log_a, 1 / b_p - 1 - log_a - _log_quotient(xp, b_in, b_p))
+    far_value = (b_in - 1) * mean + terms + xp.where(near, 0.0, excess) * (EULER + digamma(xp, b_p + 1))
     far_value = far_value - xp.stop_gradient(xp.where(far_value < 0, far_value, 0.0))
     return xp.where(near, near_value, far_value)
 
 
 def kumaraswamy_log_complement(xp: Namespace, a: Array, b: Array) -> Array:
     """E log(1 - x) of the Kumaraswamy distribution."""
-    return -_mean_under_power(xp, b, lambda v: _log_complement_of_power(xp, v, 1 / a[..., None]))
+    log_a = xp.log(a)
+    small, mean = _mean_log_complement(xp, b, 1 / a, -log_a)
+    return -(mean + xp.where(small, 1 / b + log_a, 0.0))
 
 
 def kumaraswamy_variance(xp: Namespace, a: Array, b: Array) -> Array:

@@ -449,9 +449,11 @@ def ordered_logistic_gap(xp: Namespace, cuts: Array, loc: Array, cuts_q: Array, 
     return first + last + xp.sum(_mass_gap(xp, log_p, t), axis=-1)
 
 
-def upper_cut(xp: Namespace, cuts: Array, x: Array) -> Array:
-    """The cut above class x; inf above the last class."""
-    return -select_class(xp, -cuts, x)
+def ordered_log_density(xp: Namespace, cuts: Array, loc: Array, x: Array) -> Array:
+    """The logarithm of the probability of class x; -inf where there is no such class."""
+    last = xp.sum(xp.ones_like(cuts), axis=-1)
+    low, high = select_class(xp, cuts, x - 1), -select_class(xp, -cuts, x)
+    return xp.where((x < 0) | (x > last), -inf, ordered_log_mass(xp, low - loc, high - loc, high - low))
 
 
 def stopping_log_mass(xp: Namespace, logits: Array, x: Array) -> Array:

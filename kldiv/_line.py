@@ -105,7 +105,7 @@ def asymmetric_laplace_gap(
     other_side_q = xp.where(mirrored, scale_q / asymmetry_q, scale_q * asymmetry_q)
     weight, other_weight = xp.where(mirrored, p_left, p_right), xp.where(mirrored, p_right, p_left)
     x = distance / side
-    near = (xp.abs(u_right) < 1) & (xp.abs(u_left) < 1) & (x < 1)
+    near = (xp.abs(u_right) < 0.5) & (xp.abs(u_left) < 0.5) & (x < 1)
 
     def safe(value: Array, stand_in: Array | float = 1.0) -> Array:
         return xp.where(near, value, stand_in)

@@ -164,7 +164,8 @@ def are_counts(xp: Namespace, x: Array, total: Array) -> Array:
 
 def equal_counts_gap(xp: Namespace, total_p: Array, total_q: Array, gap: Array) -> Array:
     """`total_p` times a gap, 0 where the total is 0; infinite where the totals differ."""
-    return product(xp, total_p, gap) + indicator(xp, total_p == total_q, total_p)
+    gap, finite = finite_part(xp, gap)
+    return total_p * gap + indicator(xp, (total_p == total_q) & (finite | (total_p == 0)), total_p)
 
 
 def normalised(xp: Namespace, weights: Array) -> Array:

@@ -156,7 +156,7 @@ def _power_spherical_log(*parameters: Any) -> Real:
         return mp.log(2) + mp.digamma(a) - mp.digamma(a + b)
     if len(mu) != 3:
         raise NotImplementedError("different axes are for three dimensions")
-    c = _dot(m, mu)
+    c = max(_dot(m, mu), -mp.one)
     # The mean over a circle of log(u + v cos) is log((u + sqrt(u^2 - v^2)) / 2), u = 1 + c t and u^2 - v^2 = (c + t)^2.
     # The density of t is (kappa + 1) (1 + t)^kappa / 2^(kappa + 1), so with y = 1 + t by parts:
     top = 1 - c
@@ -165,8 +165,12 @@ def _power_spherical_log(*parameters: Any) -> Real:
     full = mp.log(2) - 1 / (kappa + 1)
     # below the fold log(((1 - c) (1 - t)) / 2), above it log(((1 + c) (1 + t)) / 2)
     above = full - below + (1 - share) * mp.log((1 + c) / 2) if 1 + c else mp.zero
-    power = (kappa + 1) / mp.mpf(2) ** (kappa + 1)
-    folded = mp.quad(lambda y: power * y**kappa * mp.log(2 - y), [0, top / 2, top]) if top else mp.zero
+    # and what log(2 - y) adds below the fold is, by parts again, a hypergeometric function.
+    if 1 + c:
+        series = mp.hyp2f1(1, kappa + 2, kappa + 3, top / 2)
+        folded = share * (mp.log(2 - top) + top / (2 * (kappa + 2)) * series)
+    else:
+        folded = mp.log(2) + mp.digamma(1) - mp.digamma(kappa + 2)
     return above + folded + (share * mp.log(top / 2) if top else mp.zero)
 
 

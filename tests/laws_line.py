@@ -44,6 +44,11 @@ def _mean_below(m: Real, loc: Real, scale: Real, asymmetry: Real) -> Real:
     return _mean_above(m, loc, scale, asymmetry) - (loc + right - left - m)
 
 
+def _asymmetric_laplace_exponential(m: Real, s: Real, loc: Real, scale: Real, asymmetry: Real) -> Real:
+    right, left = scale / asymmetry / s, scale * asymmetry / s
+    return mp.exp((loc - m) / s) / ((1 - right) * (1 + left)) if right < 1 and left > -1 else mp.inf
+
+
 ASYMMETRIC_LAPLACE = Family(
     log_density=_asymmetric_laplace_log_density,
     support=real_line,
@@ -53,6 +58,7 @@ ASYMMETRIC_LAPLACE = Family(
         "x^2": lambda loc, scale, asymmetry: (
             (scale / asymmetry) ** 2 + (scale * asymmetry) ** 2 + (loc + scale / asymmetry - scale * asymmetry) ** 2
         ),
+        "exp((x - m) / s)": _asymmetric_laplace_exponential,
         "(x - m)^+": _mean_above,
         "(m - x)^+": _mean_below,
     },
@@ -72,7 +78,27 @@ def _logistic_log_density(loc: Real, scale: Real) -> Callable[[Real], Real]:
     return log_density
 
 
-LOGISTIC = Family(log_density=_logistic_log_density, support=real_line, bulk=lambda loc, scale: (loc, scale))
+def _logistic_log_cosh(m: Real, s: Real, loc: Real, scale: Real) -> Real:
+    if (m, s) != (loc, scale):
+        raise NotImplementedError
+    return 2 * mp.one
+
+
+LOGISTIC = Family(
+    log_density=_logistic_log_density,
+    support=real_line,
+    log_terms=lambda loc, scale: {("1",): -mp.log(scale), ("2 log(2 cosh((x - m) / 2 s))", loc, scale): -mp.one},
+    expectations={
+        "x": lambda loc, scale: loc,
+        "x^2": lambda loc, scale: loc**2 + (mp.pi * scale) ** 2 / 3,
+        "2 log(2 cosh((x - m) / 2 s))": _logistic_log_cosh,
+        "exp((x - m) / s)": lambda m, s, loc, scale: (
+            mp.exp((loc - m) / s) * mp.gamma(1 + scale / s) * mp.gamma(1 - scale / s) if abs(scale / s) < 1 else mp.inf
+        ),
+    },
+    bulk=lambda loc, scale: (loc, scale),
+    kinks=_at,  # none, but a place where it may be narrow against another
+)
 
 
 # Gumbel(loc, scale) and Moyal(loc, scale): the statistic ("exp(x / s)", s, m) is exp((x - m) / s)
@@ -124,6 +150,7 @@ MOYAL = Family(
     log_terms=_moyal_log_terms,
     expectations={
         "x": lambda loc, scale: loc + (mp.euler + mp.log(2)) * scale,
+        "x^2": lambda loc, scale: (loc + (mp.euler + mp.log(2)) * scale) ** 2 + (mp.pi * scale) ** 2 / 2,
         "exp((x - m) / s)": lambda m, s, loc, scale: (
             mp.exp((loc - m) / s) * mp.mpf(2) ** (-scale / s) * mp.gamma(0.5 - scale / s) / mp.sqrt(mp.pi)
             if scale / s < 0.5
@@ -152,6 +179,9 @@ LOG_GAMMA = Family(
     },
     expectations={
         "x": lambda sign, concentration, rate: sign * (mp.digamma(concentration) - mp.log(rate)),
+        "x^2": lambda sign, concentration, rate: (
+            mp.psi(1, concentration) + (mp.digamma(concentration) - mp.log(rate)) ** 2
+        ),
         "exp((x - m) / s)": lambda m, s, sign, concentration, rate: (
             mp.exp(mp.loggamma(concentration + sign / s) - mp.loggamma(concentration) - m / s) * rate ** (-sign / s)
             if concentration + sign / s > 0
@@ -189,6 +219,13 @@ def _student_log_square(m: Real, square: Real, df: Real, loc: Real, scale: Real)
 STUDENT_T = Family(
     log_density=_student_log_density,
     support=real_line,
+    log_terms=_student_log_terms,
+    expectations={
+        "x^2": lambda df, loc, scale: loc**2 + scale**2 * df / (df - 2) if df > 2 else mp.inf,
+        "x": lambda df, loc, scale: loc,
+        "exp((x - m) / s)": lambda m, s, df, loc, scale: mp.inf,
+        "log((x - m)^2 + s^2)": _student_log_square,
+    },
     bulk=lambda df, loc, scale: (loc, scale),
 )
 CAUCHY = Family(
@@ -196,7 +233,7 @@ CAUCHY = Family(
     support=real_line,
     convert=lambda loc, scale: (mp.one, loc, scale),
     log_terms=_student_log_terms,
-    expectations={"log((x - m)^2 + s^2)": _student_log_square},
+    expectations=STUDENT_T.expectations,
     bulk=lambda df, loc, scale: (loc, scale),
 )
 

@@ -211,9 +211,7 @@ LINDLEY = Family(
     log_density=lambda rate: lambda x: mp.log(rate**2 / (1 + rate)) + mp.log(1 + x) - rate * x,
     support=half_line,
     log_terms=lambda rate: {("1",): mp.log(rate**2 / (1 + rate)), ("log(1+x)",): mp.one, ("x",): -rate},
-    expectations=_powers(
-        lambda k, rate: mp.gamma(k + 1) * rate**-k * (rate + k + 1) / (rate + 1) if k > -1 else mp.inf
-    )
+    expectations=_powers(lambda k, rate: mp.gamma(k + 1) * rate**-k * (rate + k + 1) / (rate + 1) if k > -1 else mp.inf)
     | {
         "log x": lambda rate: 1 / (1 + rate) - mp.euler - mp.log(rate),
         "log(1+x)": lambda rate: (1 + _scaled_e1(rate)) / (1 + rate),

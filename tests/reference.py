@@ -32,17 +32,17 @@ class NoClosedExpectation(NotImplementedError):
     """The records hold no closed expectation for this pair; ``definition`` can still integrate it."""
 
 
-def kl(p_name: str, p_params: Parameters, q_name: str, q_params: Parameters) -> Real:
+def kl(p_name: str, p_params: Parameters, q_name: str, q_params: Parameters, digits: int = 30) -> Real:
     """KL(p || q) in nats of one batch element, right to 25 digits and more; ``mp.inf`` where it is infinite.
 
     Parameters are in the order of the family's fields, so a matrix family takes ``(loc, matrix)`` and a categorical
-    ``(weights,)``. A pair whose records hold no closed expectation is integrated by ``definition``.
+    ``(weights,)``. A pair whose records hold no closed expectation is integrated by ``definition``, to ``digits``.
     """
     p, q = _frozen(p_params), _frozen(q_params)
     try:
         return _kl(p_name, p, q_name, q)
-    except NoClosedExpectation:
-        return _definition(p_name, p, q_name, q, 30)
+    except NotImplementedError:  # NoClosedExpectation, or an expectation with arguments that it is not known for
+        return _definition(p_name, p, q_name, q, digits)
 
 
 def kl_independent(
@@ -170,6 +170,8 @@ def _definition(p_name: str, p_params: Any, q_name: str, q_params: Any, digits: 
     while dps < 1000:
         with mp.workdps(dps):
             value, magnitude = _definition_at_precision(p_name, p_params, q_name, q_params, digits)
+            if value == mp.inf:
+                return value
             needed = digits + 10 + int(mp.ceil(mp.log10((1 + magnitude) / abs(value)))) if value else 2 * dps
         if needed <= dps:
             return +value
@@ -187,6 +189,8 @@ def _definition_at_precision(p_name: str, p_params: Any, q_name: str, q_params: 
     log_p, log_q = p_family.log_density(*p), q_family.log_density(*q)
 
     def integrand(x: Any, log_weight: Real = mp.zero) -> tuple[Real, Real]:
+        if isinstance(support, Interval) and not support.low < x < support.high:
+            return mp.zero, mp.zero  # so far out that x has rounded to the end
         a = log_p(x)
         # Where there is no mass, neither q nor the exponential (of a possibly enormous number) is looked at.
         if a + log_weight < -3 * mp.dps:
@@ -203,9 +207,22 @@ def _definition_at_precision(p_name: str, p_params: Any, q_name: str, q_params: 
             kinks = {x for x in (*p_family.kinks(*p), *q_family.kinks(*q)) if support.low < x < support.high}
             pieces = itertools.pairwise([support.low, *sorted(kinks), support.high])
             charts = [_chart(low, high, *p_family.bulk(*p)) for low, high in pieces]
+            if any(_diverges(log_p, log_q, chart, sign) for chart in charts for sign in (1, -1)):
+                return mp.inf, mp.zero
             return _sum_pairs(_double_exponential(integrand, chart, digits) for chart in charts)
         case Space():
             return _tensor_trapezoid(integrand, *p_family.bulk(*p))
+
+
+def _diverges(log_p: Callable[[Any], Real], log_q: Callable[[Any], Real], chart: Callable[..., Any], sign: int) -> bool:
+    """Whether p log q grows towards an end, where an integrable function falls at least like exp(-t / 300)."""
+    with mp.workdps(250):
+        sizes: list[Real] = []
+        for t in (100, 400):
+            x, log_slope = chart(mp.mpf(sign * t))
+            a, b = log_p(x), log_q(x)
+            sizes.append(a + log_slope + mp.log(1 + abs(b)) if mp.isfinite(a) else -mp.inf)
+    return bool(sizes[1] > sizes[0] - 1 and sizes[1] > -1000)
 
 
 def _sum_pairs(pairs: Iterable[tuple[Real, Real]]) -> tuple[Real, Real]:
@@ -233,7 +250,7 @@ def _chart(low: Real, high: Real, centre: Real, width: Real) -> Callable[[Real],
         else:
             centre = (low + high) / 2
     if mp.isinf(low) and mp.isinf(high):
-        return lambda t: (centre + width * t, mp.log(width))
+        return lambda t: (centre + width * mp.sinh(t), mp.log(width * mp.cosh(t)))
     if mp.isinf(low) or mp.isinf(high):
         end, direction = (low, 1) if mp.isinf(high) else (high, -1)
         distance = abs(centre - end)
@@ -268,10 +285,12 @@ def _double_exponential(
     scan = {k: sample(k * step) for k in range(-reach, reach + 1)}
     threshold = max(size for _, size in scan.values()) * mp.eps / 100
     inside = [k for k, (_, size) in scan.items() if size > threshold]
+    if not inside:  # a piece without mass
+        return mp.zero, mp.zero
     left, right = (min(inside) - 1) * step, (max(inside) + 1) * step
     total, size = _sum_pairs(scan.values())
     value = total * step
-    for _ in range(10):
+    for _ in range(8):
         more, more_size = _sum_pairs(sample(u) for u in _steps(left + step / 2, right, step))
         total, size, step = total + more, size + more_size, step / 2
         previous, value = value, total * step

@@ -5,7 +5,8 @@ from typing import Annotated, NamedTuple
 from kldiv._bounded import beta_distance, beta_gap, beta_power
 from kldiv._divergence import register
 from kldiv._families import density, family
-from kldiv._kernels import log1p_ratio
+from kldiv._intervals import interval_log
+from kldiv._kernels import log1p_ratio, non_negative
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
 from kldiv._special import betaln, digamma_gap, positive_reciprocal, trigamma
@@ -61,6 +62,18 @@ def kl_beta_uniform(xp: Namespace, concentration1_p: Array, concentration0_p: Ar
     one = xp.ones_like(concentration1_p)
     width = log1p_ratio(xp, (high - 1) - low, xp.ones_like(high))
     return beta_gap(xp, concentration1_p, concentration0_p, one, one) + width
+
+
+@register(Uniform, Beta)
+def kl_uniform_beta(xp: Namespace, low: Array, high: Array, concentration1: Array, concentration0: Array) -> Array:
+    """KL(Beta(1, 1) || Q) - (a - 1) (1 + E log x) - (b - 1) (1 + E log(1 - x)) - log(high - low).
+
+    Source: the definition, as Beta(1, 1) is uniform between 0 and 1, where both logarithms have mean -1
+    """
+    a, b = concentration1, concentration0
+    one = xp.ones_like(a)
+    moved = (a - 1) * (1 + interval_log(xp, low, high)) + (b - 1) * (1 + interval_log(xp, 1 - high, 1 - low))
+    return non_negative(xp, beta_gap(xp, one, one, a, b) - moved + log1p_ratio(xp, (1 - high) + low, high - low), a > 0)
 
 
 def _mean_log(xp: Namespace, a: Array, b: Array) -> Array:

@@ -20,8 +20,8 @@ class BetaBinomial(NamedTuple):
     Examples
     --------
     >>> import kldiv
-    >>> float(kldiv.kl_divergence(kldiv.Poisson(0.0), kldiv.BetaBinomial(1, 1.0, 1.0)))
-    0.6931471805599453
+    >>> print(kldiv.kl_divergence(kldiv.Poisson([0.0, 1.0]), kldiv.BetaBinomial(1, 1.0, 1.0)))
+    [0.69314718        inf]
     """
 
     total_count: Annotated[Array, Count]

@@ -2,10 +2,9 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._counts import ordered_log_mass, ordered_logistic_gap, upper_cut
+from kldiv._counts import ordered_log_density, ordered_logistic_gap
 from kldiv._divergence import register
 from kldiv._families import density, family
-from kldiv._kernels import select_class
 from kldiv._protocol import Array, Namespace
 from kldiv.domains import Increasing, Real, Support
 
@@ -35,9 +34,7 @@ class OrderedLogistic(NamedTuple):
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of class `x`."""
-        low = select_class(xp, self.cutpoints, x - 1)
-        high = upper_cut(xp, self.cutpoints, x)
-        return ordered_log_mass(xp, low - self.loc, high - self.loc, high - low)
+        return ordered_log_density(xp, self.cutpoints, self.loc, x)
 
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether class `x` has probability 1: never."""

@@ -6,6 +6,7 @@ from kldiv._directions import (
     half_dimension,
     log_power_partition,
     log_sphere_area,
+    power_axis_gap,
     power_gap,
     power_von_mises_fisher_gap,
     sphere_gap,
@@ -42,6 +43,23 @@ class PowerSpherical(NamedTuple):
         mu, kappa = self
         b = half_dimension(xp, mu)
         return xp.xlogy(kappa, sphere_gap(xp, mu, -x)) - log_power_partition(xp, b, kappa) - log_sphere_area(xp, b)
+
+
+@register(PowerSpherical, PowerSpherical)
+def kl_power_spherical_power_spherical(
+    xp: Namespace, mean_direction_p: Array, concentration_p: Array, mean_direction_q: Array, concentration_q: Array
+) -> Array:
+    """KL(Beta(b + k_p, b) || Beta(b + k_q, b)) + k_q E log((1 + mu_p . x) / (1 + mu_q . x)), with b = (d - 1) / 2.
+
+    The expectation is the integral of (1 - u)^(b-1) [(1 - w u)^k_p - (1 - u)^k_p] / u over u from 0 to 1, where
+    w = (1 + mu_p . mu_q) / 2.
+
+    Source: arXiv:2006.04437 for one direction; for two, the derivative of E (1 + mu_q . x)^s at s = 0
+    """
+    b = half_dimension(xp, mean_direction_p)
+    gap = sphere_gap(xp, mean_direction_p, mean_direction_q)
+    axes = power_axis_gap(xp, b, concentration_p, gap)
+    return power_gap(xp, b, concentration_p, concentration_q) + concentration_q * axes
 
 
 @register(PowerSpherical, SphericalUniform)
