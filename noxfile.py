@@ -84,23 +84,26 @@ def types(session: nox.Session) -> None:
             session.run("pyright", "kldiv")
 
 
-def add_tests(group: str) -> None:
-    """Add the session that runs the tests of one backend, `tests-<backend>`."""
+def add_tests(group: str, name: str, what: str, *options: str, default: bool) -> None:
+    """Add a session that runs the tests of one backend, with its group of dependencies."""
     backend = group.removeprefix("tests-")
 
     def tests(session: nox.Session) -> None:
         with copied() as source:
             install(session, source, group=group)
-        # -P: the checkout would hide the installed package
-        session.run("python", "-P", "-m", "pytest", "--backend", backend, "-n", "2", *session.posargs)
+        # -P: the checkout would hide the installed package; loadgroup: what one worker compiles serves all tests of a pair
+        command = ["pytest", "--backend", backend, "-n", "2", "--dist", "loadgroup", *options]
+        session.run("python", "-P", "-m", *command, *session.posargs)
 
-    tests.__doc__ = f"nox -s {group}  # the tests, on {backend}"
-    nox.session(tests, name=group)
+    tests.__doc__ = f"nox -s {name}  # {what}, on {backend}"
+    nox.session(tests, name=name, default=default)
 
 
-for name in PYPROJECT["dependency-groups"]:
-    if name.startswith("tests-"):
-        add_tests(name)
+for group in PYPROJECT["dependency-groups"]:
+    if group.startswith("tests-"):
+        add_tests(group, group, "the tests", default=True)
+        full = group.replace("tests-", "tests-full-")
+        add_tests(group, full, "the tests, over the full grid of cases", "--full", default=False)
 
 
 @nox.session

@@ -1,6 +1,6 @@
 """Which divergences there are: the table of all pairs of families, and what other libraries answer to the same pairs.
 
-``python docs/pairs.py`` writes docs/pairs.md from the rules of kldiv and from docs/peers.json.
+``python docs/pairs.py`` writes docs/pairs.md, and the counts into README.md, from the rules of kldiv and docs/peers.json.
 ``python docs/pairs.py torch`` (or tfp, numpyro; each in an environment that has it) asks that library for every pair of
 families that it shares with kldiv, and puts its answers into docs/peers.json.
 """
@@ -17,19 +17,24 @@ from typing import Any
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-sys.path.insert(0, str(ROOT))
-
-import kldiv  # noqa: E402
+try:
+    import kldiv
+except ModuleNotFoundError:  # not installed: the checkout will do
+    sys.path.insert(0, str(ROOT))
+    import kldiv
 import kldiv.families  # noqa: E402
+from kldiv import _families  # noqa: E402
 
-SIGNS = {"closed form": "F", "conversion": "C", "moments": "M", "infinite": "∞", "estimate": "·"}
+SIGNS = {"closed form": "F", "conversion": "C", "moments": "M", "infinite": "∞", "estimate": "·", "apart": " "}
 WORDS = {
     "closed form": "a formula for the pair",
     "conversion": "a formula, after a change of parameters",
     "moments": "cross-entropy less entropy, from expectations that P knows",
     "infinite": "infinite, as P has outcomes that Q rules out",
-    "estimate": "no closed form",
+    "estimate": "no closed form: to be estimated",
+    "apart": "outcomes of different shapes, such as a number and a vector",
 }
+FINITE = ("closed form", "conversion", "moments")
 HOLDERS = ("Delta", "Independent", "Mixture")  # their divergences depend on what they hold
 # Names of one family in two parametrisations.
 SYNONYMS = {
@@ -55,18 +60,17 @@ def names() -> list[str]:
 
 def method(p: str, q: str) -> str:
     """Return how the divergence of a pair is computed."""
-    if not {p, q} <= set(kldiv.families.__all__):
-        return "estimate"
     try:
         return kldiv.rule(getattr(kldiv, p), getattr(kldiv, q)).method
     except kldiv.NoClosedForm:
-        return "estimate"
+        shapes = [len(_families.support_of(getattr(kldiv, name)).axes) for name in (p, q)]
+        return "estimate" if shapes[0] == shapes[1] else "apart"
 
 
 def page() -> str:
     """Return the text of docs/pairs.md."""
     table = {(p, q): method(p, q) for p in names() for q in names()}
-    finite = [pair for pair, how in table.items() if how not in ("infinite", "estimate")]
+    finite = [pair for pair, how in table.items() if how in FINITE]
     laws = {(SYNONYMS.get(p, p), SYNONYMS.get(q, q)) for p, q in finite}
     counts = Counter(table.values())
     lines = [
@@ -88,7 +92,7 @@ def page() -> str:
         "The pairs that another library answers with a number, asked for every pair of families that it shares with "
         "kldiv, at ordinary parameters; a constant infinity is counted apart.",
         "",
-        *peers(len(finite), len(laws), counts["infinite"]),
+        *peers(len(finite), counts["infinite"]),
         "",
         "## The table",
         "",
@@ -102,7 +106,25 @@ def page() -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def peers(finite: int, laws: int, infinite: int) -> list[str]:
+def readme() -> str:
+    """Return the text of README.md with the counts brought up to date."""
+    text = (ROOT / "README.md").read_text()
+    start, end = "<!-- counts -->\n", "<!-- counts end -->"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    table = {(p, q): method(p, q) for p in names() for q in names()}
+    counts = Counter(table.values())
+    finite = sum(counts[how] for how in FINITE)
+    lines = [
+        f"**{finite} ordered pairs of families have a finite divergence, and {counts['infinite']} an infinite one**; "
+        "[the table of all pairs](docs/pairs.md) says how each is computed.",
+        "",
+        *peers(finite, counts["infinite"]),
+    ]
+    return before + start + "\n".join(lines) + "\n" + end + after
+
+
+def peers(finite: int, infinite: int) -> list[str]:
     """Return the lines of the table of other libraries."""
     measured = json.loads((HERE / "peers.json").read_text())
     lines = ["| library | finite | infinite | asked on |", "|---|---|---|---|", f"| kldiv | {finite} | {infinite} | |"]
@@ -280,3 +302,4 @@ if __name__ == "__main__":
         measure(sys.argv[1])
     else:
         (HERE / "pairs.md").write_text(page())
+        (ROOT / "README.md").write_text(readme())

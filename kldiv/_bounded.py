@@ -123,12 +123,11 @@ def kumaraswamy_gap(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Arra
     ratio, excess = a_q / a_p, (a_q - a_p) / a_p
     log_ratio_a, log_ratio_b = _log_quotient(xp, a_q, a_p), _log_quotient(xp, b_q, b_p)
     near = (excess >= -0.2) & (excess <= 0.5) & (b_q > 0.75 * b_p) & (b_q < 2 * b_p)
-    one = xp.ones_like(near * ratio)
 
     # Nearly equal: the mean of q / p - 1 - log(q / p), from log(q / p) without cancellation.
     def integrand(v: Array) -> Array:
-        e, d = xp.where(near, excess, 0.0)[..., None], xp.where(near, b_q - b_p, 0.0 * one)[..., None]
-        b = xp.where(near, b_q, one)[..., None]
+        e, d = xp.where(near, excess, 0.0)[..., None], xp.where(near, b_q - b_p, 0.0)[..., None]
+        b = xp.where(near, b_q, 1.0)[..., None]
         constant = xp.where(near, log_ratio_a, 0.0)[..., None] + xp.where(near, log_ratio_b, 0.0)[..., None]
         clipped = xp.where(v < _CLIP, v, _CLIP)
         log_y = _log1mexp(xp, clipped)
@@ -311,9 +310,15 @@ def _mean_under_tilt(xp: Namespace, eta: Array, function: Callable[[Array, Array
     return xp.where(large, integrate_half_line(xp, far, eta), value)
 
 
+def _log_of(xp: Namespace, x: Array, y: Array) -> Array:
+    """log(x), given y = 1 - x."""
+    small = x < 0.5
+    return xp.where(small, xp.log(xp.where(small, x, 0.5)), xp.log1p(-xp.where(small, 0.5, y)))
+
+
 def tilted_log(xp: Namespace, eta: Array) -> Array:
     """E log x under the density exp(eta x) / Z on the unit interval."""
-    return _mean_under_tilt(xp, eta, lambda x, y: xp.where(x < 0.5, xp.log(x), xp.log1p(-y)))
+    return _mean_under_tilt(xp, eta, lambda x, y: _log_of(xp, x, y))
 
 
 def tilted_log_variance(xp: Namespace, eta: Array) -> Array:
@@ -321,7 +326,7 @@ def tilted_log_variance(xp: Namespace, eta: Array) -> Array:
     mean = tilted_log(xp, eta)[..., None]
 
     def square(x: Array, y: Array) -> Array:
-        d = xp.where(x < 0.5, xp.log(x), xp.log1p(-y)) - mean
+        d = _log_of(xp, x, y) - mean
         return d * d
 
     return _mean_under_tilt(xp, eta, square)
@@ -331,7 +336,7 @@ def tilted_logit_variance(xp: Namespace, eta: Array) -> Array:
     """Var log(x / (1 - x)) under the density exp(eta x) / Z on the unit interval."""
 
     def logit(x: Array, y: Array) -> Array:
-        return xp.log(x) - xp.log(y)
+        return _log_of(xp, x, y) - _log_of(xp, y, x)
 
     mean = _mean_under_tilt(xp, eta, logit)[..., None]
     return _mean_under_tilt(xp, eta, lambda x, y: (logit(x, y) - mean) * (logit(x, y) - mean))

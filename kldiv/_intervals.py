@@ -188,7 +188,7 @@ def log_uniform_distance(xp: Namespace, m: Array, low: Array, high: Array) -> Ar
 def _log_mean(
     xp: Namespace, function: Callable[[Array], Array], low: Array, high: Array, integral: Callable[[Array], Array]
 ) -> Array:
-    """The mean of a function of a log-uniform x: over a short interval by quadrature, else from its integral of dx/x."""
+    """The mean of a function of a log-uniform x: over a short interval by quadrature, else by its integral of dx/x."""
     width = _log_width(xp, low, high)
     short = width < 2
     start, step = xp.where(short, low, 1.0)[..., None], xp.where(short, width, 1.0)[..., None]

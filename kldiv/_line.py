@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, inf, log, pi
+from math import exp, inf, log, pi, sqrt
 
 from kldiv._kernels import (
     _ATANH_TAIL,
@@ -291,9 +291,10 @@ def student_log_density(xp: Namespace, z: Array, df: Array) -> Array:
     return constant - (df + 1) * (log_hypot(xp, xp.sqrt(df), z) - 0.5 * xp.log(df))
 
 
-def student_distance(xp: Namespace, d: Array, df: Array) -> Array:
-    """E |x| of Student's t distribution with mean d and scale 1, inf for df <= 1."""
+def student_distance(xp: Namespace, d: Array, df: Array, scale: Array) -> Array:
+    """E |x| of Student's t distribution with mean d, inf for df <= 1."""
     exists = df > 1
+    d = d / scale
     df = xp.where(exists, df, 2.0)
     zero = d * d < xp.finfo(d.dtype).smallest_normal
     z = xp.where(zero, 1.0, xp.abs(d))
@@ -306,7 +307,7 @@ def student_distance(xp: Namespace, d: Array, df: Array) -> Array:
     within = betainc(xp, 0.5 + 0.0 * df, 0.5 * df, inside, outside)
     z = xp.where(zero, 0.0, z)
     edge = xp.exp(student_log_density(xp, z, df) + 2 * log_hypot(xp, xp.sqrt(df), z)) / (df - 1)
-    return xp.where(exists, 2 * edge + z * within, inf)
+    return xp.where(exists, scale * (2 * edge + z * within), inf)
 
 
 # The divergence of Student's t distribution from the normal distribution with its mean and variance, in powers of
@@ -332,7 +333,7 @@ def student_normal_gap(xp: Namespace, df: Array, distance: Array, scale_p: Array
     u = a * (2 + a) * (1 + c) + c
     variances = log1p_gap(xp, u, (scale_p, scale_q), (scale_p, scale_q), (df, df - 2))
     z = distance / scale_q
-    large = df > (8 if _is_single(xp, df) else 15)
+    large = df > (7 if _is_single(xp, df) else 13)
     df_large, df_small = xp.where(large, df, 20.0), xp.where(large, 4.0, df)
     series = _polynomial(_STUDENT_TAIL, 1 / df_large) / df_large / df_large
     direct = 0.5 * (xp.log(df_small / (df_small - 2)) + log(2 * pi) + 1) - student_entropy(xp, df_small)
@@ -478,3 +479,31 @@ def power_of(xp: Namespace, z: Array, power: Array) -> Array:
     """z^power for z >= 0."""
     zero = z == 0
     return xp.where(zero, 0.0, xp.exp(power * xp.log(xp.where(zero, 1.0, z))))
+
+
+_NORMAL_NODES = [0.5 * k for k in range(-17, 18)]
+_NORMAL_WEIGHTS = [0.5 * exp(-0.5 * z * z) / sqrt(2 * pi) for z in _NORMAL_NODES]
+
+
+def normal_log_square(xp: Namespace, d: Array, scale: Array, s: Array) -> Array:
+    """E log(1 + (x / s)^2) of the normal distribution with mean d."""
+    d, s = xp.abs(d) / scale, s / scale
+    near = d < 9
+    d_near, d_far = xp.where(near, d, 1.0)[..., None], xp.where(near, 9.0, d)[..., None]
+    # By the distance from 0, where the logarithm may be next to singular; or by that from d, if 0 is too far away.
+
+    def integrand(w: Array) -> Array:
+        density = xp.exp(-0.5 * (w - d_near) * (w - d_near)) + xp.exp(-0.5 * (w + d_near) * (w + d_near))
+        return density * _log1p_square(xp, w / s[..., None])
+
+    near_value = integrate_half_line(xp, integrand, d) / sqrt(2 * pi)
+    z, weights = (xp.like(x, d, d.dtype) for x in (_NORMAL_NODES, _NORMAL_WEIGHTS))
+    far_value = xp.sum(_log1p_square(xp, (z + d_far) / s[..., None]) * weights, axis=-1)
+    return xp.where(near, near_value, far_value)
+
+
+def _log1p_square(xp: Namespace, x: Array) -> Array:
+    """log(1 + x^2) for x >= 0."""
+    large = x > 1
+    x = xp.where(large, x, 1.0), xp.where(large, 0.5, x)
+    return xp.where(large, 2 * xp.log(x[0]) + xp.log1p(1 / x[0] / x[0]), xp.log1p(x[1] * x[1]))

@@ -326,7 +326,7 @@ def _edge(domain: Any, dtype: str) -> list[Any] | None:
     return {
         domains.UnitInterval: [0.0, 1.0, subnormal, 1 - 2.0**-24, 0.5, 0.25],
         domains.AboveZeroToOne: [1.0, 1 - 2.0**-24, 0.5, 0.25],
-        domains.ZeroToBelowOne: [0.0, subnormal, 1 - 2.0**-24, 0.5, 0.25],
+        domains.ZeroToBelowOne: [0.0, subnormal, 1 - 2.0**-6, 0.5, 0.25],
         domains.NonNegative: [0.0, subnormal, 1.0, 3.5, 1e8],
         domains.Logit: [-inf, inf, -500.0, 500.0, 0.0, -0.25, 40.0],
         domains.Simplex: [

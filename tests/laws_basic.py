@@ -36,11 +36,22 @@ def _normal_log_terms(loc: Real, scale: Real) -> dict[Statistic, Real]:
     }
 
 
+def _normal_excess(mean: Real) -> Real:
+    """E x^+ at scale 1."""
+    return mp.npdf(mean) + mean * mp.ncdf(mean)
+
+
 NORMAL = Family(
     log_density=_normal_log_density,
     support=real_line,
     log_terms=_normal_log_terms,
-    expectations={"x": lambda loc, scale: loc, "x^2": lambda loc, scale: loc**2 + scale**2},
+    expectations={
+        "x": lambda loc, scale: loc,
+        "x^2": lambda loc, scale: loc**2 + scale**2,
+        "exp((x - m) / s)": lambda m, s, loc, scale: mp.exp((loc - m) / s + (scale / s) ** 2 / 2),
+        "(x - m)^+": lambda m, loc, scale: _normal_excess((loc - m) / scale) * scale,
+        "(m - x)^+": lambda m, loc, scale: _normal_excess((m - loc) / scale) * scale,
+    },
     bulk=unchanged,
 )
 

@@ -156,7 +156,8 @@ def _power_spherical_log(*parameters: Any) -> Real:
         return mp.log(2) + mp.digamma(a) - mp.digamma(a + b)
     if len(mu) != 3:
         raise NotImplementedError("different axes are for three dimensions")
-    c = max(_dot(m, mu), -mp.one)
+    c = _dot(m, mu)
+    c = c if 1 + c > 1000 * mp.eps else -mp.one
     # The mean over a circle of log(u + v cos) is log((u + sqrt(u^2 - v^2)) / 2), u = 1 + c t and u^2 - v^2 = (c + t)^2.
     # The density of t is (kappa + 1) (1 + t)^kappa / 2^(kappa + 1), so with y = 1 + t by parts:
     top = 1 - c

@@ -92,6 +92,8 @@ LOGISTIC = Family(
         "x": lambda loc, scale: loc,
         "x^2": lambda loc, scale: loc**2 + (mp.pi * scale) ** 2 / 3,
         "2 log(2 cosh((x - m) / 2 s))": _logistic_log_cosh,
+        "(x - m)^+": lambda m, loc, scale: scale * mp.log(1 + mp.exp((loc - m) / scale)),
+        "(m - x)^+": lambda m, loc, scale: scale * mp.log(1 + mp.exp((m - loc) / scale)),
         "exp((x - m) / s)": lambda m, s, loc, scale: (
             mp.exp((loc - m) / s) * mp.gamma(1 + scale / s) * mp.gamma(1 - scale / s) if abs(scale / s) < 1 else mp.inf
         ),
@@ -122,6 +124,8 @@ GUMBEL = Family(
     log_terms=_gumbel_log_terms,
     expectations={
         "x": lambda loc, scale: loc + mp.euler * scale,
+        "(x - m)^+": lambda m, loc, scale: loc + mp.euler * scale - m + scale * mp.e1(mp.exp((loc - m) / scale)),
+        "(m - x)^+": lambda m, loc, scale: scale * mp.e1(mp.exp((loc - m) / scale)),
         "x^2": lambda loc, scale: (loc + mp.euler * scale) ** 2 + (mp.pi * scale) ** 2 / 6,
         "exp((x - m) / s)": lambda m, s, loc, scale: (
             mp.exp((loc - m) / s) * mp.gamma(1 - scale / s) if scale / s < 1 else mp.inf
@@ -227,6 +231,7 @@ STUDENT_T = Family(
         "log((x - m)^2 + s^2)": _student_log_square,
     },
     bulk=lambda df, loc, scale: (loc, scale),
+    kinks=lambda df, loc, scale: (loc,),  # none, but a place where it may be narrow against another
 )
 CAUCHY = Family(
     log_density=_student_log_density,
@@ -235,6 +240,7 @@ CAUCHY = Family(
     log_terms=_student_log_terms,
     expectations=STUDENT_T.expectations,
     bulk=lambda df, loc, scale: (loc, scale),
+    kinks=lambda df, loc, scale: (loc,),  # none, but a place where it may be narrow against another
 )
 
 

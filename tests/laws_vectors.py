@@ -355,3 +355,89 @@ LAWS: dict[str, Family] = {
     "MultinomialLogits": replace(MULTINOMIAL, convert=lambda total, logits: (total, *_normalised_logits(logits))),
     "MarkovChain": MARKOV_CHAIN,
 }
+
+
+# --- What the tests draw, and the accuracy that they ask for --------------------------------------------------------
+
+Draw = Callable[[np.random.Generator, str, str, int], dict[str, np.ndarray]]
+
+
+def _draw_low_rank(rng: np.random.Generator, kind: str, dtype: str, size: int) -> dict[str, np.ndarray]:
+    # One scale for both parts: a diagonal that is nothing beside the factor leaves a singular matrix.
+    decades = 0 if kind == "interior" else 7 if dtype == "float32" else 35
+    scale = 10 ** rng.uniform(-decades, decades, size=(size, 1))
+    factor, diagonal = rng.normal(size=(size, 3, 2)), np.exp(rng.normal(size=(size, 3)))
+    return {"cov_factor": factor * scale[..., None], "cov_diag": diagonal * scale**2}
+
+
+def _draw_df(rng: np.random.Generator, kind: str, dtype: str, size: int) -> dict[str, np.ndarray]:
+    excess = np.exp(1 + rng.normal(size=size)) if kind == "interior" else 10 ** rng.uniform(-2, 5, size=size)
+    return {"df": 2 + excess}
+
+
+def _draw_total_count(rng: np.random.Generator, kind: str, dtype: str, size: int) -> dict[str, np.ndarray]:
+    # Few, as the oracle goes through all outcomes; the same for P and Q in most rows; never a single draw, whose
+    # outcomes the oracle names by their classes.
+    counts = np.asarray([0.0, 2.0, 3.0, 4.0])
+    rare = rng.uniform(size=size) < 0.1
+    return {"total_count": np.where(rare, rng.choice(counts, size=size), counts[np.arange(size) % 4])}
+
+
+def _draw_chain(rng: np.random.Generator, kind: str, dtype: str, size: int) -> dict[str, np.ndarray]:
+    def rows(*shape: int) -> np.ndarray:
+        decades = 30 if dtype == "float32" else 150
+        exponents = rng.normal(size=shape) if kind == "interior" else rng.uniform(-decades * np.log(10), 0, size=shape)
+        return _over_sums(np.exp(exponents))
+
+    return {"initial_probs": rows(size, 3), "transition_matrices": rows(size, 2, 3, 3)}
+
+
+def _over_sums(x: np.ndarray) -> np.ndarray:
+    return x / x.sum(axis=-1, keepdims=True)
+
+
+DRAWS: dict[str, Draw] = {
+    "MultivariateNormalLowRank": _draw_low_rank,
+    "Wishart": _draw_df,
+    "InverseWishart": _draw_df,
+    "NormalWishart": _draw_df,
+    "NormalInverseWishart": _draw_df,
+    "Multinomial": _draw_total_count,
+    "MultinomialLogits": _draw_total_count,
+    "MarkovChain": _draw_chain,
+}
+
+
+def _nudge(rng: np.random.Generator, x: np.ndarray, delta: np.ndarray) -> np.ndarray:
+    return x * (1 + delta.reshape(-1, *(1,) * (x.ndim - 1)) * rng.uniform(-1, 1, size=x.shape))
+
+
+def _near_df(rng: np.random.Generator, p: dict[str, np.ndarray], delta: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: 2 + _nudge(rng, x - 2, delta) if name == "df" else _nudge(rng, x, delta) for name, x in p.items()}
+
+
+def _near_chain(rng: np.random.Generator, p: dict[str, np.ndarray], delta: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: _over_sums(_nudge(rng, x, delta)) for name, x in p.items()}
+
+
+NEAR: dict[str, Callable[..., dict[str, np.ndarray]]] = {
+    **dict.fromkeys(("Wishart", "InverseWishart", "NormalWishart", "NormalInverseWishart"), _near_df),
+    "MarkovChain": _near_chain,
+}
+# Of triangular factors, the condition number is in it: a few units at the sizes that are drawn, more in rare rows.
+_OF_FACTORS = {"interior": 32.0, "near": 16.0, "extreme": 64.0, "boundary": 32.0}
+BOUNDS: dict[str, float | dict[str, float]] = {
+    "MultivariateNormalLowRank": _OF_FACTORS,
+    "MultivariateLogitNormal": _OF_FACTORS,
+    "MatrixNormal": _OF_FACTORS,
+    "Dirichlet": {"interior": 6.0, "near": 6.0, "extreme": 64.0, "boundary": 6.0},
+    "Wishart": _OF_FACTORS,
+    "InverseWishart": _OF_FACTORS,
+    "NormalGamma": 8.0,
+    "NormalInverseGamma": 8.0,
+    "NormalWishart": _OF_FACTORS,
+    "NormalInverseWishart": _OF_FACTORS,
+    "OneHotCategorical": 6.0,
+    "Multinomial": 7.0,
+    "MarkovChain": 8.0,
+}

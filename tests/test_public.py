@@ -3,7 +3,9 @@
 import ast
 import doctest
 import importlib
+import importlib.util
 import inspect
+import json
 import math
 import pkgutil
 import re
@@ -269,3 +271,28 @@ DECORATED = {
 def test_formula_leaves_branches_and_tolerances_to_kernels(function):
     names = {getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(function)}
     assert names & {"where", "eps", "finfo", "maximum", "minimum", "clip"} == set()
+
+
+# -------------------------------------------------------------------------------------------------- the table of pairs
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    spec = importlib.util.spec_from_file_location("pairs", ROOT / "docs" / "pairs.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_table_of_pairs_is_up_to_date(pairs):
+    assert (ROOT / "docs" / "pairs.md").read_text() == pairs.page(), "run: python docs/pairs.py"
+
+
+def test_counts_in_the_readme_are_up_to_date(pairs):
+    assert (ROOT / "README.md").read_text() == pairs.readme(), "run: python docs/pairs.py"
+
+
+def test_no_pair_that_another_library_has_is_missing(pairs):
+    answers = json.loads((ROOT / "docs" / "peers.json").read_text()).values()
+    missing = [pair for peer in answers for pair in peer["finite"] if pairs.method(*pair) not in pairs.FINITE]
+    assert missing == []

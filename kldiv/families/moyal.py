@@ -20,7 +20,7 @@ class Moyal(NamedTuple):
     --------
     >>> import kldiv
     >>> float(kldiv.kl_divergence(kldiv.Moyal(0.0, 1.0), kldiv.Moyal(0.0, 2.0)))
-    0.2744929217166462
+    0.2744987495960084
     """
 
     loc: Annotated[Array, Real]

@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple
 from kldiv._divergence import converts, register
 from kldiv._families import density, family
 from kldiv._kernels import expm1_gap_of_difference, relative_gap
+from kldiv._line import normal_log_square
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
 from kldiv._special import normal_distance
@@ -91,6 +92,7 @@ expectations(
     variance=lambda xp, loc, scale: scale * scale,
     distance=lambda xp, m, loc, scale: normal_distance(xp, loc - m, scale),
     exponential=lambda xp, t, m, loc, scale: xp.exp(t * (loc - m) + 0.5 * t * t * scale * scale),
+    log_square=lambda xp, m, s, loc, scale: normal_log_square(xp, loc - m, scale, s),
 )
 
 
