@@ -1,6 +1,6 @@
 """Which divergences there are: the table of all pairs of families, and what other libraries answer to the same pairs.
 
-``python docs/pairs.py`` writes docs/pairs.md, and the counts into README.md, from the rules of kldiv and docs/peers.json.
+``python docs/pairs.py`` writes docs/pairs.md, and the counts in README.md, from kldiv's rules and docs/peers.json.
 ``python docs/pairs.py torch`` (or tfp, numpyro; each in an environment that has it) asks that library for every pair of
 families that it shares with kldiv, and puts its answers into docs/peers.json.
 """

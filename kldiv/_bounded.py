@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from math import cos, exp, factorial, inf, log, pi, sqrt
 
-from kldiv._kernels import expm1_gap, log1p_gap, log_ratio, product_excess, relative_gap, sigmoid, softplus, stirling_gap
+from kldiv._kernels import (
+    expm1_gap,
+    log1p_gap,
+    log_ratio,
+    product_excess,
+    relative_gap,
+    sigmoid,
+    softplus,
+    stirling_gap,
+)
 from kldiv._special import (
     EULER,
     betainc,
@@ -140,7 +149,9 @@ def kumaraswamy_gap(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Arra
     ratio_in, log_a = xp.where(near, 1.0, ratio), xp.where(near, 0.0, log_ratio_a)
     b_in = xp.where(near, 1.0, b_q) * xp.ones_like(b_p)
     small, mean = _mean_log_complement(xp, b_p, ratio_in, log_a)
-    terms = xp.where(small, relative_gap(xp, b_in, b_p) - b_in * log_a, 1 / b_p - 1 - log_a - _log_quotient(xp, b_in, b_p))
+    terms = xp.where(
+        small, relative_gap(xp, b_in, b_p) - b_in * log_a, 1 / b_p - 1 - log_a - _log_quotient(xp, b_in, b_p)
+    )
     far_value = (b_in - 1) * mean + terms + xp.where(near, 0.0, excess) * (EULER + digamma(xp, b_p + 1))
     far_value = far_value - xp.stop_gradient(xp.where(far_value < 0, far_value, 0.0))
     return xp.where(near, near_value, far_value)
@@ -401,9 +412,7 @@ def _mean_around_zero(
     return integrate_half_line(xp, lambda w: density(w) * above(w) + density(-w) * below(w), loc[..., 0])
 
 
-def _split_scale(
-    xp: Namespace, loc: Array, scale: Array
-) -> tuple[Array, tuple[Array, Array], tuple[Array, Array]]:
+def _split_scale(xp: Namespace, loc: Array, scale: Array) -> tuple[Array, tuple[Array, Array], tuple[Array, Array]]:
     """Where the scale is small; location and scale there, and elsewhere."""
     small = scale < _WIDE
     near = xp.where(small, loc, 0.0), xp.where(small, scale, 1.0)
@@ -516,7 +525,9 @@ class _Bell:
         return (x - self.mode) / self.scale * (0.5 * ((x - self.loc) + (self.mode - self.loc)) / self.scale)
 
 
-def _log_outside(xp: Namespace, whole: tuple[Array, Array, Array, Array], inner: _Bell, low: Array, high: Array) -> Array:
+def _log_outside(
+    xp: Namespace, whole: tuple[Array, Array, Array, Array], inner: _Bell, low: Array, high: Array
+) -> Array:
     """-log of the probability that a truncated normal variable lies between low and high, where `inner` is its bell."""
     loc, scale, low_q, high_q = whole
     left, right = _Bell(xp, loc, scale, low_q, low), _Bell(xp, loc, scale, high, high_q)
@@ -594,9 +605,7 @@ def truncated_normal_gap(
     return within + _log_outside(xp, (loc_q, scale_q, low_q, high_q), inner, low_p, high_p)
 
 
-def truncated_normal_log_density(
-    xp: Namespace, x: Array, loc: Array, scale: Array, low: Array, high: Array
-) -> Array:
+def truncated_normal_log_density(xp: Namespace, x: Array, loc: Array, scale: Array, low: Array, high: Array) -> Array:
     """The log density of the truncated normal distribution at a point of its interval."""
     bell = _Bell(xp, loc, scale, low, high)
     z = (x - bell.mode) / scale

@@ -353,7 +353,7 @@ def _guarded(p: Kind, q: Kind, evaluate: Evaluate) -> Evaluate:
         for inner, outer, sign in sides:
             nested = nested & (_end(p, inner) * sign >= _end(q, outer) * sign)
         # Where they are not nested, a P inside of Q stands in, so that nothing is evaluated where it has no meaning.
-        low, high = interior(xp, *[_end(q, end) for end in outside], a.space)
+        low, high = interior(xp, _end(q, outside[0]), _end(q, outside[1]), a.space)
         ends = zip(inside, (low, high), strict=True)
         stand_in = {end: xp.where(nested, _end(p, end), x) for end, x in ends if isinstance(end, str)}
         return xp.where(nested, evaluate(xp, p._replace(**stand_in), q), _surprise(xp, p, q))

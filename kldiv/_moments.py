@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-from kldiv._divergence import Rule, as_kind, forget_rules, last_resort
-from kldiv._families import Family, Kind, class_of, name_of
+from kldiv._divergence import Rule, forget_rules, last_resort
+from kldiv._families import Family, Kind, as_kind, class_of, name_of
 from kldiv._kernels import finite_part, non_negative, product
 from kldiv._protocol import Array, Namespace
 

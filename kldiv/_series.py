@@ -98,9 +98,9 @@ def zeta_gap(xp: Namespace, s_p: Array, s_q: Array) -> Array:
 def _zeta_excess(xp: Namespace, s: Array, d: Array, mean: Array) -> Array:
     """The sum over k of k^-s [exp(t) - 1 - t], with t = -d (log k - mean)."""
     n, count = _REACH[_is_single(xp, s)]
-    total = expm1_gap(xp, d * mean)
-    for k in range(2, n):
-        total = total + xp.exp(-log(k) * s) * expm1_gap(xp, -d * (log(k) - mean))
+    logs = xp.like([log(k) for k in range(2, n)], s, s.dtype)
+    head = xp.exp(-logs * s[..., None]) * expm1_gap(xp, -d[..., None] * (logs - mean[..., None]))
+    total = expm1_gap(xp, d * mean) + xp.sum(head, axis=-1)
     t = -d * (log(n) - mean)
     gap, rise = expm1_gap(xp, t), xp.expm1(t)
     power = xp.exp(-log(n) * s)
@@ -203,10 +203,10 @@ def _low_gap(xp: Namespace, p: Array, q: Array) -> Array:
     d = q - p
     near = (d > -0.5 * p) & (d < p) & (q < 0.6)
     t = xp.log1p(xp.where(near, d, 0.0) / p)
-    total, power = expm1_gap(xp, -mean_rest * t), 1.0
-    for k in range(2, _SERIES[_is_single(xp, p)]):
-        power = power * p
-        total = total + power / k * expm1_gap(xp, (k - 1 - mean_rest) * t)
+    k = xp.like([float(i) for i in range(2, _SERIES[_is_single(xp, p)])], p, p.dtype)
+    power = p[..., None] * xp.exp((k - 2) * xp.log(p)[..., None])
+    terms = power / k * expm1_gap(xp, (k - 1 - mean_rest[..., None]) * t[..., None])
+    total = expm1_gap(xp, -mean_rest * t) + xp.sum(terms, axis=-1)
     far_t = log_ratio(xp, xp.where(near, 1.0, q), xp.where(near, 1.0, p))
     far_value = xp.log1p(rest_q) - xp.log1p(rest_p) - mean_rest * far_t
     return xp.where(near, xp.log1p(total / (1 + rest_p)), far_value)

@@ -85,8 +85,7 @@ def wishart_gap(xp: Namespace, df_p: Array, df_q: Array, x: Array, top: Array, b
     df_p, df_q = df_p[..., None], df_q[..., None]
     root = xp.sqrt(df_p / df_q)
     s = (df_p - df_q) / df_q / (root + 1)
-    u = (top - bottom) / bottom
-    u = u + s + u * s
+    u = (top - bottom) / bottom * root + s
     gaps = log1p_gap(xp, u, (top, bottom), (xp.sqrt(df_p), xp.sqrt(df_q)))
     below = root * root * xp.sum(xp.tril(x, k=-1) ** 2, axis=-1)
     means = df_q * (gaps + 0.5 * (u * u + below))

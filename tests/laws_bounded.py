@@ -207,16 +207,77 @@ LAWS: dict[str, Family] = {
 
 # The largest errors of a family with itself in ulps.
 BOUNDS: dict[str, float | dict[str, float]] = {
-    # Where one concentration is large and the rest is much below 1, what is left of the large terms is small.
+    # Where one concentration is large and the rest is much below 1, what is left of the large terms is small: 16 (1 + 1
+    # / (sum of the small concentrations)), which are 1e-6 or more here.
     "Beta": {"interior": 12.0, "near": 12.0, "extreme": 16.0 * (1 + 1e6), "boundary": 12.0},
+    "ContinuousBernoulli": 8.0,
+    # Far from equality an integral over 114 nodes, to which the divergence is a small difference.
+    "Kumaraswamy": {"interior": 64.0, "near": 8.0, "extreme": 1e5, "boundary": 64.0},
+    "LogitNormal": 4.0,
+    # Far from equality a difference of logarithms of integrals, which are large in the tails.
+    "TruncatedNormal": {"interior": 16.0, "near": 16.0, "extreme": 2e4, "boundary": 16.0},
 }
+
+Draw = Callable[[np.random.Generator, str, str, int], dict[str, np.ndarray]]
 
 
 def _draw_beta(rng: np.random.Generator, kind: str, dtype: str, size: int) -> dict[str, np.ndarray]:
-    draw = (
-        (lambda: 10 ** rng.uniform(-6, 8, size=size)) if kind == "extreme" else (lambda: np.exp(rng.normal(size=size)))
-    )
+    def draw() -> np.ndarray:
+        return 10 ** rng.uniform(-6, 8, size=size) if kind == "extreme" else np.exp(rng.normal(size=size))
+
     return {"concentration1": draw(), "concentration0": draw()}
 
 
-DRAWS: dict[str, Callable[[np.random.Generator, str, str, int], dict[str, np.ndarray]]] = {"Beta": _draw_beta}
+def _draw_kumaraswamy(rng: np.random.Generator, kind: str, dtype: str, size: int) -> dict[str, np.ndarray]:
+    def draw() -> np.ndarray:
+        return 10 ** rng.uniform(-2, 2, size=size) if kind == "extreme" else np.exp(rng.normal(size=size))
+
+    return {"concentration1": draw(), "concentration0": draw()}
+
+
+def _draw_continuous_bernoulli(rng: np.random.Generator, kind: str, dtype: str, size: int) -> dict[str, np.ndarray]:
+    if kind != "extreme":
+        return {"probs": rng.uniform(0.02, 0.98, size=size)}
+    decades, eps = (35, 1e-7) if dtype == "float32" else (300, 1e-15)
+    tiny = 10 ** rng.uniform(-decades, -1, size=size)
+    return {"probs": np.where(rng.uniform(size=size) < 0.3, 1 - np.clip(tiny, eps, 1), tiny)}
+
+
+def _draw_truncated_normal(rng: np.random.Generator, kind: str, dtype: str, size: int) -> dict[str, np.ndarray]:
+    def positive() -> np.ndarray:
+        return 10 ** rng.uniform(-3, 3, size=size) if kind == "extreme" else np.exp(rng.normal(size=size))
+
+    loc, low = rng.normal(size=size) * positive(), rng.normal(size=size) * positive()
+    return {"loc": loc, "scale": positive(), "low": low, "high": low + np.maximum(positive(), 1e-3 * abs(low))}
+
+
+DRAWS: dict[str, Draw] = {
+    "Beta": _draw_beta,
+    "ContinuousBernoulli": _draw_continuous_bernoulli,
+    "Kumaraswamy": _draw_kumaraswamy,
+    "TruncatedNormal": _draw_truncated_normal,
+}
+
+
+def _near_truncated_normal(
+    rng: np.random.Generator, p: dict[str, np.ndarray], delta: np.ndarray
+) -> dict[str, np.ndarray]:
+    noise = {name: delta * rng.uniform(-1, 1, size=x.shape) for name, x in p.items()}
+    return {
+        "loc": p["loc"] + noise["loc"],
+        "scale": p["scale"] * (1 + noise["scale"]),
+        "low": p["low"] - abs(noise["low"]),  # outwards, so that P stays inside Q
+        "high": p["high"] + abs(noise["high"]),
+    }
+
+
+def _near_continuous_bernoulli(
+    rng: np.random.Generator, p: dict[str, np.ndarray], delta: np.ndarray
+) -> dict[str, np.ndarray]:
+    return {"probs": p["probs"] + delta * rng.uniform(-1, 1, size=delta.shape) * np.minimum(p["probs"], 1 - p["probs"])}
+
+
+NEAR: dict[str, Callable[[np.random.Generator, dict[str, np.ndarray], np.ndarray], dict[str, np.ndarray]]] = {
+    "ContinuousBernoulli": _near_continuous_bernoulli,
+    "TruncatedNormal": _near_truncated_normal,
+}

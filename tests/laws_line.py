@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+
 from law import Family, Real, Statistic, mp, real_line
 
 

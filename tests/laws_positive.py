@@ -278,6 +278,17 @@ def _draw_inverse_gaussian(rng: np.random.Generator, kind: str, dtype: str, size
     return {"loc": _positive(rng, kind, dtype, size), "concentration": _positive(rng, kind, dtype, size)}
 
 
+def _draw_log_logistic(rng: np.random.Generator, kind: str, dtype: str, size: int) -> dict[str, np.ndarray]:
+    """Scales at most 30 apart: the truth is an integral."""
+    spread = 3.0 if kind == "extreme" else 1.0
+    return {
+        "loc": 2 * spread * rng.normal(size=size),
+        "scale": np.exp(rng.uniform(-1.7, 1.7, size=size))
+        if kind == "extreme"
+        else np.exp(0.5 * rng.normal(size=size)),
+    }
+
+
 def _draw_lomax(rng: np.random.Generator, kind: str, dtype: str, size: int) -> dict[str, np.ndarray]:
     decades = 6 if dtype == "float32" else 12
     if kind != "extreme":
@@ -299,6 +310,7 @@ def _draw_log_uniform(rng: np.random.Generator, kind: str, dtype: str, size: int
 
 DRAWS: dict[str, Callable[[np.random.Generator, str, str, int], dict[str, np.ndarray]]] = {
     "InverseGaussian": _draw_inverse_gaussian,
+    "LogLogistic": _draw_log_logistic,
     "Lomax": _draw_lomax,
     "BetaPrime": _draw_beta_prime,
     "LogUniform": _draw_log_uniform,

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from law import Atoms, Family, Manifold, Real, Statistic, mp, xlogy
+
+from law import Atoms, Family, Manifold, Real, Statistic, mp
 from laws_basic import (
     FINITE,
     MULTIVARIATE_NORMAL,

@@ -93,6 +93,8 @@ def _kl_at(dps: int, p_name: str, p_params: Any, q_name: str, q_params: Any) -> 
             terms = _finite_terms(p_family.log_density(*p), q_family.log_density(*q), p_support.points)
         else:
             terms = _expected_terms(p_family, p, q_family, q)
+            if any(mp.isinf(term) for term in terms):
+                return mp.inf, mp.one  # an expectation under P that log q has and that is infinite
         value = mp.fsum(terms)
         if not isinstance(value, mp.mpf) or mp.isnan(value):
             shown = f"{p_name}{mp.nstr(p_params, 17)} || {q_name}{mp.nstr(q_params, 17)}"
@@ -282,7 +284,12 @@ def _double_exponential(
 
     # A coarse scan, far enough out for tails like x^0.001, finds the window in which there is anything to add.
     step, reach = mp.mpf(1) / 4, 64
-    scan = {k: sample(k * step) for k in range(-reach, reach + 1)}
+    scan = {0: sample(mp.zero)}
+    for sign in (1, -1):
+        for k in range(1, reach + 1):
+            scan[sign * k] = sample(sign * k * step)
+            if k > reach // 3 and not scan[sign * k][1] and not scan[sign * (k - 1)][1]:
+                break  # farther out there is nothing, and numbers beyond all size
     threshold = max(size for _, size in scan.values()) * mp.eps / 100
     inside = [k for k, (_, size) in scan.items() if size > threshold]
     if not inside:  # a piece without mass

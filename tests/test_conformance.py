@@ -19,12 +19,12 @@ from cases import (
     cases,
     covering,
 )
+from law import mp
 
 ALIKE = [*SAME, *CONVERTED]
-SAMPLE = [*SAME, *covering(CROSS)]
 
 
-def over(*sample, eager=(), beyond=(), transforms=False):
+def over(*sample, eager=(), beyond=()):
     """Parametrise by cases: a sample, those that only frameworks without compilation run, and the rest (`--full`)."""
     chosen = [case for part in sample for case in part]
     ids = set(map(str, chosen))
@@ -73,11 +73,14 @@ def assert_within_bounds(backend, case, batch, values):
     exact = np.isin(batch.kinds, case.exact_kinds)
     batch, values = batch.take(exact), values[exact]
     truth = truth_of(case, batch)
+    known = np.asarray([not mp.isnan(t) for t in truth], dtype=bool)
+    batch, values, truth = batch.take(known), values[known], [t for t in truth if not mp.isnan(t)]
     errors = np.asarray([reference.ulps(v, t, case.dtype) for v, t in zip(values, truth, strict=True)])
     if backend.flushes_subnormals:
         smallest = float(np.finfo(case.dtype).smallest_normal)
         errors[(values == 0) & np.asarray([float(t) < smallest for t in truth])] = 0
     excess = errors / bound(case, batch, truth)
+    assert len(excess)
     assert np.all(excess <= 1), report(excess, batch, values)
 
 
@@ -183,7 +186,7 @@ def test_gradient_is_that_of_the_values(differentiable, case):
 
 def smooth(case, batch):
     """Return two rows in which the divergence is finite, all around."""
-    finite = [i for i, t in enumerate(truth_of(case, batch)) if not np.isinf(float(t))]
+    finite = [i for i, t in enumerate(truth_of(case, batch)) if np.isfinite(float(t))]
     return batch.take(finite[:2])
 
 
@@ -272,3 +275,7 @@ def test_every_truth_of_a_finite_pair_is_kept():
         if not truths.is_kept(case.p.__name__, [a[i] for a in batch.p], case.q.__name__, [a[i] for a in batch.q])
     }
     assert missing == set(), "run: python tests/truths.py"
+
+
+def test_few_truths_are_unknown():
+    assert sum(truths.unknown().values()) <= 40, truths.unknown()

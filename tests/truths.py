@@ -19,18 +19,27 @@ from law import Parameters, Real, mp
 
 FOLDER = Path(__file__).with_name("truths")
 DIGITS = 30
+UNKNOWN = "?"  # kept for a truth that the oracle does not find in its time
 PATIENCE = 60  # seconds for one truth
 
 
 def kl(p_name: str, p: Parameters, q_name: str, q: Parameters) -> Real:
-    """Return the divergence of one batch element: the truth that is kept, or else the oracle's."""
+    """Return the divergence of one batch element: the truth that is kept, or else the oracle's; nan if unknown."""
     kept = _kept(p_name).get(key(p_name, p, q_name, q))
+    if kept == UNKNOWN:
+        return mp.nan
     return _truth(p_name, p, q_name, q) if kept is None else mp.mpf(kept)
 
 
 def _truth(p_name: str, p: Parameters, q_name: str, q: Parameters) -> Real:
     # Of different families no more than 12 digits are promised.
     return reference.kl(p_name, p, q_name, q, DIGITS if p_name == q_name else 16)
+
+
+def unknown() -> dict[str, int]:
+    """Return how many truths are kept as unknown, by P."""
+    counts = {path.stem: list(_kept(path.stem).values()).count(UNKNOWN) for path in sorted(FOLDER.glob("*.txt"))}
+    return {name: count for name, count in counts.items() if count}
 
 
 def is_kept(p_name: str, p: Parameters, q_name: str, q: Parameters) -> bool:
@@ -66,7 +75,7 @@ def _wanted(p_name: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
                 yield key(*arguments), arguments
 
 
-def _computed(task: tuple[str, tuple[Any, ...]]) -> tuple[str, str | None]:
+def _computed(task: tuple[str, tuple[Any, ...]]) -> tuple[str, str]:
     digest, arguments = task
     signal.signal(signal.SIGALRM, _give_up)
     signal.alarm(PATIENCE)
@@ -74,7 +83,7 @@ def _computed(task: tuple[str, tuple[Any, ...]]) -> tuple[str, str | None]:
         return digest, mp.nstr(_truth(*arguments), DIGITS)
     except Exception as error:  # the others go on
         print(f"no truth for {arguments}: {error!r}", file=sys.stderr)
-        return digest, None
+        return digest, UNKNOWN
     finally:
         signal.alarm(0)
 
@@ -95,8 +104,8 @@ def main(names: list[str]) -> int:
             known = {digest: value for digest, value in _kept(p_name).items() if digest in wanted}
             missing = [(digest, arguments) for digest, arguments in wanted.items() if digest not in known]
             results = dict(pool.imap_unordered(_computed, missing, chunksize=4))
-            failed += sum(value is None for value in results.values())
-            known |= {digest: value for digest, value in results.items() if value is not None}
+            failed += sum(value == UNKNOWN for value in results.values())
+            known |= results
             lines = [f"{digest} {value}\n" for digest, value in sorted(known.items())]
             (FOLDER / f"{p_name}.txt").write_text("".join(lines))
             print(f"{p_name}: {len(known)} truths, {len(results)} of them new")

@@ -28,7 +28,7 @@ class TruncatedNormal(NamedTuple):
     >>> import kldiv
     >>> p = kldiv.TruncatedNormal(loc=0.0, scale=1.0, low=-1.0, high=1.0)
     >>> round(float(kldiv.kl_divergence(p, kldiv.TruncatedNormal(0.0, 1.0, -2.0, 2.0))), 12)
-    0.335034763803
+    0.33514723401
     """
 
     loc: Annotated[Array, Real]
