@@ -143,8 +143,11 @@ def fold(step: Callable[..., Any], state: Any, items: tuple[tf.Tensor, ...], /) 
     def keep_shape(state: Any, item: tuple[tf.Tensor, ...]) -> Any:
         return tf.nest.map_structure(lambda new, old: tf.ensure_shape(new, old.shape), step(state, *item), state)
 
-    first = [tf.transpose(x, [x.shape.rank - 3, *range(x.shape.rank - 3), -2 % x.shape.rank, -1 % x.shape.rank]) for x in items]
-    return tf.foldl(keep_shape, tuple(first), initializer=state)
+    def items_first(x: tf.Tensor) -> tf.Tensor:
+        *batch, item, row, column = range(x.shape.rank)
+        return tf.transpose(x, [item, *batch, row, column])
+
+    return tf.foldl(keep_shape, tuple([items_first(x) for x in items]), initializer=state)
 
 
 def is_concrete(x: tf.Tensor, /) -> bool:

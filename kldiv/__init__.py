@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from kldiv._elementwise import kl_div as kl_div, rel_entr as rel_entr
     from kldiv._families import family as family
     from kldiv._namespace import namespace as namespace
+    from kldiv._rate import markov_chain_rate as markov_chain_rate
     from kldiv.families import *  # noqa: F403
-    from kldiv.families.markov_chain import markov_chain_rate as markov_chain_rate
 
 _MODULES = {
     "NoClosedForm": "kldiv._divergence",
@@ -28,7 +28,7 @@ _MODULES = {
     "family": "kldiv._families",
     "kl_div": "kldiv._elementwise",
     "kl_divergence": "kldiv._divergence",
-    "markov_chain_rate": "kldiv.families.markov_chain",
+    "markov_chain_rate": "kldiv._rate",
     "namespace": "kldiv._namespace",
     "register": "kldiv._divergence",
     "rel_entr": "kldiv._elementwise",

@@ -221,7 +221,7 @@ _TILT = 6.0  # the largest exponent on the whole interval that these nodes integ
 
 
 def _tilted(xp: Namespace, eta: Array) -> tuple[Array, Array, Array]:
-    """The nodes, their probabilities under the density exp(eta x) / Z on the unit interval, and log(Z); abs(eta) <= 6."""
+    """The nodes, their probabilities under the density exp(eta x) / Z on (0, 1), and log(Z), for abs(eta) <= 6."""
     x, weights = (xp.like(values, eta, eta.dtype) for values in _GAUSS)
     # Symmetric about 1/2, so that exp(eta (x - 1/2)) is as small as may be.
     mass = weights * xp.exp(eta[..., None] * (x - 0.5))

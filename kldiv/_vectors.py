@@ -109,7 +109,7 @@ def _quotient_below(xp: Namespace, top: Array, bottom: Array) -> Array:
 
 
 def _squared_product(xp: Namespace, a: Array, b: Array) -> Array:
-    """The product of the sums of the squares of the entries of two matrices, neither of which may over- or underflow."""
+    """The product of the sums of squares of the entries of two matrices, where one alone might over- or underflow."""
     scale = xp.stop_gradient(xp.max(xp.abs(b), axis=(-2, -1), keepdims=True))
     return squares(xp, a * scale) * squares(xp, b / scale)
 
@@ -131,7 +131,7 @@ def kronecker_gap(xp: Namespace, row_p: Array, row_q: Array, column_p: Array, co
 
 
 def low_rank_difference(xp: Namespace, factor_p: Array, diag_p: Array, factor_q: Array, diag_q: Array) -> Array:
-    """The difference of the covariance matrices F F' + diag(d) of P and Q, from the differences of factors and diagonals.
+    """The difference of the covariance matrices F F' + diag(d) of P and Q, from those of the factors and diagonals.
 
     Columns that only one of the factors has count as zero in the other.
     """

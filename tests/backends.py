@@ -5,6 +5,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
+
+BACKEND = pytest.StashKey["Backend"]()  # under which pytest's configuration holds the backend under test
 
 
 class Backend(NamedTuple):

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from backends import BACKEND, load
+
 
 def pytest_addoption(parser):
     parser.addoption("--backend", default="numpy", help="numpy, torch, jax, tensorflow or strict")
@@ -12,14 +14,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    import backends
-
-    config.addinivalue_line("markers", "full: a case beyond the covering sample, run with --full")
-    config.addinivalue_line("markers", "eager: a case that by default only backends run that compile nothing")
-    config.stash[BACKEND] = backends.load(config.getoption("--backend"))
-
-
-BACKEND = pytest.StashKey()
+    config.addinivalue_line("markers", "over(sample, eager, beyond): the cases that a test of the matrix runs over")
+    config.stash[BACKEND] = load(config.getoption("--backend"))
 
 
 @pytest.fixture(scope="session")
@@ -53,13 +49,10 @@ def pytest_collection_modifyitems(config, items):
         lacking.add("transform")
     if not backend.short_dtypes:
         lacking.add("short_dtype")
-    beyond = set() if config.getoption("--full") else {"full"} if backend.is_eager else {"full", "eager"}
     left_out = [
         item
         for item in items
-        if lacking & set(item.fixturenames)
-        or beyond & {mark.name for mark in item.iter_markers()}
-        or (beyond and not is_sampled(item))
+        if lacking & set(item.fixturenames) or not (config.getoption("--full") or is_sampled(item))
     ]
     for item in items:
         if "case" in getattr(item, "callspec", SimpleNamespace(params=())).params:

@@ -167,7 +167,9 @@ def _power_spherical_log(*parameters: Any) -> Real:
     # below the fold log(((1 - c) (1 - t)) / 2), above it log(((1 + c) (1 + t)) / 2)
     above = full - below + (1 - share) * mp.log((1 + c) / 2) if 1 + c else mp.zero
     # and what log(2 - y) adds below the fold is, by parts again, a hypergeometric function.
-    if 1 + c:
+    if share < mp.eps * mp.mpf(10) ** -20:
+        folded = mp.zero
+    elif 1 + c:
         series = mp.hyp2f1(1, kappa + 2, kappa + 3, top / 2)
         folded = share * (mp.log(2 - top) + top / (2 * (kappa + 2)) * series)
     else:

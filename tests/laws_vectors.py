@@ -90,7 +90,7 @@ DIRICHLET = Family(
 )
 
 
-# Wishart(df, scale_tril) and its inverse. ``convert`` gives the scale matrix, its inverse and the log of its determinant.
+# Wishart(df, scale_tril) and its inverse. ``convert`` gives the scale matrix, its inverse and its log determinant.
 
 
 def _multigammaln(a: Real, d: int) -> Real:
@@ -175,8 +175,8 @@ INVERSE_WISHART = replace(
 )
 
 
-# Normal-gamma and normal-Wishart. The scalar one is written in the precision t and the mean m, and its inverse, in which
-# the variance is 1 / t, with the Jacobian that this has.
+# Normal-gamma and normal-Wishart. The scalar one is written in the precision t and the mean m, and its inverse, in
+# which the variance is 1 / t, with the Jacobian that this has.
 
 
 def _normal_gamma_log_terms(loc: Real, count: Real, a: Real, b: Real) -> dict[Statistic, Real]:

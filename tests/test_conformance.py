@@ -6,6 +6,7 @@ import pytest
 import kldiv
 import reference
 import truths
+from backends import BACKEND
 from cases import (
     CONVERTED,
     CROSS,
@@ -26,14 +27,18 @@ ALIKE = [*SAME, *CONVERTED]
 
 def over(*sample, eager=(), beyond=()):
     """Parametrise by cases: a sample, those that only frameworks without compilation run, and the rest (`--full`)."""
-    chosen = [case for part in sample for case in part]
-    ids = set(map(str, chosen))
-    more = [case for case in eager if str(case) not in ids]
-    ids |= set(map(str, more))
-    rest = [case for case in beyond if str(case) not in ids]
-    marked = [pytest.param(c, marks=pytest.mark.eager) for c in more]
-    marked += [pytest.param(c, marks=pytest.mark.full) for c in rest]
-    return pytest.mark.parametrize("case", [*chosen, *marked], ids=str)
+    return pytest.mark.over(sample, eager, beyond)
+
+
+def pytest_generate_tests(metafunc):
+    for mark in metafunc.definition.iter_markers("over"):
+        sample, eager, beyond = mark.args
+        chosen = [case for part in sample for case in part]
+        if metafunc.config.getoption("--full") or metafunc.config.stash[BACKEND].is_eager:
+            chosen += eager
+        if metafunc.config.getoption("--full"):
+            chosen += beyond
+        metafunc.parametrize("case", list({str(case): case for case in chosen}.values()), ids=str)
 
 
 def function_of(case, **options):

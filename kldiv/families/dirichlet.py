@@ -1,4 +1,7 @@
-"""The Dirichlet distribution: density Gamma(sum a) prod_k x_k^(a_k - 1) / Gamma(a_k), a = concentration, on the simplex."""
+"""The Dirichlet distribution: density Gamma(sum a) prod_k x_k^(a_k - 1) / Gamma(a_k) on the simplex, a = concentration.
+
+The density is that of all coordinates but the last.
+"""
 
 from typing import Annotated, NamedTuple
 

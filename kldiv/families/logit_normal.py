@@ -1,4 +1,4 @@
-"""The logit-normal distribution, of the sigmoid of a normal variable: on the unit interval, where logit(x) is normal."""
+"""The logit-normal distribution: the sigmoid of a normal variable, on the unit interval."""
 
 from math import log, pi
 from typing import Annotated, NamedTuple

@@ -2,12 +2,11 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import kl_divergence, register
+from kldiv._divergence import register
 from kldiv._families import density, family
-from kldiv._kernels import categorical_gap
 from kldiv._protocol import Array, Namespace
-from kldiv._vectors import is_only_path, log_path, path_gap, stationary, weighted_gap
-from kldiv.domains import PATHS, ErgodicTransition, States, Transition, Transitions
+from kldiv._vectors import is_only_path, log_path, path_gap
+from kldiv.domains import PATHS, States, Transitions
 
 
 @family(PATHS)
@@ -39,18 +38,6 @@ class MarkovChain(NamedTuple):
         return is_only_path(xp, self.initial_probs, self.transition_matrices, x)
 
 
-class ErgodicChain(NamedTuple):
-    """A step of a homogeneous Markov chain in its stationary law."""
-
-    transition_matrix: Annotated[Array, ErgodicTransition]
-
-
-class HomogeneousChain(NamedTuple):
-    """A step of a homogeneous Markov chain."""
-
-    transition_matrix: Annotated[Array, Transition]
-
-
 @register(MarkovChain, MarkovChain)
 def kl_markov_chain_markov_chain(
     xp: Namespace, initial_p: Array, matrices_p: Array, initial_q: Array, matrices_q: Array
@@ -60,45 +47,3 @@ def kl_markov_chain_markov_chain(
     Source: the definition, by the chain rule
     """
     return path_gap(xp, initial_p, matrices_p, initial_q, matrices_q)
-
-
-@register(ErgodicChain, HomogeneousChain)
-def kl_ergodic_chain_homogeneous_chain(xp: Namespace, matrix_p: Array, matrix_q: Array) -> Array:
-    """sum_i pi(i) KL(P(i, .) || Q(i, .)), with pi the stationary law of P.
-
-    Source: the definition, by the chain rule
-    """
-    return weighted_gap(xp, stationary(xp, matrix_p), categorical_gap(xp, matrix_p, matrix_q))
-
-
-def markov_chain_rate(p: Array, q: Array, *, base: float | None = None, validate: bool = True) -> Array:
-    """Return the divergence per step of two homogeneous Markov chains, from their transition matrices.
-
-    It is what `kl_divergence` of the paths grows by with every step in the long run, wherever the chains start.
-
-    Parameters
-    ----------
-    p, q
-        Transition matrices, the law of the next state along the last axis. Those of `p` must let some state be reached
-        from every state, so that there is one stationary law.
-    base, validate
-        As for `kl_divergence`.
-
-    Returns
-    -------
-    array
-        One number per batch element.
-
-    Raises
-    ------
-    ValueError
-        If a matrix is invalid, or the shapes do not agree.
-
-    Examples
-    --------
-    >>> import kldiv
-    >>> rate = kldiv.markov_chain_rate([[0.9, 0.1], [0.2, 0.8]], [[0.7, 0.3], [0.4, 0.6]])
-    >>> round(float(rate), 12)
-    0.108053245007
-    """
-    return kl_divergence(ErgodicChain(p), HomogeneousChain(q), base=base, validate=validate)

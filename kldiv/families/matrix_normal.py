@@ -21,7 +21,7 @@ def _standardised(xp: Namespace, x: Array, row: Array, column: Array) -> Array:
 
 @family(MATRICES)
 class MatrixNormal(NamedTuple):
-    """The matrix normal distribution with mean `loc`, and covariances R R' of the rows' and C C' of the columns' indices.
+    """The matrix normal distribution with mean `loc`, covariance R R' of the rows and C C' of the columns.
 
     Examples
     --------

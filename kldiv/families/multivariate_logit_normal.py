@@ -11,9 +11,9 @@ from kldiv.families.multivariate_normal import MultivariateNormalTriL
 
 @family(Support("simplex", axes=("d+1",)))
 class MultivariateLogitNormal(NamedTuple):
-    """The logit-normal distribution: y = log(x_i / x_last) is normal with mean `loc` and covariance L L', L = `scale_tril`.
+    """The logit-normal distribution: y = log(x_i / x_last) is normal with mean `loc` and covariance matrix L L'.
 
-    An outcome has one coordinate more than `loc`, and its density is that of its first coordinates.
+    Here L is `scale_tril`. An outcome has one coordinate more than `loc`, and its density is that of all but the last.
 
     Examples
     --------

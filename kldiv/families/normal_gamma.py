@@ -1,7 +1,7 @@
 """Conjugate priors of a normal mean and precision, or mean and variance.
 
-In the normal-gamma distribution the precision t has a gamma distribution and the mean given it the variance 1 / (k t), with
-k = precision_count; in the normal-inverse-gamma distribution the variance is 1 / t.
+In the normal-gamma distribution the precision t has a gamma distribution and the mean given it the variance 1 / (k t),
+with k = precision_count; in the normal-inverse-gamma distribution the variance is 1 / t.
 """
 
 from typing import Annotated, NamedTuple
@@ -21,8 +21,8 @@ MEAN_AND_SCALE = Support("mean and scale", axes=("2",), within="vectors")
 class NormalGamma(NamedTuple):
     """The normal-gamma distribution; its outcomes are vectors (mean, precision).
 
-    The precision has a `Gamma` distribution with `concentration` and `rate`, and the mean given the precision a `Normal`
-    one around `loc` with the precision times `precision_count`.
+    The precision has a `Gamma` distribution with `concentration` and `rate`, and the mean given the precision a
+    `Normal` one around `loc` with the precision times `precision_count`.
 
     Examples
     --------

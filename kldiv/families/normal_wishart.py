@@ -1,8 +1,8 @@
 """Conjugate priors of a normal vector's mean and precision matrix, or mean and covariance matrix.
 
-In the normal-Wishart distribution the precision matrix T has a Wishart distribution and the mean given it the covariance
-(k T)^-1, with k = precision_count; in the normal-inverse-Wishart one the covariance matrix S has an inverse Wishart
-distribution and the mean given it the covariance S / k.
+In the normal-Wishart distribution the precision matrix T has a Wishart distribution and the mean given it the
+covariance (k T)^-1, with k = precision_count; in the normal-inverse-Wishart one the covariance matrix S has an inverse
+Wishart distribution and the mean given it the covariance S / k.
 """
 
 from math import log, pi
@@ -34,8 +34,8 @@ def _log_normal(xp: Namespace, z: Array, count: Array, diagonal: Array) -> Array
 class NormalWishart(NamedTuple):
     """The normal-Wishart distribution; its outcomes are matrices, the mean as first row above the precision matrix.
 
-    The precision matrix has a `Wishart` distribution with `df` and `scale_tril`, and the mean given it a normal one around
-    `loc` with the precision matrix times `precision_count`.
+    The precision matrix has a `Wishart` distribution with `df` and `scale_tril`, and the mean given it a normal one
+    around `loc` with the precision matrix times `precision_count`.
 
     Examples
     --------
@@ -64,8 +64,8 @@ class NormalWishart(NamedTuple):
 class NormalInverseWishart(NamedTuple):
     """The normal-inverse-Wishart distribution; its outcomes are matrices, the mean as first row above the covariance.
 
-    The covariance matrix has an `InverseWishart` distribution with `df` and `scale_tril`, and the mean given it a normal
-    one around `loc` with the covariance matrix over `precision_count`.
+    The covariance matrix has an `InverseWishart` distribution with `df` and `scale_tril`, and the mean given it a
+    normal one around `loc` with the covariance matrix over `precision_count`.
 
     Examples
     --------
@@ -129,7 +129,9 @@ def kl_normal_inverse_wishart_normal_inverse_wishart(
     df_q: Array,
     tril_q: Array,
 ) -> Array:
-    """KL(InverseWishart_p || InverseWishart_q) + (d [r - 1 - log r] + k_q n_p |L_p^-1 (m_p - m_q)|^2) / 2, r = k_q / k_p.
+    """KL(InverseWishart_p || InverseWishart_q) + (d [r - 1 - log r] + k_q n_p |L_p^-1 (m_p - m_q)|^2) / 2.
+
+    Here r = k_q / k_p.
 
     Source: the definition, by the chain rule: E_p of the inverse of the covariance matrix is n_p (L_p L_p')^-1
     """

@@ -38,7 +38,7 @@ class Wishart(NamedTuple):
 
 @family(POSITIVE_DEFINITE)
 class InverseWishart(NamedTuple):
-    """The inverse Wishart distribution with `df` degrees of freedom and mean L L' / (df - d - 1), with L = `scale_tril`.
+    """The inverse Wishart distribution with `df` degrees of freedom and mean L L' / (df - d - 1), L = `scale_tril`.
 
     Examples
     --------
@@ -90,8 +90,8 @@ def inverse_wishart_log_density(xp: Namespace, df: Array, tril: Array, factor: A
 def kl_wishart_wishart(xp: Namespace, df_p: Array, tril_p: Array, df_q: Array, tril_q: Array) -> Array:
     """[n_q (tr R - d - log det R)] / 2 + sum_i [B(a_q_i; a_p_i) + D(a_q_i, a_p_i) - D(n_q / 2, n_p / 2)].
 
-    Here R = n_p V_p (n_q V_q)^-1 compares the means, a_i = (n - i) / 2 for i = 0, ..., d - 1, D(y, x) = y log(y / x) - y + x,
-    and B is the remainder of lgamma(a) - a log a + a over its tangent.
+    Here R = n_p V_p (n_q V_q)^-1 compares the means, a_i = (n - i) / 2 for i = 0, ..., d - 1, D(y, x) is
+    y log(y / x) - y + x, and B is the remainder of lgamma(a) - a log a + a over its tangent.
 
     Source: statproofbook.github.io/P/wish-kl
     """
