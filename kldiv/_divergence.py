@@ -35,7 +35,7 @@ from kldiv._kernels import indicator, interior
 from kldiv._namespace import gather
 from kldiv._programs import run
 from kldiv._protocol import Array, DType, Namespace
-from kldiv.domains import Support
+from kldiv.domains import Positive, Support
 
 Evaluate: TypeAlias = Callable[[Namespace, Family, Family], Array]
 
@@ -325,6 +325,10 @@ def _bound_relation(inner: float | str, outer: float | str, sign: int) -> bool |
     return sign * inner >= sign * outer
 
 
+def _is_positive(kind: Kind, name: str) -> bool:
+    return any(field.name == name and field.domain is Positive for field in fields_of(class_of(kind)))
+
+
 def _is_inside(p: Kind, q: Kind) -> bool | None:
     """Tell whether the support of p lies inside that of q; None if it depends on parameters or is not known."""
     a, b = support_of(p), support_of(q)
@@ -333,6 +337,8 @@ def _is_inside(p: Kind, q: Kind) -> bool | None:
     if a.space != b.space:
         return None if a.within == b.space else False
     low, high = _bound_relation(a.low, b.low, 1), _bound_relation(a.high, b.high, -1)
+    if isinstance(b.low, str) and not isinstance(a.low, str) and a.low <= 0 and _is_positive(q, b.low):
+        return False
     return False if low is False or high is False else None if low is None or high is None else True
 
 

@@ -406,7 +406,6 @@ def categorical_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     weights = xp.exp(a - top)
     total = xp.sum(weights, axis=-1, keepdims=True)
     p = weights / total
-    log_p = xp.where(p_dead, 0.0, a - top) - xp.log(total)
     a_in, b_in = xp.where(live, a, 0.0), xp.where(live, b, 0.0)
     # Their difference is taken relative to that of the likeliest class, which cancels exactly.
     t, error = _difference(b_in, a_in)
@@ -419,9 +418,12 @@ def categorical_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     mean = xp.sum(p * t, axis=-1, keepdims=True)
     tau = xp.where(live, t - mean, 0.0)
     large = live & (tau > 1)
-    # A class that only P rules out has no term in that sum, but its share of Q's mass counts.
-    only_q = p_dead & ~q_dead
-    exponent = xp.where(large, log_p + tau, xp.where(only_q, b - t_ref - mean - top - xp.log(total), -inf))
+    # A class that only P rules out has no term in that sum, but its share of Q's mass counts. The exponent is log p + tau,
+    # without the logits of P, which may be large and cancel in it.
+    b_ref = xp.max(xp.where(likeliest, b_in, -inf), axis=-1, keepdims=True)
+    b_ref = xp.where(b_ref > -inf, b_ref, 0.0)
+    exponent = (xp.where(q_dead, 0.0, b) - b_ref) - mean - xp.log(total)
+    exponent = xp.where(large | (p_dead & ~q_dead), exponent, -inf)
     moderate = xp.max(exponent, axis=-1, keepdims=True) < 60
     powers = xp.exp(xp.where(moderate, exponent, -inf))
     gap = xp.where(large, -p * (1 + tau), p * expm1_gap(xp, xp.where(live & ~large, tau, 0.0)))

@@ -84,7 +84,7 @@ def _numpy() -> Backend:
     return Backend(
         name="numpy",
         array=lambda values, dtype: np.asarray(values, dtype=dtype),
-        astype=lambda x, dtype: x.astype(dtype),
+        astype=np.errstate(over="ignore")(lambda x, dtype: x.astype(dtype)),
         to_numpy=np.asarray,
         is_array=lambda x: isinstance(x, np.ndarray | np.floating),
         dtype_name=lambda x: x.dtype.name,

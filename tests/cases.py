@@ -33,7 +33,7 @@ PARAMETRISATIONS = [
     {"Bernoulli", "BernoulliLogits", "ProbitBernoulli"},
     {"Binomial", "BinomialLogits"},
     {"Categorical", "CategoricalLogits", "OneHotCategorical", "OneHotCategoricalLogits"},
-    {"Multinomial", "MultinomialLogits"},
+    {"Multinomial", "MultinomialLogits", "OneHotCategorical", "OneHotCategoricalLogits"},
     {name for name in kldiv.families.__all__ if name.startswith("MultivariateNormal")},
 ]
 
@@ -120,7 +120,8 @@ class Case(NamedTuple):
     def _parameters(self, kind: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
         # Parameters of different families are the same numbers in both dtypes, and so is the truth.
         shared = not same_law(self.p, self.q)
-        dtype = "float32" if shared else self.dtype
+        rounded = {domain for f in (self.p, self.q) for _, domain in fields(f)} & {domains.Simplex, domains.UnitVector}
+        dtype = "float32" if shared and not rounded else self.dtype
         seed = f"{self.p.__name__}-{self.q.__name__}-{kind}-{dtype}"
         rng = np.random.default_rng(zlib.crc32(seed.encode()))
         quick = all(reference.FAMILIES[f.__name__].is_quick for f in (self.p, self.q))
@@ -231,12 +232,17 @@ def _nested(rng: np.random.Generator, case: Case, p: Parameters, q: Parameters) 
     q = dict(q)
     ends = [end for end in ((b.low, inner[0], -1), (b.high, inner[1], 1)) if isinstance(end[0], str)]
     if np.all(np.isfinite([x for _, x, _ in ends])):
+        wider: dict[str, np.ndarray] = {}
+        outside = moved
         for name, x, sign in ends:
-            positive = dict(fields(case.q))[name] is domains.Positive
-            wider = x * (1 + step()) ** sign if positive and sign < 0 else x + sign * step() * slack(x)
-            q[name] = np.where(moved & (wider > 0) if positive else moved, wider, q[name])
+            domain = dict(fields(case.q))[name]
+            factor = (1 + step()) ** sign
+            wider[name] = x * factor if domain is domains.Positive and sign < 0 else x + sign * step() * slack(x)
+            if domain in (domains.Positive, domains.Count):
+                outside = outside & (wider[name] > 0)
+        q |= {name: np.where(outside, x, q[name]) for name, x in wider.items()}
     p = dict(p)
-    if isinstance(a.low, str) or isinstance(a.high, str):
+    if isinstance(a.low, str) or isinstance(a.high, str):  # the ends of P, into a Q whose ends are fixed
         low, high = outer
         low = np.where(np.isinf(low), np.where(np.isinf(high), 0.0, high - 9), low)
         high = np.where(np.isinf(high), low + 9, high)

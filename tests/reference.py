@@ -249,8 +249,8 @@ def _chart(low: Real, high: Real, centre: Real, width: Real) -> Callable[[Real],
     if not low < centre < high:  # a piece between kinks, beside the centre of the mass
         if mp.isinf(low) or mp.isinf(high):
             centre = low + width if mp.isinf(high) else high - width
-        else:
-            centre = (low + high) / 2
+        else:  # what mass there is lies at an end, so the ends are resolved
+            centre, width = (low + high) / 2, high - low
     if mp.isinf(low) and mp.isinf(high):
         return lambda t: (centre + width * mp.sinh(t), mp.log(width * mp.cosh(t)))
     if mp.isinf(low) or mp.isinf(high):
@@ -303,7 +303,9 @@ def _double_exponential(
         previous, value = value, total * step
         # Where cancellation hides the value no step helps; the caller sees the size and raises the precision.
         error = abs(value - previous)
-        if error <= abs(value) * mp.mpf(10) ** (-digits - 2) or error <= size * step * mp.eps * 1000:
+        # So it does where the whole is not well above 10^-dps, which this piece may be below.
+        least = max(size * step * mp.eps * 1000, mp.mpf(10) ** -mp.dps)
+        if error <= abs(value) * mp.mpf(10) ** (-digits - 2) or error <= least:
             return value, size * step
     raise ArithmeticError("the quadrature does not converge: a kink that the family does not declare?")
 

@@ -13,8 +13,8 @@ from kldiv.domains import PATHS, States, Transitions
 class MarkovChain(NamedTuple):
     """The path of a Markov chain over states 0, 1, ..., one state more than there are steps.
 
-    The rows of `transition_matrices`, one matrix for each step, are the laws of the next state; for a homogeneous chain
-    broadcast one matrix to the number of steps.
+    The first state has the law `initial_probs`. The rows of `transition_matrices`, one matrix for each step, are the
+    laws of the next state; for a homogeneous chain broadcast one matrix to the number of steps.
 
     Examples
     --------

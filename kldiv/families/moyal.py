@@ -52,9 +52,7 @@ expectations(
     mean=lambda xp, loc, scale: loc + (EULER + log(2)) * scale,
     variance=lambda xp, loc, scale: pi * pi / 2 * scale * scale,
     # exp(t (loc - m)) 2^(-t s) Gamma(1/2 - t s) / Gamma(1/2)
-    exponential=lambda xp, t, m, loc, scale: log_gamma_exponential(
-        xp, 0.5, -t * scale, t * (loc - m - log(2) * scale)
-    ),
+    exponential=lambda xp, t, m, loc, scale: log_gamma_exponential(xp, 0.5, -t * scale, t * (loc - m - log(2) * scale)),
 )
 
 

@@ -19,7 +19,9 @@ def _log_mass(xp: Namespace, x: Array, log_probs: Array) -> Array:
 
 @family(ONE_HOT)
 class OneHotCategorical(NamedTuple):
-    """The distribution of a `Categorical` class written as a one-hot vector, and compared with that too.
+    """The categorical distribution with probabilities `probs`, of classes written as one-hot vectors.
+
+    It can be compared with a `Categorical` too, of which the outcomes are the classes themselves.
 
     Examples
     --------
@@ -42,7 +44,9 @@ class OneHotCategorical(NamedTuple):
 
 @family(ONE_HOT)
 class OneHotCategoricalLogits(NamedTuple):
-    """The distribution of a `CategoricalLogits` class written as a one-hot vector, and compared with that too.
+    """The categorical distribution with probabilities softmax(`logits`), of classes written as one-hot vectors.
+
+    It can be compared with a `CategoricalLogits` too, of which the outcomes are the classes themselves.
 
     Examples
     --------

@@ -101,9 +101,11 @@ def kl_wishart_wishart(xp: Namespace, df_p: Array, tril_p: Array, df_q: Array, t
 
 @register(InverseWishart, InverseWishart)
 def kl_inverse_wishart_inverse_wishart(xp: Namespace, df_p: Array, tril_p: Array, df_q: Array, tril_q: Array) -> Array:
-    """The divergence between the Wishart distributions of the inverses, whose scale matrices are (L L')^-1.
+    """[n_q (tr R - d - log det R)] / 2 + sum_i [B(a_q_i; a_p_i) + D(a_q_i, a_p_i) - D(n_q / 2, n_p / 2)].
 
-    Source: statproofbook.github.io/P/wish-kl, with V = (L L')^-1
+    Here R = n_p S_q (n_q S_p)^-1 with S = L L'; the rest is as for the Wishart distributions of the inverses.
+
+    Source: statproofbook.github.io/P/wish-kl, with V = S^-1
     """
     x = xp.solve_triangular(tril_p, tril_q - tril_p)
     return wishart_gap(xp, df_p, df_q, x, xp.diagonal(tril_q), xp.diagonal(tril_p))
