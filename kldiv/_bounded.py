@@ -22,6 +22,7 @@ from kldiv._special import (
     EULER,
     betainc,
     digamma,
+    exp_where,
     gammaln_difference,
     integrate_half_line,
     integrate_unit_interval,
@@ -59,12 +60,12 @@ def beta_gap(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Array) -> A
     return shares + gaps
 
 
-def beta_power(xp: Namespace, a: Array, b: Array, k: Array) -> Array:
-    """E x^k of the beta distribution with concentrations a and b; inf where it has none."""
+def beta_power(xp: Namespace, a: Array, b: Array, k: Array, shift: Array) -> Array:
+    """E x^k exp(shift) of the beta distribution with concentrations a and b; inf where it has none."""
     exists = a + k > 0
     k = xp.where(exists, k, 0.0)
     log_power = gammaln_difference(xp, a + k, a, k) - gammaln_difference(xp, a + b + k, a + b, k)
-    return xp.where(exists, xp.exp(log_power), inf)
+    return exp_where(xp, exists, log_power + shift)
 
 
 def beta_distance(xp: Namespace, m: Array, a: Array, b: Array) -> Array:
@@ -189,7 +190,7 @@ def kumaraswamy_distance(xp: Namespace, m: Array, a: Array, b: Array) -> Array:
     """E |x - m| of the Kumaraswamy distribution."""
     inside = (m > 0) & (m < 1)
     log_x = xp.log(xp.where(inside, m, 0.5))
-    mean = beta_power(xp, xp.ones_like(a), b, 1 / a)
+    mean = beta_power(xp, xp.ones_like(a), b, 1 / a, xp.zeros_like(a))
     y, complement = xp.exp(a * log_x), -xp.expm1(a * log_x)
     below = -xp.expm1(b * xp.log(complement))
     weighted = betainc(xp, 1 + 1 / a, b, y, complement)

@@ -31,7 +31,7 @@ from kldiv._families import (
     require_family,
     support_of,
 )
-from kldiv._kernels import indicator, interior
+from kldiv._kernels import indicator, interior, positive_part
 from kldiv._namespace import gather
 from kldiv._programs import run
 from kldiv._protocol import Array, DType, Namespace
@@ -354,12 +354,17 @@ def _guarded(p: Kind, q: Kind, evaluate: Evaluate) -> Evaluate:
     if not sides:
         return evaluate
 
+    positive = isinstance(inside[0], str) and _is_positive(p, inside[0])
+
     def guarded(xp: Namespace, p: Family, q: Family) -> Array:
         nested = True
         for inner, outer, sign in sides:
             nested = nested & (_end(p, inner) * sign >= _end(q, outer) * sign)
         # Where they are not nested, a P inside of Q stands in, so that nothing is evaluated where it has no meaning.
-        low, high = interior(xp, _end(q, outside[0]), _end(q, outside[1]), a.space)
+        low, high = _end(q, outside[0]), _end(q, outside[1])
+        if positive:
+            low, high = positive_part(xp, low, high)
+        low, high = interior(xp, low, high, a.space)
         ends = zip(inside, (low, high), strict=True)
         stand_in = {end: xp.where(nested, _end(p, end), x) for end, x in ends if isinstance(end, str)}
         return xp.where(nested, evaluate(xp, p._replace(**stand_in), q), _surprise(xp, p, q))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import inf, pi
 
 from kldiv._kernels import entropy_gap, expm1_gap, log1p_ratio, log_ratio
-from kldiv._positive import exp_where
-from kldiv._special import exp_e1, integrate_unit_interval
+from kldiv._special import exp_e1, exp_where, integrate_unit_interval
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -337,12 +337,20 @@ def interior(xp: Namespace, low: Array | float, high: Array | float, space: str)
     if space == "integers":
         return low, low + 1.0 if isinstance(high, float) else high
     if isinstance(low, float) and isinstance(high, float):
-        return (low, high) if isinf(low) and isinf(high) else _inner(max(low, high - 3.0), min(high, low + 3.0))
+        return _inner(high - 3.0 if isinf(low) else low, low + 3.0 if isinf(high) else high)
     if isinstance(high, float):
         return _inner(low, low + 3.0 if isinf(high) else high)
     if isinstance(low, float):
         return _inner(high - 3.0 if isinf(low) else low, high)
     return _inner(low, high)
+
+
+def positive_part(xp: Namespace, low: Array | float, high: Array | float) -> tuple[Array, Array]:
+    """The ends of what is positive of an interval; where that is nothing, of another interval."""
+    if isinstance(low, float) and isinstance(high, float):
+        return max(low, 0.0), high
+    low = max(low, 0.0) if isinstance(low, float) else xp.where(low > 0, low, 0.0)
+    return low, high if isinstance(high, float) else xp.where(high > low, high, low + 3.0)
 
 
 def _inner(low: Array | float, high: Array | float) -> tuple[Array, Array]:
@@ -418,8 +426,8 @@ def categorical_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     mean = xp.sum(p * t, axis=-1, keepdims=True)
     tau = xp.where(live, t - mean, 0.0)
     large = live & (tau > 1)
-    # A class that only P rules out has no term in that sum, but its share of Q's mass counts. The exponent is log p + tau,
-    # without the logits of P, which may be large and cancel in it.
+    # A class that only P rules out has no term in that sum, but its share of Q's mass counts. The exponent is log p +
+    # tau, without the logits of P, which may be large and cancel in it.
     b_ref = xp.max(xp.where(likeliest, b_in, -inf), axis=-1, keepdims=True)
     b_ref = xp.where(b_ref > -inf, b_ref, 0.0)
     exponent = (xp.where(q_dead, 0.0, b) - b_ref) - mean - xp.log(total)

@@ -10,6 +10,7 @@ from kldiv._special import (
     betaln,
     digamma,
     exp_e1,
+    exp_where,
     gammaln_difference,
     integrate_half_line,
     integrate_unit_interval,
@@ -49,12 +50,6 @@ def integrate_log_line(xp: Namespace, function: Callable[[Array], Array], low: A
     nodes = xp.like(_STEPS, low, low.dtype)
     x = xp.exp(low[..., None] + (high - low)[..., None] * nodes)
     return xp.sum(function(x) * x, axis=-1) * (high - low) / (_COUNT - 1)
-
-
-def exp_where(xp: Namespace, exists: Array, x: Array) -> Array:
-    """exp(x) where that exists and does not overflow, and inf with derivative 0 elsewhere."""
-    exists = exists & (x < log(float(xp.finfo(x.dtype).max)))
-    return xp.where(exists, xp.exp(xp.where(exists, x, 0.0)), inf)
 
 
 def cauchy_scale_gap(xp: Namespace, a: Array, b: Array) -> Array:

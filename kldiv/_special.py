@@ -184,7 +184,7 @@ def betainc(xp: Namespace, a: Array, b: Array, x: Array, complement: Array) -> A
     def integrand(w: Array) -> Array:
         w = w / scale[..., None]
         # The density falls by the factor exp(-p w) (s + t exp(-w))^-(p + q), or exp(q w) (t + s exp(w))^-(p + q).
-        small = (t < s)[..., None] | (w > 500)
+        small = (t < s)[..., None] | (w > 0.9 * log(float(xp.finfo(w.dtype).max)))
         falls = -p[..., None] * w - total[..., None] * xp.log1p(t[..., None] * xp.expm1(-w))
         w = xp.where(small, 1.0, w)
         other = q[..., None] * w - total[..., None] * xp.log1p(s[..., None] * xp.expm1(w))
@@ -240,10 +240,16 @@ def gamma_power(xp: Namespace, a: Array, k: Array) -> Array:
     return xp.where(exists, xp.exp(gammaln_difference(xp, a + k, a, k)), inf)
 
 
-def gamma_exponential(xp: Namespace, a: Array, t: Array) -> Array:
-    """E exp(t x) of the gamma distribution with concentration a and rate 1: (1 - t)^-a; inf for t >= 1."""
+def exp_where(xp: Namespace, exists: Array, x: Array) -> Array:
+    """exp(x) where that exists and does not overflow, and inf with derivative 0 elsewhere."""
+    exists = exists & (x < log(float(xp.finfo(x.dtype).max)))
+    return xp.where(exists, xp.exp(xp.where(exists, x, 0.0)), inf)
+
+
+def gamma_exponential(xp: Namespace, a: Array, t: Array, shift: Array) -> Array:
+    """E exp(t x + shift) of the gamma distribution with concentration a and rate 1; inf for t >= 1."""
     exists = t < 1
-    return xp.where(exists, xp.exp(-a * xp.log1p(xp.where(exists, -t, 0.0))), inf)
+    return exp_where(xp, exists, shift - a * xp.log1p(xp.where(exists, -t, 0.0)))
 
 
 def gamma_distance(xp: Namespace, m: Array, a: Array) -> Array:

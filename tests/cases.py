@@ -236,7 +236,7 @@ def _nested(rng: np.random.Generator, case: Case, p: Parameters, q: Parameters) 
         outside = moved
         for name, x, sign in ends:
             domain = dict(fields(case.q))[name]
-            factor = (1 + step()) ** sign
+            factor = (1.0 + step()) ** sign
             wider[name] = x * factor if domain is domains.Positive and sign < 0 else x + sign * step() * slack(x)
             if domain in (domains.Positive, domains.Count):
                 outside = outside & (wider[name] > 0)

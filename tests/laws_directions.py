@@ -283,7 +283,7 @@ BOUNDS: dict[str, float | dict[str, float]] = {
     "WrappedCauchy": 8.0,
     "VonMisesFisher": 16.0,
     "PowerSpherical": 32.0,
-    "SphericalUniform": 0.0,
+    "SphericalUniform": 1.0,
     "Zeta": 32.0,  # a probability k^-s has the rounding of s log k
     "LogSeries": 24.0,
 }

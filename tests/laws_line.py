@@ -297,7 +297,7 @@ def _draw_asymmetric_laplace(rng: np.random.Generator, kind: str, dtype: str, si
 
 
 def _draw_logistic(rng: np.random.Generator, kind: str, dtype: str, size: int) -> dict[str, np.ndarray]:
-    decades = {"interior": 0.4, "extreme": 1.5}[kind]  # as far as the oracle integrates
+    decades = {"interior": 0.4, "extreme": 1.0}[kind]  # as far as the oracle integrates
     return {"loc": rng.normal(size=size), "scale": 10 ** rng.uniform(-decades, decades, size=size)}
 
 

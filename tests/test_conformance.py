@@ -19,7 +19,9 @@ from cases import (
     bound,
     cases,
     covering,
+    fields,
 )
+from kldiv import domains
 from law import mp
 
 ALIKE = [*SAME, *CONVERTED]
@@ -169,35 +171,60 @@ def test_transformed_function_has_the_same_values(backend, case, transform):
 
 @over(cases(SAME, ("float64",)), eager=cases(CONVERTED, ("float64",)), beyond=cases(ALIKE, ("float64",)))
 def test_gradient_is_that_of_the_truth(differentiable, case):
-    batch = smooth(case, drawn(differentiable, case, ("interior",)))
+    batch = rows_with_gradients(case, drawn(differentiable, case, ("interior",)))
     names = case.p.__name__, case.q.__name__
-    quick = all(reference.FAMILIES[name].is_quick for name in names)
+    quick = all(reference.FAMILIES[name].is_quick and not has_counts(name) for name in names)
     expected = (true_gradients if quick else difference_quotients)(case, batch)
-    gradients = differentiable.gradient(function_of(case), *arrays_of(differentiable, case, batch))
-    values = flat([differentiable.to_numpy(g) for g in gradients])
-    scale = np.max(np.abs(expected), axis=-1, keepdims=True)
-    np.testing.assert_allclose(values / scale, expected / scale, atol=1e-11 if quick else 1e-7)
+    assert_gradients_are(differentiable, case, batch, expected, 1e-11 if quick else 1e-6)
 
 
-@over(cases(covering(CROSS), ("float64",)), beyond=cases(CROSS, ("float64",)))
+@over(
+    cases(covering(CROSS)[::3], ("float64",)),
+    eager=cases(covering(CROSS), ("float64",)),
+    beyond=cases(CROSS, ("float64",)),
+)
 def test_gradient_is_that_of_the_values(differentiable, case):
-    batch = smooth(case, drawn(differentiable, case, ("interior",)))
-    expected = difference_quotients(case, batch)
+    batch = rows_with_gradients(case, drawn(differentiable, case, ("interior",)))
+    assert_gradients_are(differentiable, case, batch, difference_quotients(case, batch), 1e-6)
+
+
+def assert_gradients_are(differentiable, case, batch, expected, tolerance):
+    """Compare gradients, relative to the largest component, for parameters that are neither counts nor fixed zeros."""
     gradients = differentiable.gradient(function_of(case), *arrays_of(differentiable, case, batch))
     values = flat([differentiable.to_numpy(g) for g in gradients])
+    free = flat([is_free(domain, a) for a, domain in zip([*batch.p, *batch.q], domains_of(case), strict=True)])
+    values, expected = np.where(free, values, 0.0), np.where(free, expected, 0.0)
     scale = np.max(np.abs(expected), axis=-1, keepdims=True)
-    np.testing.assert_allclose(values / scale, expected / scale, atol=1e-7)
+    scale = np.where(scale == 0, 1.0, scale)
+    np.testing.assert_allclose(values / scale, expected / scale, atol=tolerance)
 
 
-def smooth(case, batch):
-    """Return two rows in which the divergence is finite, all around."""
-    finite = [i for i, t in enumerate(truth_of(case, batch)) if np.isfinite(float(t))]
-    return batch.take(finite[:2])
+def rows_with_gradients(case, batch):
+    """Return two rows in which the divergence is finite, or else two in which it is infinite, with derivative 0."""
+    finite = np.isfinite([float(t) for t in truth_of(case, batch)])
+    return batch.take(np.flatnonzero(finite if np.any(finite) else ~finite)[:2])
 
 
-def flat(gradients):
-    """Return gradients with respect to each parameter as one vector for each row."""
-    return np.concatenate([g.reshape(len(g), -1) for g in gradients], axis=-1)
+def domains_of(case):
+    return [domain for family in (case.p, case.q) for _, domain in fields(family)]
+
+
+def has_counts(name):
+    """Tell whether a family has parameters that are integers."""
+    return any(domain in (domains.Count, domains.Integer) for _, domain in fields(getattr(kldiv, name)))
+
+
+def is_free(domain, a):
+    """Return which entries of a parameter one may differentiate by."""
+    if domain in (domains.Count, domains.Integer, domains.IntegerFromLow):
+        return np.zeros(a.shape, dtype=bool)
+    triangular = len(domain.axes) == 2 and domain.axes[0] == domain.axes[1] and not np.any(np.triu(a, 1))
+    return np.broadcast_to(np.tril(np.ones(a.shape[-2:], dtype=bool)), a.shape) if triangular else np.isfinite(a)
+
+
+def flat(arrays):
+    """Return arrays, one for each parameter, as one vector for each row."""
+    return np.concatenate([np.reshape(a, (len(a), -1)) for a in arrays], axis=-1)
 
 
 def true_gradients(case, batch):
@@ -223,9 +250,10 @@ def difference_quotients(case, batch):
                     b = a.copy()
                     b[at] += sign * step
                     moved.append(function_of(case, validate=False)(*arrays[:n], b, *arrays[n + 1 :]))
-                sides.append((moved[0] - moved[1]) / (2 * step))
+                with np.errstate(invalid="ignore"):
+                    sides.append((moved[0] - moved[1]) / (2 * step))
             quotients.append((4 * sides[1] - sides[0]) / 3)
-    return np.stack(quotients, axis=-1)
+    return np.where(np.isfinite(quotients), quotients, 0.0).T  # 0: of what is infinite
 
 
 @over(
@@ -235,7 +263,7 @@ def difference_quotients(case, batch):
     beyond=cases(PAIRS),
 )
 def test_gradient_is_not_nan(differentiable, case):
-    batch = drawn(differentiable, case)
+    batch = drawn(differentiable, case, case.exact_kinds)
     values = values_of(differentiable, case, batch)
     gradients = differentiable.gradient(function_of(case), *arrays_of(differentiable, case, batch))
     bad = np.isnan(flat([differentiable.to_numpy(g) for g in gradients])).any(axis=-1)
@@ -251,12 +279,12 @@ def has_derivative(case, batch, values):
         for a in (*batch.p, *batch.q)
     ]
     smallest = np.min(sizes, axis=0)
-    infinite = np.isinf(values) & (batch.kinds != "extreme")
+    infinite = np.zeros(len(values), dtype=bool)
     exact = np.isin(batch.kinds, case.exact_kinds)
-    infinite[exact] = [np.isinf(float(t)) for t in truth_of(case, batch.take(exact))]
+    infinite[exact] = [bool(mp.isinf(t)) for t in truth_of(case, batch.take(exact))]
     with np.errstate(over="ignore"):
         steepest = values.astype(np.float64) / smallest
-    return (smallest >= info.smallest_normal) & (infinite | (steepest < float(info.max)))
+    return exact & (smallest >= info.smallest_normal) & (infinite | (steepest < float(info.max)))
 
 
 # Rounded to 16 bits, probabilities sum to 1 by the tolerance of 16-bit floats but not of float32; so do lengths of 1.

@@ -9,7 +9,7 @@ from kldiv._intervals import interval_log
 from kldiv._kernels import log1p_ratio, non_negative
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
-from kldiv._special import betaln, digamma_gap, positive_reciprocal, trigamma
+from kldiv._special import betaln, digamma_gap, trigamma
 from kldiv.domains import UNIT_INTERVAL, Positive
 from kldiv.families.uniform import Uniform
 
@@ -90,8 +90,7 @@ expectations(
     log=_mean_log,
     log_variance=lambda xp, a, b: trigamma(xp, a) - trigamma(xp, a + b),
     log_complement=lambda xp, a, b: _mean_log(xp, b, a),
-    reciprocal=lambda xp, a, b: 1 + b * positive_reciprocal(xp, a - 1),
-    power=lambda xp, k, s, a, b: beta_power(xp, a, b, k) * xp.exp(-k * xp.log(s)),
+    power=lambda xp, k, s, a, b: beta_power(xp, a, b, k, -k * xp.log(s)),
     logit_variance=lambda xp, a, b: trigamma(xp, a) + trigamma(xp, b),
 )
 

@@ -73,7 +73,7 @@ expectations(
     log_variance=lambda xp, a, b: trigamma(xp, a),
     power=lambda xp, k, s, a, b: scaled_power(xp, k, -(xp.log(b) + xp.log(s)), a, xp.ones_like(a)),
     log1p=gamma_log1p,
-    exponential=lambda xp, t, m, a, b: gamma_exponential(xp, a, t / b) * xp.exp(-t * m),
+    exponential=lambda xp, t, m, a, b: gamma_exponential(xp, a, t / b, -t * m),
 )
 
 

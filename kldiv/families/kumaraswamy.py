@@ -72,5 +72,5 @@ expectations(
     log_variance=lambda xp, a, b: (trigamma(xp, xp.ones_like(b)) - trigamma(xp, b + 1)) / a / a,
     log_complement=kumaraswamy_log_complement,
     logit_variance=kumaraswamy_logit_variance,
-    power=lambda xp, k, s, a, b: beta_power(xp, xp.ones_like(a), b, k / a) * xp.exp(-k * xp.log(s)),
+    power=lambda xp, k, s, a, b: beta_power(xp, xp.ones_like(a), b, k / a, -k * xp.log(s)),
 )

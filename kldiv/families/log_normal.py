@@ -6,8 +6,9 @@ from typing import Annotated, NamedTuple
 from kldiv._divergence import converts
 from kldiv._families import density, family
 from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._positive import exp_where, log_normal_distance, log_normal_log1p, log_normal_variance
+from kldiv._positive import log_normal_distance, log_normal_log1p, log_normal_variance
 from kldiv._protocol import Array, Namespace
+from kldiv._special import exp_where
 from kldiv.domains import POSITIVE, Positive, Real
 from kldiv.families.normal import Normal
 
