@@ -11,7 +11,6 @@ from array_api_compat.torch import (
     asarray as asarray,
     astype as astype,
     broadcast_arrays as broadcast_arrays,
-    cumulative_sum as cumulative_sum,
     divide as divide,
     finfo as finfo,
     flip as flip,
@@ -59,6 +58,11 @@ def cholesky(x: torch.Tensor, /) -> torch.Tensor:
 def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
     """Return `function` itself: compiling it takes seconds, which is for the caller to choose."""
     return function
+
+
+def cumulative_sum(x: torch.Tensor, /, *, axis: int | None = None) -> torch.Tensor:
+    """Return the sums up to each entry along `axis`; array-api-compat's way there warns under `torch.compile`."""
+    return torch.cumsum(x, dim=0 if axis is None else axis)
 
 
 def default_dtype() -> torch.dtype:

@@ -397,7 +397,22 @@ def _over_sums(x: np.ndarray) -> np.ndarray:
     return x / x.sum(axis=-1, keepdims=True)
 
 
+def _draw_factors(rng: np.random.Generator, kind: str, dtype: str, size: int) -> dict[str, np.ndarray]:
+    """Two factors multiply: each takes half of the range of scales, so that derivatives stay in that of numbers."""
+    if kind != "extreme":
+        return {}
+    decades = 6 if dtype == "float32" else 35
+
+    def factor(d: int) -> np.ndarray:
+        shape = (size, d, d)
+        triangle = np.tril(rng.normal(size=shape), -1) + np.exp(0.5 * rng.normal(size=shape)) * np.eye(d)
+        return triangle * 10 ** rng.uniform(-decades, decades, size=(size, 1, 1))
+
+    return {"row_scale_tril": factor(2), "column_scale_tril": factor(3)}
+
+
 DRAWS: dict[str, Draw] = {
+    "MatrixNormal": _draw_factors,
     "MultivariateNormalLowRank": _draw_low_rank,
     "Wishart": _draw_df,
     "InverseWishart": _draw_df,
