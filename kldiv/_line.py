@@ -410,15 +410,23 @@ def _generalized_normal_distance_gap(
     log_unit, log_inner = xp.where(inside, 0.0, log_d)[..., None], xp.where(inside, log_d, 0.0)[..., None]
     inner, a, b = inside[..., None], power_p[..., None], power_q[..., None]
 
-    def powers(log_z: Array, log_less: Array) -> Array:
-        """(z + d)^b + |z - d|^b - 2 z^b, with log_less that of |z - d| over the larger of the two."""
+    log_factor = power_q * (log_ratio(xp, scale_p, scale_q) + log_unit[..., 0]) - xp.gammaln(1 + 1 / power_p) - log(2)
+    representable = log_factor < log(xp.finfo(d.dtype).max) - 1
+    log_factor = xp.where(representable, log_factor, 0.0)
+
+    def powers(log_z: Array, log_less: Array, log_weight: Array | float = 0.0) -> Array:
+        """(z + d)^b + |z - d|^b - 2 z^b, with log_less that of |z - d| over the larger; in units of s_q^b."""
         below = log_z < log_inner
         top = xp.where(below, log_inner, log_z)
         w = xp.exp(-xp.abs(log_z - log_inner))
         twice = xp.exp(b * xp.where(below, log_z - log_inner, 0.0))
-        near = ~(below | (w > 0.5))
+        near, least = ~(below | (w > 0.5)), w < xp.finfo(w.dtype).eps
         direct = xp.exp(b * xp.log1p(w)) + xp.exp(b * log_less) - 2 * twice
-        return xp.exp(b * top) * xp.where(near, _even_powers(xp, b, xp.where(near, w, 0.25)), direct)
+        even = xp.where(near, _even_powers(xp, b, xp.where(near & ~least, w, 0.25)), direct)
+        # Where w is next to nothing, so that w^2 might be less than the least number, it is b (b - 1) w^2.
+        log_square = xp.where(near & least, -2 * xp.abs(log_z - log_inner), 0.0)
+        exponent = b * top + log_weight + log_factor[..., None] + log_square
+        return xp.exp(exponent) * xp.where(near & least, b * (b - 1), even)
 
     # Within the scale of P the integral of the powers alone is known, and what its density lacks is integrated.
     def weight(log_z: Array) -> Array:
@@ -450,15 +458,14 @@ def _generalized_normal_distance_gap(
         log_low = least_of_sides(xp, a * log_unit, log(1000.0) + 0.0 * log_unit)
         low = xp.exp(log_low)
         rise = xp.log1p(w / low) / a
-        density = xp.exp(rise + log_low / a - xp.log(low + w) - low - w) / a
-        return density * powers(rise, xp.log(-xp.expm1(log_inner - rise)))
+        log_density = rise + log_low / a - xp.log(low + w) - low - w
+        return powers(rise, xp.log(-xp.expm1(log_inner - rise)), log_density) / a
 
-    known = xp.where(inside, _even_powers(xp, power_q + 1, d_in) / (power_q + 1), 0.0)
+    known = xp.where(inside, xp.exp(log_factor) * _even_powers(xp, power_q + 1, d_in) / (power_q + 1), 0.0)
     u, v, weights = (xp.like(x, d, d.dtype) for x in _FINE_UNIT_INTERVAL)
     total = integrate_unit_interval(xp, below_both, d) + xp.sum(between(u, v) * weights, axis=-1)
     total = known + total + integrate_half_line(xp, above_both, d)
-    log_factor = power_q * (log_ratio(xp, scale_p, scale_q) + log_unit[..., 0]) - xp.gammaln(1 + 1 / power_p) - log(2)
-    value = xp.exp(log_factor) * total
+    value = xp.where(representable, total, inf)
     return xp.where(zero, 0.0, value)
 
 

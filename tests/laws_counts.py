@@ -160,7 +160,7 @@ BOUNDS: dict[str, float | dict[str, float]] = {
     "Geometric": 4.0,
     # Where count and probability move together along the ridge of equal means, the difference of the means cancels;
     # where the counts are far apart and the mean is next to 0, the integral loses the ratio of the counts.
-    "NegativeBinomial": {"interior": 128.0, "near": 256.0, "extreme": 4096.0, "boundary": 4096.0},
+    "NegativeBinomial": {"interior": 128.0, "near": 256.0, "extreme": 4096.0, "boundary": 3e8},
     "DiscreteUniform": 4.0,
     "OrderedLogistic": {"interior": 16.0, "near": 16.0, "extreme": 64.0, "boundary": 16.0},
     "StoppingRatioLogistic": {"interior": 16.0, "near": 16.0, "extreme": 64.0, "boundary": 16.0},

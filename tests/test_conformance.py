@@ -25,6 +25,9 @@ from kldiv import domains
 from law import mp
 
 ALIKE = [*SAME, *CONVERTED]
+# What compilers have the time for: each family in one dtype, and a covering sample of pairs.
+ALTERNATING = [Case(p, q, DTYPES[i % 2]) for i, (p, q) in enumerate(SAME)]
+EVEN, ODD = SAME[::2], SAME[1::2]
 
 
 def over(*sample, eager=(), beyond=()):
@@ -103,27 +106,36 @@ def smallest_step(backend, case):
     return info.smallest_normal if backend.flushes_subnormals else info.smallest_subnormal
 
 
-@over(cases(SAME), cases(covering(CROSS), ("float64",)), eager=cases(FINITE, ("float64",)), beyond=cases(FINITE))
+@over(
+    ALTERNATING,
+    cases(covering(CROSS)[::2], ("float64",)),
+    eager=[*cases(SAME), *cases(FINITE, ("float64",))],
+    beyond=cases(FINITE),
+)
 def test_value_is_within_its_bound_of_the_truth(backend, case):
     batch = drawn(backend, case)
     assert_within_bounds(backend, case, batch, values_of(backend, case, batch))
 
 
-@over(cases(SAME))
+@over(ALTERNATING, eager=cases(SAME), beyond=cases(SAME))
 def test_identical_parameters_give_exactly_zero(backend, case):
     batch = drawn(backend, case)
     batch = batch._replace(q=batch.p)
     assert np.all(values_of(backend, case, batch) == 0)
 
 
-@over(cases(covering(INFINITE), ("float32",)), beyond=cases(INFINITE))
+@over(
+    cases(covering(INFINITE)[::3], ("float32",)),
+    eager=cases(covering(INFINITE), ("float32",)),
+    beyond=cases(INFINITE),
+)
 def test_supports_that_do_not_nest_give_infinity(backend, case):
     batch = drawn(backend, case, ("interior",))
     values = values_of(backend, case, batch)
     assert np.array_equal(values, np.full(len(values), np.inf))
 
 
-@over(cases(SAME), beyond=cases(FINITE))
+@over(ALTERNATING, eager=cases(SAME), beyond=cases(FINITE))
 def test_backend_agrees_with_numpy(backend, case):
     batch = drawn(backend, case)
     values = values_of(backend, case, batch)
@@ -138,7 +150,11 @@ def test_backend_agrees_with_numpy(backend, case):
     assert np.all(abs(values[finite] - expected[finite]) <= allowed)
 
 
-@over(cases(SAME), cases(covering(INFINITE), ("float32",)), beyond=cases(PAIRS))
+@over(
+    ALTERNATING,
+    eager=[*cases(SAME), *cases(covering(INFINITE), ("float32",))],
+    beyond=cases(PAIRS),
+)
 def test_result_is_an_array_of_the_framework_with_the_dtype_of_the_parameters(backend, case):
     value = function_of(case)(*arrays_of(backend, case, drawn(backend, case)))
     assert backend.is_array(value)
@@ -146,8 +162,8 @@ def test_result_is_an_array_of_the_framework_with_the_dtype_of_the_parameters(ba
 
 
 @over(
-    cases(SAME, ("float64",)),
-    eager=cases([*CROSS, *covering(INFINITE)], ("float64",)),
+    cases(EVEN[::2], ("float64",)),
+    eager=cases([*SAME, *CROSS, *covering(INFINITE)], ("float64",)),
     beyond=cases(PAIRS, ("float64",)),
 )
 def test_batch_axes_broadcast(backend, case):
@@ -163,34 +179,44 @@ def test_batch_axes_broadcast(backend, case):
     np.testing.assert_allclose(values, expected, rtol=1e-13)
 
 
-@over(cases(SAME, ("float32",)), cases(covering(CROSS)[::8], ("float64",)), beyond=cases(PAIRS))
+@over(
+    cases(EVEN, ("float32",)),
+    cases(covering(CROSS)[::16], ("float64",)),
+    eager=[*cases(SAME, ("float32",)), *cases(covering(CROSS)[::8], ("float64",))],
+    beyond=cases(PAIRS),
+)
 def test_transformed_function_has_the_same_values(backend, case, transform):
     batch = drawn(backend, case)
     values = backend.to_numpy(transform(function_of(case))(*arrays_of(backend, case, batch)))
     assert_within_bounds(backend, case, batch, values)
 
 
-@over(cases(SAME, ("float64",)), eager=cases(CONVERTED, ("float64",)), beyond=cases(ALIKE, ("float64",)))
+@over(cases(ODD, ("float64",)), eager=cases(ALIKE, ("float64",)), beyond=cases(ALIKE, ("float64",)))
 def test_gradient_is_that_of_the_truth(differentiable, case):
-    batch = rows_with_gradients(case, drawn(differentiable, case, ("interior",)))
+    batch = finite_rows(case, drawn(differentiable, case, ("interior",)))
     names = case.p.__name__, case.q.__name__
-    quick = all(reference.FAMILIES[name].is_quick and not has_counts(name) for name in names)
-    expected = (true_gradients if quick else difference_quotients)(case, batch)
-    assert_gradients_are(differentiable, case, batch, expected, quick)
+    exact = all(reference.FAMILIES[name].is_quick and not has_counts(name) for name in names)
+    try:
+        expected = (true_gradients if exact else difference_quotients)(case, batch)
+    except NotImplementedError:  # the oracle has no closed expectations for this pair
+        expected, exact = difference_quotients(case, batch), False
+    assert_gradients_are(differentiable, case, batch, expected, exact)
 
 
 @over(
-    cases(covering(CROSS)[::3], ("float64",)),
+    cases(covering(CROSS)[::6], ("float64",)),
     eager=cases(covering(CROSS), ("float64",)),
     beyond=cases(CROSS, ("float64",)),
 )
 def test_gradient_is_that_of_the_values(differentiable, case):
-    batch = rows_with_gradients(case, drawn(differentiable, case, ("interior",)))
+    batch = finite_rows(case, drawn(differentiable, case, ("interior",)))
     assert_gradients_are(differentiable, case, batch, difference_quotients(case, batch), False)
 
 
 def assert_gradients_are(differentiable, case, batch, expected, exact):
     """Compare gradients, relative to the largest component, for parameters that are neither counts nor fixed zeros."""
+    if not len(batch.kinds):
+        return  # infinite whatever the parameters: `test_gradient_is_not_nan` has these
     gradients = differentiable.gradient(function_of(case), *arrays_of(differentiable, case, batch))
     both = list(zip([*batch.p, *batch.q], domains_of(case), strict=True))
     gradients = [differentiable.to_numpy(g) for g in gradients]
@@ -206,10 +232,9 @@ def assert_gradients_are(differentiable, case, batch, expected, exact):
     np.testing.assert_allclose(values / scale, expected / scale, atol=1e-11 if exact else 1e-6)
 
 
-def rows_with_gradients(case, batch):
-    """Return two rows in which the divergence is finite, or else two in which it is infinite, with derivative 0."""
-    finite = np.isfinite([float(t) for t in truth_of(case, batch)])
-    return batch.take(np.flatnonzero(finite if np.any(finite) else ~finite)[:2])
+def finite_rows(case, batch):
+    """Return two rows in which the divergence is finite, if there are any."""
+    return batch.take(np.flatnonzero(np.isfinite([float(t) for t in truth_of(case, batch)]))[:2])
 
 
 def domains_of(case):
@@ -270,16 +295,15 @@ def difference_quotients(case, batch):
                     if next_one:
                         b[next_one] -= sign * step
                     moved.append(function_of(case, validate=False)(*arrays[:n], b, *arrays[n + 1 :]))
-                with np.errstate(invalid="ignore"):
-                    sides.append((moved[0] - moved[1]) / (2 * step))
+                sides.append((moved[0] - moved[1]) / (2 * step))
             quotients.append((4 * sides[1] - sides[0]) / 3)
-    return np.where(np.isfinite(quotients), quotients, 0.0).T  # 0: of what is infinite
+    return np.asarray(quotients).T
 
 
 @over(
-    cases(SAME, ("float32",)),
-    cases(covering(CROSS), ("float64",)),
-    eager=cases(FINITE, ("float32",)),
+    cases(EVEN, ("float32",)),
+    cases(covering(CROSS)[::6], ("float64",)),
+    eager=[*cases(FINITE, ("float32",)), *cases(covering(CROSS), ("float64",))],
     beyond=cases(PAIRS),
 )
 def test_gradient_is_not_nan(differentiable, case):

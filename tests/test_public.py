@@ -149,7 +149,7 @@ each_formula = only("formula", FORMULAS, ids=lambda f: f.__name__)
 
 
 def snake_case(name):
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", name).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z](?:[a-z]|$))", "_", name.replace("TriL", "Tril")).lower()
 
 
 @each_formula

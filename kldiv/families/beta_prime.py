@@ -14,7 +14,7 @@ from kldiv.families.beta import Beta
 
 @family(POSITIVE)
 class BetaPrime(NamedTuple):
-    """The distribution of the odds x = t / (1 - t) of a beta variable t.
+    """The distribution of the odds t / (1 - t) of a beta variable t with `concentration1` and `concentration0`.
 
     Examples
     --------

@@ -55,7 +55,7 @@ class Binomial(NamedTuple):
 
 @family(TO_TOTAL_COUNT)
 class BinomialLogits(NamedTuple):
-    """The binomial distribution with `logits` log(p / (1 - p)) of a success.
+    """The number of successes in `total_count` independent trials, with `logits` log(p / (1 - p)) of a success.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from kldiv.families.gamma import Gamma
 
 @family(POSITIVE)
 class InverseGamma(NamedTuple):
-    """The distribution of 1 / y, where y is gamma with the same parameters.
+    """The distribution of 1 / y, where y is gamma with shape `concentration` and `rate`.
 
     Examples
     --------

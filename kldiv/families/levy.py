@@ -14,7 +14,7 @@ from kldiv.families.inverse_gamma import InverseGamma
 
 @family(POSITIVE)
 class Levy(NamedTuple):
-    """The stable distribution of the time that a Brownian motion takes to reach a level; it has no mean.
+    """The stable distribution of the time that a Brownian motion takes to reach sqrt(`scale`); it has no mean.
 
     Examples
     --------

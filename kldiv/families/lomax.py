@@ -23,7 +23,7 @@ from kldiv.domains import POSITIVE, Positive
 
 @family(POSITIVE)
 class Lomax(NamedTuple):
-    """The Lomax distribution: a Pareto distribution shifted to start at 0.
+    """The Lomax distribution: a Pareto distribution with `scale` and tail index `alpha`, shifted to start at 0.
 
     Examples
     --------

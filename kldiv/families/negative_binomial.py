@@ -66,7 +66,7 @@ def kl_negative_binomial_negative_binomial(
 
 @register(NegativeBinomial, Geometric)
 def kl_negative_binomial_geometric(xp: Namespace, total_count: Array, probs_p: Array, probs_q: Array) -> Array:
-    """The divergence to the negative binomial law with count 1 and the complement of the probability.
+    """KL(NegativeBinomial(r_p, p) || NegativeBinomial(1, 1 - q)), for the geometric law with probability q.
 
     Source: the definition
     """
@@ -76,7 +76,7 @@ def kl_negative_binomial_geometric(xp: Namespace, total_count: Array, probs_p: A
 
 @register(Geometric, NegativeBinomial)
 def kl_geometric_negative_binomial(xp: Namespace, probs_p: Array, total_count: Array, probs_q: Array) -> Array:
-    """The divergence from the negative binomial law with count 1 and the complement of the probability.
+    """KL(NegativeBinomial(1, 1 - p) || NegativeBinomial(r_q, q)), for the geometric law with probability p.
 
     Source: the definition
     """
@@ -99,10 +99,9 @@ def kl_negative_binomial_poisson(xp: Namespace, total_count: Array, probs: Array
 
 @register(Poisson, NegativeBinomial)
 def kl_poisson_negative_binomial(xp: Namespace, rate: Array, total_count: Array, probs: Array) -> Array:
-    """m log(m / ((m + r) p)) + r log(r / ((m + r) (1 - p))) - E log(Gamma(k + r) / Gamma(r)) + ..., with m = l.
+    """m log(l / p) - l - r log(1 - p) - E log(Gamma(k + r) / Gamma(r)), with m = l the mean of k.
 
-    The omitted terms are (m + r) log(m + r) - r log r - m: the last part is the divergence to the law of the same mean,
-    an integral of the generating function.
+    Computed as the divergence to the law of the same mean, an integral of the generating function, and a gap of means.
 
     Source: the definition
     """

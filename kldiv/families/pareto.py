@@ -41,7 +41,7 @@ class Pareto(NamedTuple):
 
 @register(Pareto, Pareto)
 def kl_pareto_pareto(xp: Namespace, scale_p: Array, alpha_p: Array, scale_q: Array, alpha_q: Array) -> Array:
-    """[r - 1 - log r] + a_q log(s_p / s_q), with r = a_q / a_p; infinite where s_p < s_q.
+    """[r - 1 - log r] + a_q log(s_p / s_q), with r = a_q / a_p; infinite where s_p is below s_q.
 
     Source: the definition, as log(x / s_p) is exponential with rate a_p under P
     """

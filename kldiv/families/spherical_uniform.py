@@ -33,7 +33,7 @@ class SphericalUniform(NamedTuple):
 
 @register(SphericalUniform, SphericalUniform)
 def kl_spherical_uniform_spherical_uniform(xp: Namespace, mean_direction_p: Array, mean_direction_q: Array) -> Array:
-    """0.
+    """log C - log C, which is 0, with C the area of the sphere.
 
     Source: the definition, as there is one such distribution
     """

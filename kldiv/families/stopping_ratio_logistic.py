@@ -41,7 +41,7 @@ class StoppingRatioLogistic(NamedTuple):
 def kl_stopping_ratio_logistic_stopping_ratio_logistic(
     xp: Namespace, cutpoints_p: Array, loc_p: Array, cutpoints_q: Array, loc_q: Array
 ) -> Array:
-    """sum_k P(X >= k) D_k, with D_k the divergence between the Bernoulli laws of stopping at k.
+    """sum_k P(X at least k) D_k, with D_k the divergence between the Bernoulli laws of stopping at k.
 
     Source: the definition, by the chain rule
     """

@@ -79,7 +79,7 @@ def kl_cauchy_cauchy(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, 
 def kl_student_t_normal(
     xp: Namespace, df_p: Array, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array
 ) -> Array:
-    """[v - 1 - log v] / 2 + (m_p - m_q)^2 / (2 s_q^2) + J, infinite for df <= 2, with v = Var x / s_q^2.
+    """[v - 1 - log v] / 2 + (m_p - m_q)^2 / (2 s_q^2) + J, infinite for df up to 2, with v = Var x / s_q^2.
 
     J = log(2 pi e df / (df - 2)) / 2 - H(df), with H(df) the entropy at scale 1, is the divergence from the normal
     distribution with the same mean and variance.

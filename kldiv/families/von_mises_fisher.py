@@ -11,9 +11,9 @@ from kldiv.domains import SPHERE, NonNegative, UnitVector
 
 @family(SPHERE)
 class VonMisesFisher(NamedTuple):
-    """The von Mises-Fisher distribution of a unit vector; at concentration 0 it is uniform.
+    """The von Mises-Fisher distribution of a unit vector; at `concentration` 0 it is uniform.
 
-    The mean direction must have length 1 within the square root of its dtype's eps, and counts as divided by its exact
+    The `mean_direction` must have length 1 within the square root of its dtype's eps, and counts as divided by its exact
     length.
 
     Examples
