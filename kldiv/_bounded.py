@@ -301,7 +301,7 @@ def logit_difference(xp: Namespace, p: Array, q: Array) -> Array:
     def difference(of: Array, to: Array, d: Array) -> Array:
         near = xp.abs(d) <= 0.5 * of
         far = log_ratio(xp, xp.where(near, 1.0, to), xp.where(near, 1.0, of))
-        return xp.where(near, xp.log1p(xp.where(near, d, 0.0) / of), far)
+        return xp.where(near, xp.log1p(xp.divide(xp.where(near, d, 0.0), of)), far)
 
     return difference(p, q, d) - difference(1 - p, 1 - q, -d)
 

@@ -136,7 +136,7 @@ def odds_gap(xp: Namespace, m: Array, r: Array, p: Array, q: Array) -> Array:
 
 def geometric_gap(xp: Namespace, p: Array, other: Array) -> Array:
     """The divergence of the Bernoulli distributions with probabilities p > 0 and `other`, over p."""
-    return relative_gap(xp, other, p) + entropy_gap(xp, 1 - p, 1 - other, p - other) / p
+    return relative_gap(xp, other, p) + xp.divide(entropy_gap(xp, 1 - p, 1 - other, p - other), p)
 
 
 def scaled_bernoulli_gap(xp: Namespace, n: Array, p: Array, other: Array) -> Array:
@@ -183,7 +183,7 @@ def _jensen(xp: Namespace, r: Array, m: Array, scale: Array, cumulant: Cumulant)
     """E log Gamma(x + r) - log Gamma(E x + r)."""
 
     def integrand(t: Array, u: Array) -> Array:
-        return xp.exp(-r[..., None] * t) * _spread(xp, m, cumulant, t, u) / (u * t)
+        return xp.divide(xp.divide(xp.exp(-r[..., None] * t) * _spread(xp, m, cumulant, t, u), u), t)
 
     return _integrate(xp, integrand, scale + r)
 
@@ -219,8 +219,8 @@ class Law:
             gap = expm1_gap(xp, xp.where(above, 0.0, -d * t)) * xp.exp(-r[..., None] * t)
             far = xp.exp(-other[..., None] * t) - (1 - d * t) * xp.exp(-r[..., None] * t)
             some = -xp.expm1(self.cumulant(t, u)[0])
-            rest = expm1_gap(xp, -t) * some / u - _spread(xp, m[..., 0], self.cumulant, t, u)
-            return xp.where(above, far, gap) * rest / (t * t)
+            rest = xp.divide(expm1_gap(xp, -t) * some, u) - _spread(xp, m[..., 0], self.cumulant, t, u)
+            return xp.divide(xp.divide(xp.where(above, far, gap) * rest, t), t)
 
         return _integrate(xp, integrand, self._scale + r + other)
 
@@ -332,7 +332,7 @@ def binomial_count_gap(xp: Namespace, n: Array, p: Array, q: Array, other: Array
 
     def integrand(t: Array, u: Array) -> Array:
         part = -xp.exp(-t) * xp.expm1(-more[..., None] * t)
-        return part * _spread(xp, y, misses.cumulant, t, u) / (u * t)
+        return xp.divide(xp.divide(part * _spread(xp, y, misses.cumulant, t, u), u), t)
 
     first = log_factorial_excess_difference(xp, y, n * p)
     second = log_factorial_excess_difference(xp, y + more, n * p)

@@ -264,7 +264,7 @@ BOUNDS: dict[str, float | dict[str, float]] = {
     "Lomax": {"interior": 128.0, "near": 8.0, "extreme": 256.0, "boundary": 128.0},
     # That of the beta distribution.
     "BetaPrime": {"interior": 12.0, "near": 12.0, "extreme": 16.0 * (1 + 1e6), "boundary": 12.0},
-    "Lindley": 4.0,
+    "Lindley": 6.0,
     "LogUniform": 4.0,
 }
 

@@ -23,8 +23,8 @@ from kldiv.families.von_mises_fisher import VonMisesFisher
 class PowerSpherical(NamedTuple):
     """The power spherical distribution of a unit vector; at `concentration` 0 it is uniform.
 
-    The `mean_direction` must have length 1 within the square root of its dtype's eps, and counts as divided by its exact
-    length.
+    The `mean_direction` must have length 1 within the square root of its dtype's eps, and counts as divided by its
+    exact length.
 
     Examples
     --------

@@ -13,8 +13,8 @@ from kldiv.domains import SPHERE, NonNegative, UnitVector
 class VonMisesFisher(NamedTuple):
     """The von Mises-Fisher distribution of a unit vector; at `concentration` 0 it is uniform.
 
-    The `mean_direction` must have length 1 within the square root of its dtype's eps, and counts as divided by its exact
-    length.
+    The `mean_direction` must have length 1 within the square root of its dtype's eps, and counts as divided by its
+    exact length.
 
     Examples
     --------
