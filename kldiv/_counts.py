@@ -17,6 +17,7 @@ from kldiv._kernels import (
     finite_part,
     indicator,
     log1p_gap,
+    log_factorial,
     relative_gap,
     select_class,
     sigmoid,
@@ -93,7 +94,7 @@ def _xlogx(xp: Namespace, x: Array) -> Array:
 
 def log_choose(xp: Namespace, n: Array, k: Array) -> Array:
     """The logarithm of the binomial coefficient."""
-    return xp.gammaln(n + 1) - xp.gammaln(k + 1) - xp.gammaln(n - k + 1)
+    return log_factorial(xp, n) - log_factorial(xp, k) - log_factorial(xp, n - k)
 
 
 def geometric_entropy(xp: Namespace, m: Array) -> Array:

@@ -197,11 +197,12 @@ def power_of_gamma(parameters: Callable[..., Triple]) -> dict[str, Callable[...,
         scale, d, p = parameters(xp, *args)
         value, exists = _moment(xp, xp.ones_like(d), xp.zeros_like(d), d, p)
         average = scale * value
+        p = p + xp.zeros_like(d)
         d = xp.where(exists, d, xp.where(p > 0, p, p - 1))
         inside = m > 0
         m_inside = xp.where(inside, m, scale)
         t = p * log_quotient(xp, m_inside, scale)
-        sign = xp.where(p > 0, 1.0, -1.0)
+        sign = xp.where(p > 0, xp.ones_like(p), -1.0)
         odds, odds_1 = _gammainc_of_exp(xp, d / p, t), _gammainc_of_exp(xp, (d + 1) / p, t)
         value = xp.where(inside, sign * (m_inside * odds - average * odds_1), average - m)
         return xp.where(exists, value, inf)
