@@ -26,6 +26,7 @@ class Backend(NamedTuple):
     # The framework's compilers and batching transforms, each from a function of arrays to a function of arrays that
     # must return the same. Arguments have one batch axis.
     transforms: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]]
+    runs_the_rest: bool  # whether the tests that have nothing to do with a backend are run beside it: by one
     is_eager: bool  # whether calls on arrays run without compilation
     flushes_subnormals: bool
     short_dtypes: tuple[str, ...]  # the 16-bit floats
@@ -83,6 +84,7 @@ def load(name: str) -> Backend:
 def _numpy() -> Backend:
     return Backend(
         name="numpy",
+        runs_the_rest=True,
         array=lambda values, dtype: np.asarray(values, dtype=dtype),
         astype=np.errstate(over="ignore")(lambda x, dtype: x.astype(dtype)),
         to_numpy=np.asarray,
@@ -132,6 +134,7 @@ def _strict() -> Backend:
 
     return Backend(
         name="strict",
+        runs_the_rest=False,
         array=lambda values, dtype: xp.astype(xp.from_dlpack(np.array(values)), getattr(xp, dtype)),
         astype=lambda x, dtype: xp.astype(x, getattr(xp, dtype)),
         to_numpy=np.from_dlpack,
@@ -214,6 +217,7 @@ def _torch() -> Backend:
 
     return Backend(
         name="torch",
+        runs_the_rest=False,
         array=lambda values, dtype: torch.asarray(np.array(values)).to(getattr(torch, dtype)),
         astype=lambda x, dtype: x.to(getattr(torch, dtype)),
         to_numpy=lambda x: x.detach().numpy(),
@@ -287,6 +291,7 @@ def _jax() -> Backend:
 
     return Backend(
         name="jax",
+        runs_the_rest=False,
         array=lambda values, dtype: jax.numpy.asarray(np.asarray(values), dtype=dtype),
         astype=lambda x, dtype: x.astype(dtype),
         to_numpy=np.asarray,
@@ -378,6 +383,7 @@ def _tensorflow() -> Backend:
 
     return Backend(
         name="tensorflow",
+        runs_the_rest=False,
         array=lambda values, dtype: tf.cast(tf.constant(np.asarray(values)), dtype),
         astype=lambda x, dtype: tf.cast(x, dtype),
         to_numpy=lambda x: x.numpy(),

@@ -7,6 +7,9 @@ import pytest
 
 from backends import BACKEND, load
 
+# Files of tests that have nothing to do with a backend.
+ONCE = ("test_demo", "test_package", "test_public", "test_reference")
+
 
 def pytest_addoption(parser):
     parser.addoption("--backend", default="numpy", help="numpy, torch, jax, tensorflow or strict")
@@ -22,6 +25,12 @@ def pytest_configure(config):
 def backend(request):
     """Return the record of the backend under test."""
     return request.config.stash[BACKEND]
+
+
+@pytest.fixture(scope="session")
+def eager(backend):
+    """Return the record of a backend that compiles nothing; elsewhere such tests are for `--full`."""
+    return backend
 
 
 @pytest.fixture(scope="session")
@@ -45,14 +54,19 @@ def pytest_collection_modifyitems(config, items):
     lacking = set()
     if backend.gradient is None:
         lacking.add("differentiable")
+    if not (backend.is_eager or config.getoption("--full")):
+        lacking.add("eager")
     if not backend.transforms:
         lacking.add("transform")
     if not backend.short_dtypes:
         lacking.add("short_dtype")
+    once = () if backend.runs_the_rest else ONCE
     left_out = [
         item
         for item in items
-        if lacking & set(item.fixturenames) or not (config.getoption("--full") or is_sampled(item))
+        if item.path.stem in once
+        or lacking & set(item.fixturenames)
+        or not (config.getoption("--full") or is_sampled(item))
     ]
     for item in items:
         if "case" in getattr(item, "callspec", SimpleNamespace(params=())).params:

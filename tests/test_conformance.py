@@ -180,7 +180,7 @@ def test_batch_axes_broadcast(backend, case):
 
 
 @over(
-    cases(EVEN, ("float32",)),
+    cases(EVEN[1::2], ("float32",)),
     cases(covering(CROSS)[::16], ("float64",)),
     eager=[*cases(SAME, ("float32",)), *cases(covering(CROSS)[::8], ("float64",))],
     beyond=cases(PAIRS),
@@ -191,7 +191,7 @@ def test_transformed_function_has_the_same_values(backend, case, transform):
     assert_within_bounds(backend, case, batch, values)
 
 
-@over(cases(ODD, ("float64",)), eager=cases(ALIKE, ("float64",)), beyond=cases(ALIKE, ("float64",)))
+@over(cases(ODD[::2], ("float64",)), eager=cases(ALIKE, ("float64",)), beyond=cases(ALIKE, ("float64",)))
 def test_gradient_is_that_of_the_truth(differentiable, case):
     batch = finite_rows(case, drawn(differentiable, case, ("interior",)))
     names = case.p.__name__, case.q.__name__
@@ -301,7 +301,7 @@ def difference_quotients(case, batch):
 
 
 @over(
-    cases(EVEN, ("float32",)),
+    cases(ODD[1::2], ("float32",)),
     cases(covering(CROSS)[::6], ("float64",)),
     eager=[*cases(FINITE, ("float32",)), *cases(covering(CROSS), ("float64",))],
     beyond=cases(PAIRS),
@@ -332,13 +332,11 @@ def has_derivative(case, batch, values):
 
 
 # Rounded to 16 bits, probabilities sum to 1 by the tolerance of 16-bit floats but not of float32; so do lengths of 1.
-@pytest.mark.parametrize(
-    "family",
-    [f for f, _ in SAME if not {"probs", "mean_direction", "initial_probs"} & set(f._fields)],
-    ids=lambda f: f.__name__,
-)
-def test_short_floats_are_computed_in_float32(backend, family, short_dtype):
-    case = Case(family, family, "float32")
+UNROUNDED = [pair for pair in SAME if not {"probs", "mean_direction", "initial_probs"} & set(pair[0]._fields)]
+
+
+@over(cases(UNROUNDED[::6], ("float32",)), eager=cases(UNROUNDED, ("float32",)), beyond=cases(UNROUNDED, ("float32",)))
+def test_short_floats_are_computed_in_float32(backend, case, short_dtype):
     short = [backend.array(a, short_dtype) for x in case.batch(("interior",))[:2] for a in x]
     full = [backend.astype(a, "float32") for a in short]
     value = function_of(case, validate=False)(*short)
