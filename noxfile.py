@@ -91,7 +91,7 @@ def add_tests(group: str, name: str, what: str, *options: str, default: bool) ->
     def tests(session: nox.Session) -> None:
         with copied() as source:
             install(session, source, group=group)
-        # -P: the checkout would hide the installed package; loadgroup: what one worker compiles serves all tests of a pair
+        # -P: the checkout would hide the installed package. loadgroup: what one worker compiles serves a pair's tests.
         command = ["pytest", "--backend", backend, "-n", "2", "--dist", "loadgroup", *options]
         session.run("python", "-P", "-m", *command, *session.posargs)
 
