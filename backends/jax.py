@@ -124,7 +124,8 @@ def shape(x: jax.Array, /) -> tuple[int | None, ...]:
 
 def solve(a: jax.Array, b: jax.Array, /) -> jax.Array:
     """Solve `a @ x = b` for regular matrices `a`."""
-    return jax.numpy.linalg.solve(a, b)
+    solution: jax.Array = jax.numpy.linalg.solve(a, b)
+    return solution
 
 
 def solve_triangular(a: jax.Array, b: jax.Array, /) -> jax.Array:

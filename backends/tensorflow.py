@@ -179,7 +179,8 @@ def result_type(*dtypes: Any) -> Any:
 def padded(x: tf.Tensor, other: tf.Tensor, /) -> tf.Tensor:
     """Return `x` with zeros appended to its last axis, up to the length of that of `other`."""
     more = tf.maximum(0, tf.shape(other)[-1] - tf.shape(x)[-1])
-    return tf.pad(x, [*[[0, 0]] * (x.shape.rank - 1), [0, more]])
+    paddings: Any = [*[[0, 0]] * (x.shape.rank - 1), [0, more]]
+    return tf.pad(x, paddings)
 
 
 def shape(x: tf.Tensor, /) -> tuple[int | None, ...]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Chebyshev fits, ascending powers, (float64, float32). tests/test_kernels.py derives them again with mpmath.
 # sum_k z^k / (2 k + 3) on [0, 1/4].
-_ATANH_TAIL = (
+ATANH_TAIL = (
     (
         0.3333333333333333, 0.2, 0.14285714285714274, 0.1111111111111331, 0.09090909090712157,
         0.07692307703017752, 0.0666666628192533, 0.05882362573690282, 0.052629837651409765, 0.04764230720558815,
@@ -48,11 +48,11 @@ _EXP_TAIL = (
 _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
 
 
-def _is_single(xp: Namespace, x: Array) -> bool:
+def is_single(xp: Namespace, x: Array) -> bool:
     return bool(xp.finfo(x.dtype).bits == 32)
 
 
-def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
+def polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
     """Horner's rule, ascending powers."""
     value = x * coefficients[-1] + coefficients[-2]
     for c in coefficients[-3::-1]:
@@ -78,7 +78,7 @@ def _log1p_gap_near(xp: Namespace, u: Array) -> Array:
     # log1p(u) = 2 atanh(s), with s between -1/2 and 1/2; its first term cancels against u exactly, as s (2 + u) = u.
     s = u / (2 + u)
     z = s * s
-    return s * (u - 2 * z * _polynomial(_ATANH_TAIL[_is_single(xp, u)], z))
+    return s * (u - 2 * z * polynomial(ATANH_TAIL[is_single(xp, u)], z))
 
 
 def log1p_gap(xp: Namespace, u: Array, *quotients: tuple[Array, Array]) -> Array:
@@ -110,7 +110,7 @@ def expm1_gap(xp: Namespace, t: Array) -> Array:
     near = ~(below | above)
     t_near = xp.where(near, t, 0.0)
     t_above = xp.where(above, t, 1.0)
-    value = t_near * t_near * _polynomial(_EXP_TAIL[_is_single(xp, t)], t_near)
+    value = t_near * t_near * polynomial(_EXP_TAIL[is_single(xp, t)], t_near)
     value = xp.where(above, xp.expm1(t_above) - t_above, value)
     # Below -1 nothing cancels in exp(t) - (1 + t), and its derivatives keep the digits of exp(t).
     return xp.where(below, xp.exp(xp.where(below, t, 0.0)) - (1 + t), value)
@@ -184,7 +184,7 @@ def stirling_gap(xp: Namespace, y: Array, x: Array, difference: Array | None = N
     The recurrence of lgamma shifts both arguments by n, which leaves n gaps of log1p, and beyond that Stirling's series
     is differenced term by term. There is no lgamma and no digamma in it, and no switch but one for a tiny argument.
     """
-    n, terms = (3, 3) if _is_single(xp, x) else (8, 8)
+    n, terms = (3, 3) if is_single(xp, x) else (8, 8)
     d = y - x if difference is None else difference
     # Only the first step can leave the range of the series: u < 1 / x, and 1 + u = y (x + 1) / (x (y + 1)).
     total = (y + 1) * log1p_gap(xp, d / x / (y + 1), (y / (y + 1), x / (x + 1)))
@@ -207,7 +207,7 @@ def stirling_gap(xp: Namespace, y: Array, x: Array, difference: Array | None = N
 def product_excess(xp: Namespace, a: Array, b: Array, c: Array, d: Array) -> Array:
     """a b / (c d) - 1 for positive arguments, right in the last digits also where the two products nearly agree."""
     # Dekker's product: x y = high + low exactly, unless it leaves the range of normal numbers.
-    splitter = 4097.0 if _is_single(xp, a) else 134217729.0
+    splitter = 4097.0 if is_single(xp, a) else 134217729.0
     info = xp.finfo(a.dtype)
     low, high = info.smallest_normal / info.eps**2, info.max * info.eps**2
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from math import exp, inf, log, pi, sqrt
 
 from kldiv._kernels import (
-    _ATANH_TAIL,
-    _is_single,
-    _polynomial,
+    ATANH_TAIL,
     entropy_gap,
     expm1_gap,
     indicator,
+    is_single,
     log1p_gap,
     log_ratio,
     non_negative,
+    polynomial,
     product_excess,
     relative_entropy,
     relative_gap,
@@ -23,8 +23,6 @@ from kldiv._kernels import (
 )
 from kldiv._special import (
     EULER,
-    _half_line_nodes,
-    _unit_interval_nodes,
     betainc,
     digamma,
     digamma_gap,
@@ -32,9 +30,11 @@ from kldiv._special import (
     gammainc,
     gammaln_difference,
     gammaln_gap,
+    half_line_nodes,
     integrate_half_line,
     integrate_unit_interval,
     stirling,
+    unit_interval_nodes,
 )
 
 TYPE_CHECKING = False
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from kldiv._protocol import Array, Namespace
 
 # Finer rules than those of _special.py, for sharper peaks.
-_FINE_HALF_LINE = _half_line_nodes(0.045, -87, 89)
-_FINE_UNIT_INTERVAL = _unit_interval_nodes(0.035, 92)
+_FINE_HALF_LINE = half_line_nodes(0.045, -87, 89)
+_FINE_UNIT_INTERVAL = unit_interval_nodes(0.035, 92)
 
 
 def log_gamma_location_scale_gap(
@@ -223,7 +223,7 @@ def logistic_gap(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scal
     z, of the divergence of the Bernoulli distributions with logits z and d + r z. W(d, r) = r W(d / r, 1 / r), so that
     r may be taken at most 1; then the integrand is analytic in the strip of width pi about the real line.
     """
-    a, sign, weights = (xp.like(x, scale_p, scale_p.dtype) for x in _LOGISTIC[_is_single(xp, scale_p)])
+    a, sign, weights = (xp.like(x, scale_p, scale_p.dtype) for x in _LOGISTIC[is_single(xp, scale_p)])
     narrower = scale_p <= scale_q
     wide, narrow = xp.where(narrower, scale_q, scale_p), xp.where(narrower, scale_p, scale_q)
     d, shrink = (loc_p - loc_q) / wide, (wide - narrow) / wide
@@ -339,9 +339,9 @@ def student_normal_gap(xp: Namespace, df: Array, distance: Array, scale_p: Array
     u = a * (2 + a) * (1 + c) + c
     variances = log1p_gap(xp, u, (scale_p, scale_q), (scale_p, scale_q), (df, df - 2))
     z = distance / scale_q
-    large = df > (7 if _is_single(xp, df) else 13)
+    large = df > (7 if is_single(xp, df) else 13)
     df_large, df_small = xp.where(large, df, 20.0), xp.where(large, 4.0, df)
-    series = _polynomial(_STUDENT_TAIL, 1 / df_large) / df_large / df_large
+    series = polynomial(_STUDENT_TAIL, 1 / df_large) / df_large / df_large
     direct = 0.5 * (xp.log(df_small / (df_small - 2)) + log(2 * pi) + 1) - student_entropy(xp, df_small)
     return xp.where(exists, 0.5 * (variances + z * z) + xp.where(large, series, direct), inf)
 
@@ -384,7 +384,7 @@ def generalized_normal_gap(
 def _log1p_cubic(xp: Namespace, u: Array) -> Array:
     """log1p(u) - u + u^2 / 2 for u near 0."""
     s = u / (2 + u)
-    return 0.5 * s * u * u + 2 * s * s * s * _polynomial(_ATANH_TAIL[_is_single(xp, u)], s * s)
+    return 0.5 * s * u * u + 2 * s * s * s * polynomial(ATANH_TAIL[is_single(xp, u)], s * s)
 
 
 def _even_powers(xp: Namespace, b: Array, w: Array) -> Array:

@@ -32,10 +32,6 @@ def _digits(xp: Namespace, x: Array) -> float:
     return 20.0 if xp.finfo(x.dtype).bits == 32 else 40.0
 
 
-def _greatest(xp: Namespace, a: Array, b: Array) -> Array:
-    return xp.where(a > b, a, b)
-
-
 def _log_expm1(xp: Namespace, x: Array) -> Array:
     return x + xp.log(-xp.expm1(-x))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import exp, expm1, inf, lgamma, log, pi
 from typing import NamedTuple
 
-from kldiv._kernels import _ATANH_TAIL, _polynomial, expm1_gap, log1p_gap, log_ratio
+from kldiv._kernels import ATANH_TAIL, expm1_gap, log1p_gap, log_ratio, polynomial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 /
 _RANGE = [-75 + 0.25 * k for k in range(314)]  # of log(-log z), for generating functions at z
 
 
-def _is_single(xp: Namespace, x: Array) -> bool:
+def is_single(xp: Namespace, x: Array) -> bool:
     return bool(xp.finfo(x.dtype).bits == 32)
 
 
@@ -49,7 +49,7 @@ class _Zeta(NamedTuple):
 
 
 def _tail(xp: Namespace, s: Array) -> _Zeta:
-    n, count = _REACH[_is_single(xp, s)]
+    n, count = _REACH[is_single(xp, s)]
     power = xp.exp(-log(n) * s)
     s = xp.where(s < _STEEP, s, _STEEP)
     z = 1 / (s - 1)
@@ -65,7 +65,7 @@ def _tail(xp: Namespace, s: Array) -> _Zeta:
 
 
 def _zeta(xp: Namespace, s: Array) -> _Zeta:
-    n, _ = _REACH[_is_single(xp, s)]
+    n, _ = _REACH[is_single(xp, s)]
     total, logs = _tail(xp, s)
     for k in range(n - 1, 1, -1):
         power = xp.exp(-log(k) * s)
@@ -97,7 +97,7 @@ def zeta_gap(xp: Namespace, s_p: Array, s_q: Array) -> Array:
 
 def _zeta_excess(xp: Namespace, s: Array, d: Array, mean: Array) -> Array:
     """The sum over k of k^-s [exp(t) - 1 - t], with t = -d (log k - mean)."""
-    n, count = _REACH[_is_single(xp, s)]
+    n, count = _REACH[is_single(xp, s)]
     logs = xp.like([log(k) for k in range(2, n)], s, s.dtype)
     head = xp.exp(-logs * s[..., None]) * expm1_gap(xp, -d[..., None] * (logs - mean[..., None]))
     total = expm1_gap(xp, d * mean) + xp.sum(head, axis=-1)
@@ -140,7 +140,7 @@ def zeta_mean_log_factorial(xp: Namespace, s: Array) -> Array:
     """E log k! of the zeta distribution; inf for s <= 2."""
     exists = s > 2
     s = xp.where(exists, s, 3.0)
-    n, _ = _REACH[_is_single(xp, s)]
+    n, _ = _REACH[is_single(xp, s)]
     # Beyond n, Stirling's series for log k!.
     less, here = _tail(xp, s - 1), _tail(xp, s)
     total = less.log - less.power + 0.5 * (here.log + log(2 * pi) * here.power)
@@ -157,7 +157,7 @@ def log_series_rest(xp: Namespace, p: Array) -> Array:
     x = xp.where(near, p, 0.0)
     # log(1 - p) = -2 atanh(s)
     s = x / (2 - x)
-    series = (x + 2 * s * s * _polynomial(_ATANH_TAIL[_is_single(xp, p)], s * s)) / (2 - x)
+    series = (x + 2 * s * s * polynomial(ATANH_TAIL[is_single(xp, p)], s * s)) / (2 - x)
     far = xp.where(near, 0.6, p)
     return xp.where(near, series, -xp.log1p(-far) / far - 1)
 
@@ -203,7 +203,7 @@ def _low_gap(xp: Namespace, p: Array, q: Array) -> Array:
     d = q - p
     near = (d > -0.5 * p) & (d < p) & (q < 0.6)
     t = xp.log1p(xp.where(near, d, 0.0) / p)
-    k = xp.like([float(i) for i in range(2, _SERIES[_is_single(xp, p)])], p, p.dtype)
+    k = xp.like([float(i) for i in range(2, _SERIES[is_single(xp, p)])], p, p.dtype)
     power = p[..., None] * xp.exp((k - 2) * xp.log(p)[..., None])
     terms = power / k * expm1_gap(xp, (k - 1 - mean_rest[..., None]) * t[..., None])
     total = expm1_gap(xp, -mean_rest * t) + xp.sum(terms, axis=-1)
@@ -228,7 +228,7 @@ def _log_series_mean(xp: Namespace, p: Array, terms: list[float], integral: Call
     """An expectation from p_k / p_1 times its value, for k >= 2 over p^(k - 1), or for p > 1/2 from an integral."""
     low = p < 0.5
     p_low = xp.where(low, p, 0.25)
-    series = p_low * _polynomial(tuple(terms), p_low) / (1 + log_series_rest(xp, p_low))
+    series = p_low * polynomial(tuple(terms), p_low) / (1 + log_series_rest(xp, p_low))
     p = xp.where(low, 0.5, p)[..., None]
     weight, fall = _nodes(xp, p)
     # log(1 - p z) - log(1 - p) = log(1 + x), over -log(1 - p).

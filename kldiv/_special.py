@@ -26,14 +26,14 @@ _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 /
 _SHIFT = 8
 
 
-def _half_line_nodes(step: float, first: int, last: int) -> tuple[list[float], list[float]]:
+def half_line_nodes(step: float, first: int, last: int) -> tuple[list[float], list[float]]:
     """w = exp(t - exp(-t)) at equal steps of t, and the weights dw/dt step."""
     t = [k * step for k in range(first, last + 1)]
     w = [exp(x - exp(-x)) for x in t]
     return w, [a * (1 + exp(-x)) * step for a, x in zip(w, t, strict=True)]
 
 
-def _unit_interval_nodes(step: float, count: int) -> tuple[list[float], list[float], list[float]]:
+def unit_interval_nodes(step: float, count: int) -> tuple[list[float], list[float], list[float]]:
     """u = 1 / (1 + exp(-pi sinh t)) at equal steps of t, 1 - u, and the weights du/dt step (tanh-sinh)."""
     t = [k * step for k in range(-count, count + 1)]
     u = [1 / (1 + exp(-pi * sinh(x))) for x in t]
@@ -41,8 +41,8 @@ def _unit_interval_nodes(step: float, count: int) -> tuple[list[float], list[flo
     return u, v, [a * b * pi * (exp(x) + exp(-x)) / 2 * step for a, b, x in zip(u, v, t, strict=True)]
 
 
-_HALF_LINE = _half_line_nodes(0.07, -56, 57)
-_UNIT_INTERVAL = _unit_interval_nodes(0.07, 46)
+_HALF_LINE = half_line_nodes(0.07, -56, 57)
+_UNIT_INTERVAL = unit_interval_nodes(0.07, 46)
 
 
 def integrate_half_line(xp: Namespace, function: Callable[[Array], Array], like: Array) -> Array:

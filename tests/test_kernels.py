@@ -653,7 +653,7 @@ def chebyshev_fit(function, interval, terms):
 
 
 @highest_power_first
-@pytest.mark.parametrize("table", _kernels._ATANH_TAIL, ids=DTYPES[::-1])
+@pytest.mark.parametrize("table", _kernels.ATANH_TAIL, ids=DTYPES[::-1])
 def test_coefficients_of_log1p_gap_are_the_chebyshev_fit(table):
     # sum_k z^k / (2 k + 3)
     fit = chebyshev_fit(lambda z: mp.hyp2f1(1, 1.5, 2.5, z) / 3, [0, mp.mpf(1) / 4], len(table))
