@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from numbers import Real
 from typing import Any, NamedTuple, TypeAlias
 
@@ -230,25 +230,44 @@ def find(p: Kind, q: Kind) -> Rule:
 
 
 def _search(p: Kind, q: Kind) -> Rule:
-    found = next((rule for state in _reachable(p, q) if (rule := _direct(*state))), None)
-    found = found or _support_rule(p, q)
-    found = found or next((rule for state in _reachable(p, q) if (rule := _indirect(*state))), None)
+    # In plain loops: a compiler may meet a pair for the first time, and traces this too.
+    states = _reachable(p, q)
+    found = None
+    for state in states:
+        if found is None:
+            found = _direct(*state)
+    if found is None:
+        found = _support_rule(p, q)
+    for state in states:
+        if found is None:
+            found = _indirect(*state)
     if found is None:
         raise NoClosedForm(_no_closed_form(p, q))
     return found._replace(p=p, q=q)
 
 
-def _reachable(p: Kind, q: Kind) -> Iterator[tuple[Kind, Kind, tuple[_Step, ...]]]:
-    """Yield the pairs that conversions lead to and the way there, the shortest ways first."""
-    queue: list[tuple[Kind, Kind, tuple[_Step, ...]]] = [(p, q, ())]
+def _reachable(p: Kind, q: Kind) -> list[tuple[Kind, Kind, tuple[_Step, ...]]]:
+    """Return the pairs that conversions lead to and the way there, the shortest ways first."""
+    states: list[tuple[Kind, Kind, tuple[_Step, ...]]] = [(p, q, ())]
     seen = {(p, q)}
-    for at_p, at_q, path in queue:
-        yield at_p, at_q, path
+    done = 0
+    while done < len(states):
+        at_p, at_q, path = states[done]
+        done += 1
         for step_p, step_q in _steps(at_p, at_q):
-            state = (step_p.target if step_p else at_p, step_q.target if step_q else at_q)
-            if state not in seen:
-                seen.add(state)
-                queue.append((*state, (*path, (step_p, step_q))))
+            pair = (step_p.target if step_p else at_p, step_q.target if step_q else at_q)
+            if pair not in seen:
+                seen.add(pair)
+                states.append((*pair, (*path, (step_p, step_q))))
+    return states
+
+
+def _first(makers: list[Callable[[Kind, Kind], Rule | None]], p: Kind, q: Kind) -> Rule | None:
+    for make in makers:
+        made = make(p, q)
+        if made is not None:
+            return made
+    return None
 
 
 def _no_closed_form(p: Kind, q: Kind) -> str:
@@ -286,14 +305,14 @@ def _direct(p: Kind, q: Kind, path: tuple[_Step, ...]) -> Rule | None:
             return formula(xp, *a, *b)
 
         return _along(path, Rule(p, q, "closed form", (), formula, _guarded(p, q, evaluate)))
-    made = [made for make in _structural if (made := make(p, q)) is not None]
-    return _along(path, made[0]) if made else None
+    made = _first(_structural, p, q)
+    return _along(path, made) if made else None
 
 
 def _indirect(p: Kind, q: Kind, path: tuple[_Step, ...]) -> Rule | None:
     """Return the rule that goes along `path` and ends in a last resort for the pair, if there is one."""
-    made = [made for make in _last_resorts if (made := make(p, q)) is not None]
-    return _along(path, made[0]._replace(evaluate=_guarded(p, q, made[0].evaluate))) if made else None
+    made = _first(_last_resorts, p, q)
+    return _along(path, made._replace(evaluate=_guarded(p, q, made.evaluate))) if made else None
 
 
 def _along(path: tuple[_Step, ...], final: Rule) -> Rule:
