@@ -159,7 +159,7 @@ def log_series_rest(xp: Namespace, p: Array) -> Array:
     s = x / (2 - x)
     series = (x + 2 * s * s * polynomial(ATANH_TAIL[is_single(xp, p)], s * s)) / (2 - x)
     far = xp.where(near, 0.6, p)
-    return xp.where(near, series, -xp.log1p(-far) / far - 1)
+    return xp.where(near, series, xp.divide(-xp.log1p(-far), far) - 1)
 
 
 def log_series_mean_rest(xp: Namespace, p: Array) -> Array:
@@ -192,8 +192,9 @@ def _high_gap(xp: Namespace, p: Array, q: Array) -> Array:
     big_p, big_q = -xp.log1p(-p), -xp.log1p(-q)
     c = d / (1 - p)
     complement = log1p_gap(xp, -c, (1 - q, 1 - p))
-    ratio = log1p_gap(xp, (c + complement) / big_p, (big_q, big_p))
-    return complement / big_p + p / ((1 - p) * big_p) * log1p_gap(xp, d / p, (q, p)) - ratio
+    ratio = log1p_gap(xp, xp.divide(c + complement, big_p), (big_q, big_p))
+    weight = xp.divide(p, (1 - p) * big_p)
+    return xp.divide(complement, big_p) + weight * log1p_gap(xp, xp.divide(d, p), (q, p)) - ratio
 
 
 def _low_gap(xp: Namespace, p: Array, q: Array) -> Array:
@@ -202,7 +203,7 @@ def _low_gap(xp: Namespace, p: Array, q: Array) -> Array:
     mean_rest = log_series_mean_rest(xp, p)
     d = q - p
     near = (d > -0.5 * p) & (d < p) & (q < 0.6)
-    t = xp.log1p(xp.where(near, d, 0.0) / p)
+    t = xp.log1p(xp.divide(xp.where(near, d, 0.0), p))
     k = xp.like([float(i) for i in range(2, _SERIES[is_single(xp, p)])], p, p.dtype)
     power = p[..., None] * xp.exp((k - 2) * xp.log(p)[..., None])
     terms = power / k * expm1_gap(xp, (k - 1 - mean_rest[..., None]) * t[..., None])
