@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from kldiv._families import family as family
     from kldiv._namespace import namespace as namespace
     from kldiv._rate import markov_chain_rate as markov_chain_rate
+    from kldiv.estimation.result import Estimate as Estimate, EstimateWarning as EstimateWarning
     from kldiv.families import *  # noqa: F403
 
 _MODULES = {
+    "Estimate": "kldiv.estimation.result",
+    "EstimateWarning": "kldiv.estimation.result",
     "NoClosedForm": "kldiv._divergence",
     "Rule": "kldiv._divergence",
     "domains": "kldiv.domains",
