@@ -7,8 +7,8 @@ import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from kldiv._families import Family, Field, fields_of, kind_of, leaves, name_of, rebuild, support_of
-from kldiv._protocol import Array, Namespace, Shape
+from kldiv._families import Family, Field, cast, fields_of, kind_of, leaves, name_of, rebuild, support_of
+from kldiv._protocol import Array, DType, Namespace, Shape
 
 
 def broadcast_shapes(shapes: Iterable[tuple[str, Shape]]) -> Shape:
@@ -156,6 +156,12 @@ def valid(xp: Namespace, d: Family, eps: Family, *, inherent: bool = False) -> A
 def _all_along(xp: Namespace, mask: Array, axes: int) -> Array:
     """Return whether a mask is true all along its last axes."""
     return xp.all(mask, axis=tuple(range(-axes, 0))) if axes else mask
+
+
+def diagnose_all(xp: Namespace, dtype: DType, **distributions: Family) -> None:
+    """Raise ValueError for the first invalid parameter of named distributions, computed in `dtype`."""
+    for name, d in distributions.items():
+        diagnose(xp, cast(xp, d, dtype), tolerances(xp, d), name)
 
 
 def diagnose(xp: Namespace, d: Family, eps: Family, name: str) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from numbers import Real
 from typing import Any, NamedTuple, TypeAlias
 
-from kldiv._checks import check_structure, diagnose, tolerances, valid
+from kldiv._checks import check_structure, diagnose_all, tolerances, valid
 from kldiv._families import (
     Family,
     Kind,
@@ -23,16 +23,13 @@ from kldiv._families import (
     cast,
     class_of,
     fields_of,
+    gather_families,
     held_kinds,
     kind_of,
-    leaves,
     name_of,
-    rebuild,
-    require_family,
     support_of,
 )
 from kldiv._kernels import indicator, interior, positive_part
-from kldiv._namespace import gather
 from kldiv._programs import run
 from kldiv._protocol import Array, DType, Namespace
 from kldiv.domains import Positive, Support
@@ -476,18 +473,12 @@ def kl_divergence(p: Family, q: Family, *, base: float | None = None, validate: 
     >>> print(kldiv.kl_divergence(kldiv.Bernoulli(1.0), kldiv.Bernoulli(0.5), base=2))
     1.0
     """
-    require_family(p, "p")
-    require_family(q, "q")
-    names, values = zip(*leaves(p, "p"), *leaves(q, "q"), strict=True)
-    xp, arrays, dtype = gather(values, names)
-    each = iter(arrays)
-    p, q = rebuild(p, each), rebuild(q, each)
+    xp, arrays, dtype, (p, q) = gather_families(p=p, q=q)
     check_structure(xp, p, q)
     evaluate = find(kind_of(p), kind_of(q)).evaluate
     value = run(_divergence, evaluate, xp, dtype, arrays, p, q)
     if validate and __debug__ and xp.is_concrete(value) and bool(xp.any(xp.isnan(value))):
-        for distribution, name in ((p, "p"), (q, "q")):
-            diagnose(xp, cast(xp, distribution, dtype), tolerances(xp, distribution), name)
+        diagnose_all(xp, dtype, p=p, q=q)
     return value if base is None else _in_base(value, base)
 
 
