@@ -1,6 +1,7 @@
 """JAX: `jax.numpy` with `jax.scipy.special`; eager calls run compiled."""
 
 import builtins
+import secrets
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -115,6 +116,60 @@ def padded(x: jax.Array, other: jax.Array, /) -> jax.Array:
     """Return `x` with zeros appended to its last axis, up to the length of that of `other`."""
     more = builtins.max(0, other.shape[-1] - x.shape[-1])
     return jax.numpy.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, more)]) if more else x
+
+
+class Random:
+    """A key, split at each draw."""
+
+    def __init__(self, rng: Any, like: jax.Array) -> None:
+        if rng is None:
+            if not is_concrete(like):
+                raise ValueError(
+                    "under jax.jit and jax.vmap rng must be a key or a seed, not None: it is drawn but once"
+                )
+            rng = secrets.randbits(31)
+        if isinstance(rng, jax.Array):
+            is_key = jax.dtypes.issubdtype(rng.dtype, jax.dtypes.prng_key)
+            self._key = rng if is_key else jax.random.wrap_key_data(rng)
+        elif isinstance(rng, int) and not isinstance(rng, bool):
+            self._key = jax.random.key(rng & (2**63 - 1))
+        else:
+            raise TypeError(f"rng must be a seed, a JAX key or None; got {rng!r}")
+
+    def _next(self) -> jax.Array:
+        self._key, key = jax.random.split(self._key)
+        return key
+
+    def binomial(self, n: int, count: jax.Array, probs: jax.Array, /) -> jax.Array:
+        """Draw numbers of successes."""
+        count, probs = stop_gradient(count), stop_gradient(probs)
+        return jax.random.binomial(self._next(), count, probs, (n, *probs.shape), probs.dtype)
+
+    def gamma(self, n: int, concentration: jax.Array, /) -> jax.Array:
+        """Draw from gamma distributions of rate 1."""
+        return jax.random.gamma(self._next(), concentration, (n, *concentration.shape), concentration.dtype)
+
+    def normal(self, n: int, like: jax.Array, /) -> jax.Array:
+        """Draw from the standard normal distribution."""
+        return jax.random.normal(self._next(), (n, *like.shape), like.dtype)
+
+    def poisson(self, n: int, rate: jax.Array, /) -> jax.Array:
+        """Draw from Poisson distributions."""
+        return astype(jax.random.poisson(self._next(), stop_gradient(rate), (n, *rate.shape)), rate.dtype)
+
+    def seed(self) -> int:
+        """Draw a seed."""
+        return int(jax.random.bits(self._next(), dtype="uint32"))
+
+    def uniform(self, n: int, like: jax.Array, /) -> jax.Array:
+        """Draw from the uniform distribution, 0 excluded."""
+        tiny = finfo(like.dtype).tiny
+        return jax.random.uniform(self._next(), (n, *like.shape), like.dtype, minval=tiny)
+
+
+def random(rng: Any, like: jax.Array, /) -> Random:
+    """Return a source of random numbers from a seed, a key or None."""
+    return Random(rng, like)
 
 
 def shape(x: jax.Array, /) -> tuple[int | None, ...]:

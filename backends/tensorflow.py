@@ -4,6 +4,7 @@
 """
 
 import builtins
+import secrets
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -168,6 +169,66 @@ def like(value: Any, other: tf.Tensor | None, dtype: Any, /) -> tf.Tensor:
 def max(x: tf.Tensor, /, *, axis: Any = None, keepdims: bool = False) -> tf.Tensor:
     """Return the largest along `axis`."""
     return tf.math.reduce_max(x, axis=axis, keepdims=keepdims)
+
+
+class Random:
+    """Seeds for TensorFlow's stateless operations: from the caller's generator, or a seed and a counter."""
+
+    def __init__(self, rng: Any, like: tf.Tensor) -> None:
+        self._generator = rng if isinstance(rng, tf.random.Generator) else None
+        self._count = 0
+        if rng is None:
+            if not is_concrete(like):
+                raise ValueError("in a tf.function rng must be a generator or a seed, not None: it is drawn but once")
+            rng = secrets.randbits(63)
+        if self._generator is None and (not isinstance(rng, int) or isinstance(rng, bool)):
+            raise TypeError(f"rng must be a seed, a tf.random.Generator or None; got {rng!r}")
+        self._seed = rng
+
+    def _next(self) -> tf.Tensor:
+        if self._generator is not None:
+            return self._generator.make_seeds(1)[:, 0]
+        self._count += 1
+        return tf.constant([self._seed & (2**63 - 1), self._count], tf.int64)
+
+    @staticmethod
+    def _shape(n: int, like: tf.Tensor) -> tf.Tensor:
+        return tf.concat([[n], tf.shape(like)], axis=0)
+
+    def binomial(self, n: int, count: tf.Tensor, probs: tf.Tensor, /) -> tf.Tensor:
+        """Draw numbers of successes."""
+        count, probs = stop_gradient(count), stop_gradient(probs)
+        return tf.random.stateless_binomial(self._shape(n, probs), self._next(), count, probs, probs.dtype)
+
+    def gamma(self, n: int, concentration: tf.Tensor, /) -> tf.Tensor:
+        """Draw from gamma distributions of rate 1."""
+        shape = self._shape(n, concentration)
+        return tf.random.stateless_gamma(shape, self._next(), concentration, dtype=concentration.dtype)
+
+    def normal(self, n: int, like: tf.Tensor, /) -> tf.Tensor:
+        """Draw from the standard normal distribution."""
+        # The same numbers from XLA and without it.
+        return tf.random.stateless_normal(self._shape(n, like), self._next(), dtype=like.dtype, alg="philox")
+
+    def poisson(self, n: int, rate: tf.Tensor, /) -> tf.Tensor:
+        """Draw from Poisson distributions."""
+        return tf.random.stateless_poisson(self._shape(n, rate), self._next(), stop_gradient(rate), rate.dtype)
+
+    def seed(self) -> int:
+        """Draw a seed."""
+        draw = tf.random.stateless_uniform((), self._next(), 0, 2**62, tf.int64, alg="philox")
+        return int(draw)
+
+    def uniform(self, n: int, like: tf.Tensor, /) -> tf.Tensor:
+        """Draw from the uniform distribution, 0 excluded."""
+        tiny = finfo(like.dtype).smallest_normal
+        shape = self._shape(n, like)
+        return tf.random.stateless_uniform(shape, self._next(), minval=tiny, dtype=like.dtype, alg="philox")
+
+
+def random(rng: Any, like: tf.Tensor, /) -> Random:
+    """Return a source of random numbers from a seed, a generator or None."""
+    return Random(rng, like)
 
 
 def result_type(*dtypes: Any) -> Any:

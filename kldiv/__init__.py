@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kldiv._families import family as family
     from kldiv._namespace import namespace as namespace
     from kldiv._rate import markov_chain_rate as markov_chain_rate
+    from kldiv._sampling import sample as sample
     from kldiv.estimation.result import Estimate as Estimate, EstimateWarning as EstimateWarning
     from kldiv.families import *  # noqa: F403
 
@@ -36,6 +37,7 @@ _MODULES = {
     "register": "kldiv._divergence",
     "rel_entr": "kldiv._elementwise",
     "rule": "kldiv._divergence",
+    "sample": "kldiv._sampling",
 }
 
 

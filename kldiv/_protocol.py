@@ -13,6 +13,37 @@ DType: TypeAlias = Any
 Shape: TypeAlias = tuple[int | None, ...]  # None: a dimension that a traced TensorFlow function does not know yet
 
 
+class Random(Protocol):
+    """A source of random numbers, which is another after each draw.
+
+    A draw has an axis of length `n` before those of the array that it is made like, and its dtype and device.
+    """
+
+    def binomial(self, n: int, count: Array, probs: Array, /) -> Array:
+        """Draw numbers of successes in `count` trials; `count` and `probs` have one shape."""
+        ...
+
+    def gamma(self, n: int, concentration: Array, /) -> Array:
+        """Draw from gamma distributions of rate 1, differentiably where the framework differentiates."""
+        ...
+
+    def normal(self, n: int, like: Array, /) -> Array:
+        """Draw from the standard normal distribution."""
+        ...
+
+    def poisson(self, n: int, rate: Array, /) -> Array:
+        """Draw from Poisson distributions."""
+        ...
+
+    def seed(self) -> int:
+        """Draw a seed for another source."""
+        ...
+
+    def uniform(self, n: int, like: Array, /) -> Array:
+        """Draw from the uniform distribution between 0 and 1, neither included."""
+        ...
+
+
 class Namespace(Protocol):
     """A module that is an array namespace, as far as the core uses it."""
 
@@ -108,6 +139,13 @@ class Namespace(Protocol):
 
     def padded(self, x: Array, other: Array, /) -> Array:
         """Return `x` with zeros appended to its last axis, up to the length of that of `other`."""
+        ...
+
+    def random(self, rng: Any, like: Array, /) -> Random:
+        """Return a source of random numbers on the device of `like`.
+
+        `rng` is a seed, the framework's own generator or key, or None for a seed from the operating system.
+        """
         ...
 
     def shape(self, x: Array, /) -> Shape:

@@ -104,6 +104,7 @@ DOCUMENTED = [
     "kldiv._elementwise",
     "kldiv._families",
     "kldiv._namespace",
+    "kldiv._sampling",
     "kldiv.domains",
     "kldiv.estimation.result",
 ]

@@ -7,6 +7,7 @@ from kldiv._divergence import converts, register
 from kldiv._families import density, family
 from kldiv._kernels import categorical_gap, categorical_logits_gap, is_only_class, log, log_softmax, select_class
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import CLASSES, Logits, Simplex
 
 
@@ -56,6 +57,15 @@ class CategoricalLogits(NamedTuple):
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether class `x` has probability 1."""
         return is_only_class(xp, self.logits > -inf, x)
+
+
+@samples(Categorical)
+def sample_categorical(xp: Namespace, draw: Draw, probs: Array) -> Array:
+    """Return how many of the cumulative probabilities a uniform draw has passed."""
+    draw.discretely()
+    total = xp.cumulative_sum(probs, axis=-1)
+    u = draw.uniform(total[..., 0])[..., None] * total[..., -1:]
+    return xp.sum(xp.astype(u >= total, probs.dtype), axis=-1)
 
 
 @register(Categorical, Categorical)

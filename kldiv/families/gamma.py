@@ -9,6 +9,7 @@ from kldiv._kernels import log1p_gap, product_excess, stirling_gap
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._positive import gamma_log1p
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv._special import (
     digamma,
     gamma_distance,
@@ -54,6 +55,12 @@ def kl_gamma_gamma(
     u = product_excess(xp, concentration_p, rate_q, concentration_q, rate_p)
     means = log1p_gap(xp, u, (concentration_p, concentration_q), (rate_q, rate_p))
     return concentration_q * means + stirling_gap(xp, concentration_q, concentration_p)
+
+
+@samples(Gamma)
+def sample_gamma(xp: Namespace, draw: Draw, concentration: Array, rate: Array) -> Array:
+    """Return a draw of rate 1, divided by the rate."""
+    return draw.gamma(concentration) / rate
 
 
 @converts(Gamma, GeneralizedGamma)

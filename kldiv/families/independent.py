@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import Annotated, Generic, NamedTuple, TypeVar
 
 from kldiv._divergence import Conversion, NoClosedForm, Rule, conversions_of, converts, find, lifts, structural
-from kldiv._families import Family, Kind, class_of, held_kinds
+from kldiv._families import Family, Kind, class_of, held_kinds, kind_of
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, require_sampler, samples
 from kldiv.domains import Held
 from kldiv.families.multivariate_normal import MultivariateNormalDiag
 from kldiv.families.normal import Normal
@@ -33,6 +34,12 @@ class Independent(NamedTuple, Generic[Base]):
 
         value = self.base.log_density(x)  # type: ignore[attr-defined]
         return namespace(value).sum(value, axis=-1)
+
+
+@samples(Independent)
+def sample_independent(xp: Namespace, draw: Draw, d: Family) -> Array:
+    """Return samples of the base, whose last axis is that of the vector."""
+    return require_sampler(kind_of(d.base)).sample(xp, draw.inside(1), d.base)
 
 
 @structural

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Generic, NamedTuple, TypeVar
 
-from kldiv._families import Family, density, fields_of, support_of
+from kldiv._families import Family, density, fields_of, kind_of, support_of
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, require_sampler, samples
 from kldiv._vectors import log_mixture
 from kldiv.domains import Held, Weights
 
@@ -37,6 +38,20 @@ class Mixture(NamedTuple, Generic[Components]):
         components: Family = self.components
         certain = components.is_certain_of(xp, _along_components(components, x))
         return xp.all(certain | (self.probs == 0), axis=-1)
+
+
+@samples(Mixture)
+def sample_mixture(xp: Namespace, draw: Draw, d: Family) -> Array:
+    """Return samples of all components, of which a uniform draw chooses one."""
+    draw.discretely()
+    components = require_sampler(kind_of(d.components)).sample(xp, draw, d.components)
+    total = xp.cumulative_sum(d.probs, axis=-1)
+    u = draw.uniform(total[..., 0])[..., None] * total[..., -1:]
+    chosen = (u < total) & (u >= total - d.probs)
+    event = _event_axes(d.components)
+    index = (..., *[None] * event)
+    # A sum along the components, of which all but one are 0.
+    return xp.sum(xp.where(chosen[index], components, xp.zeros_like(components)), axis=-1 - event)
 
 
 def _event_axes(d: Family) -> int:

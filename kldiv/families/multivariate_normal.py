@@ -11,6 +11,7 @@ from kldiv._divergence import converts, register
 from kldiv._families import density, family
 from kldiv._kernels import cholesky_difference, identity_like, log1p_gap, relative_gap
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv._vectors import low_rank_difference
 from kldiv.domains import VECTORS, LowerTriangular, LowRankFactor, PositiveDefinite, PositiveVector, RealVector
 
@@ -150,6 +151,24 @@ def _sum_of_gaps(xp: Namespace, x: Array, diagonal: Array, factor_p: Array, fact
     """sum_i (X_ii - log(1 + X_ii)) + |X|^2 / 2 + |z|^2 / 2; 1 + X_ii is the quotient of the factors' diagonals."""
     gaps = log1p_gap(xp, diagonal, (xp.diagonal(factor_p), xp.diagonal(factor_q)))
     return xp.sum(gaps + 0.5 * xp.sum(x * x, axis=-1) + 0.5 * z * z, axis=-1)
+
+
+@samples(MultivariateNormalTriL)
+def sample_multivariate_normal_tril(xp: Namespace, draw: Draw, loc: Array, scale_tril: Array) -> Array:
+    """Return loc + L z, with z standard normal."""
+    return loc + _multiply_vector(xp, scale_tril, draw.normal(loc, axes=1))
+
+
+@samples(MultivariateNormal)
+def sample_multivariate_normal(xp: Namespace, draw: Draw, loc: Array, covariance_matrix: Array) -> Array:
+    """Return loc + L z, with z standard normal and L the Cholesky factor of the covariance matrix."""
+    return sample_multivariate_normal_tril(xp, draw, loc, xp.cholesky(covariance_matrix))
+
+
+@samples(MultivariateNormalDiag)
+def sample_multivariate_normal_diag(xp: Namespace, draw: Draw, loc: Array, scale_diag: Array) -> Array:
+    """Return loc + s z, with z standard normal."""
+    return loc + scale_diag * draw.normal(loc, axes=1)
 
 
 @register(MultivariateNormalTriL, MultivariateNormalTriL)

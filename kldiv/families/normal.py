@@ -9,6 +9,7 @@ from kldiv._kernels import expm1_gap_of_difference, relative_gap
 from kldiv._line import normal_log_square
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv._special import normal_distance
 from kldiv.domains import REALS, Positive, Real
 
@@ -77,6 +78,12 @@ def kl_normal_log_variance_normal_log_variance(
     """
     z = (loc_p - loc_q) * xp.exp(-0.5 * log_variance_q)
     return 0.5 * (expm1_gap_of_difference(xp, log_variance_p, log_variance_q) + z * z)
+
+
+@samples(Normal)
+def sample_normal(xp: Namespace, draw: Draw, loc: Array, scale: Array) -> Array:
+    """Return loc + scale z, with z standard normal."""
+    return loc + scale * draw.normal(loc + scale)
 
 
 @converts(NormalLogVariance, Normal)

@@ -15,6 +15,7 @@ from kldiv._intervals import (
 from kldiv._kernels import log1p_ratio
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import AboveLow, Real, Support
 
 
@@ -36,6 +37,12 @@ class Uniform(NamedTuple):
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return -xp.log(self.high - self.low) + 0 * x
+
+
+@samples(Uniform)
+def sample_uniform(xp: Namespace, draw: Draw, low: Array, high: Array) -> Array:
+    """Return low + (high - low) u, with u uniform between 0 and 1."""
+    return low + (high - low) * draw.uniform(low)
 
 
 @register(Uniform, Uniform)
