@@ -19,6 +19,7 @@ from law import every
 
 DTYPES = ("float32", "float64")
 KINDS = ("interior", "near", "extreme", "boundary")
+UNIT_INTERVALS = (domains.UnitInterval, domains.OpenUnitInterval, domains.AboveZeroToOne, domains.ZeroToBelowOne)
 FAMILIES = [getattr(kldiv, name) for name in kldiv.families.__all__]
 HOLDERS = [f for f in FAMILIES if any(field.held for field in _families.fields_of(f))]
 SIMPLE = [f for f in FAMILIES if f not in (*HOLDERS, kldiv.Delta)]
@@ -163,19 +164,47 @@ def _members(rng: np.random.Generator, family: Any, kind: str, dtype: str, size:
     drawn = DRAWS[family.__name__](rng, kind, dtype, size) if family.__name__ in DRAWS else {}
     values: Parameters = {}
     for name, domain in fields(family):
-        if name in drawn:
-            values[name] = np.asarray(drawn[name])
-            continue
-        shape = (size, *(LENGTHS[a] for a in domain.axes))
-        if kind == "interior":
-            values[name] = draw(rng, domain, shape)
-        else:
-            values[name] = _draw_extreme(rng, name, domain, shape, dtype)
-            if domain.above:  # by more than rounding
-                values[name] = np.maximum(values[name], 1e-3 * abs(values[domain.above]))
-        if domain.above:
-            values[name] = values[name] + values[domain.above]
+        x = np.asarray(drawn[name]) if name in drawn else _member(rng, name, domain, kind, dtype, size, values)
+        values[name] = x if dtype == "float32" else _steady(domain, x)
     return values
+
+
+def _member(
+    rng: np.random.Generator, name: str, domain: Any, kind: str, dtype: str, size: int, others: Parameters
+) -> np.ndarray:
+    shape = (size, *(LENGTHS[a] for a in domain.axes))
+    if kind == "interior":
+        x = draw(rng, domain, shape)
+    else:
+        x = _draw_extreme(rng, name, domain, shape, dtype)
+        if domain.above:  # by more than rounding
+            x = np.maximum(x, 1e-3 * abs(others[domain.above]))
+    return x + others[domain.above] if domain.above else x
+
+
+def _steady(domain: Any, x: np.ndarray) -> np.ndarray:
+    """Return nearly the same members of the domain, to the last bit the same ones on every machine.
+
+    The last bits of exp, of powers and of matrix products are those of the processor, as NumPy and its BLAS have code
+    for each, and truths are kept under the exact parameters. In float32 rounding to the dtype hides this; in float64
+    `_rounded` does. What comes after it may only add, multiply, divide and take square roots: these are exact to the
+    last bit everywhere.
+    """
+    if domain in UNIT_INTERVALS:  # such as 1 - 1e-15, which has its digits below 1
+        return np.where(x > 0.5, 1 - _rounded(1 - x), _rounded(x))
+    x = _rounded(x)
+    if domain is domains.UnitVector:
+        return x / np.linalg.norm(x, axis=-1, keepdims=True)
+    return x / x.sum(axis=-1, keepdims=True) if set(domains.Simplex.conditions) <= set(domain.conditions) else x
+
+
+def _rounded(x: np.ndarray) -> np.ndarray:
+    """Return thirds of numbers of 32 bits, as near as can be: thirds have all the bits that float64 has.
+
+    Where the last bit of a number differs, the one returned does with a probability of 2^-21.
+    """
+    mantissa, exponent = np.frexp(3 * x)
+    return np.ldexp(np.rint(mantissa * 2.0**32) / 2.0**32, exponent) / 3
 
 
 def draw(rng: np.random.Generator, domain: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -185,7 +214,7 @@ def draw(rng: np.random.Generator, domain: Any, shape: tuple[int, ...]) -> np.nd
     match domain:
         case _ if domain.above or domain in positives:
             return positive
-        case domains.UnitInterval | domains.OpenUnitInterval | domains.AboveZeroToOne | domains.ZeroToBelowOne:
+        case _ if domain in UNIT_INTERVALS:
             return rng.uniform(0.02, 0.98, size=shape)
         case domains.AboveOne:
             return 1 + positive
@@ -227,8 +256,12 @@ def _nested(rng: np.random.Generator, case: Case, p: Parameters, q: Parameters) 
     moved = np.arange(size) % 3 != 0
     inner = [p[end] if isinstance(end, str) else np.full(size, end) for end in (a.low, a.high)]
     outer = [q[end] if isinstance(end, str) else np.full(size, end) for end in (b.low, b.high)]
-    step = (lambda: rng.integers(0, 5, size=size)) if a.space == "integers" else (lambda: np.exp(rng.normal(size=size)))
-    slack = (lambda x: 1) if a.space == "integers" else (lambda x: 1 + 1e-3 * abs(x))
+    whole = a.space == "integers"
+    slack = (lambda x: 1) if whole else (lambda x: 1 + 1e-3 * abs(x))
+
+    def step() -> np.ndarray:
+        return rng.integers(0, 5, size=size) if whole else _rounded(np.exp(rng.normal(size=size)))
+
     q = dict(q)
     ends = [end for end in ((b.low, inner[0], -1), (b.high, inner[1], 1)) if isinstance(end[0], str)]
     if np.all(np.isfinite([x for _, x, _ in ends])):
@@ -247,7 +280,7 @@ def _nested(rng: np.random.Generator, case: Case, p: Parameters, q: Parameters) 
         low = np.where(np.isinf(low), np.where(np.isinf(high), 0.0, high - 9), low)
         high = np.where(np.isinf(high), low + 9, high)
         inside = np.sort(low + (high - low) * rng.uniform(0.05, 0.95, size=(2, size)), axis=0)
-        if a.space == "integers":
+        if whole:
             inside = [np.ceil(inside[0]), np.floor(np.maximum(inside[1], np.ceil(inside[0])))]
         fixed = not isinstance(b.low, str) and not isinstance(b.high, str) and not np.isinf([b.low, b.high]).all()
         for name, x in ((a.low, inside[0]), (a.high, inside[1])):
@@ -259,7 +292,7 @@ def _nested(rng: np.random.Generator, case: Case, p: Parameters, q: Parameters) 
 def _near(rng: np.random.Generator, case: Case, size: int) -> tuple[Parameters, Parameters]:
     p = {name: a.astype(case.dtype).astype(np.float64) for name, a in ordinary(rng, case.p, size, case.dtype).items()}
     smallest = -7 if case.dtype == "float32" else -15
-    delta = np.logspace(-1, smallest, size)
+    delta = _rounded(np.logspace(-1, smallest, size))
     if case.p.__name__ in NEAR:
         nudged = NEAR[case.p.__name__](rng, p, delta)
         return p, {name: nudged[name] for name in case.p._fields}
@@ -278,7 +311,7 @@ def _nudge(rng: np.random.Generator, domain: Any, x: np.ndarray, delta: np.ndarr
         noise = (noise + np.swapaxes(noise, -1, -2)) / 2
         scale = np.sqrt(np.diagonal(x, axis1=-2, axis2=-1))
         return x + 0.1 * noise * scale[..., :, None] * scale[..., None, :]
-    if domain in (domains.UnitInterval, domains.OpenUnitInterval, domains.AboveZeroToOne, domains.ZeroToBelowOne):
+    if domain in UNIT_INTERVALS:
         return np.clip(x * (1 + noise), 0, 1)
     if domain is domains.AboveOne:
         return 1 + (x - 1) * (1 + noise)
@@ -304,7 +337,7 @@ def _draw_extreme(rng: np.random.Generator, name: str, domain: Any, shape: tuple
         return rng.uniform(-decades * 4, decades * 4, size=shape)
     if domain in (domains.Logit, domains.Logits):
         return rng.uniform(-500, 500, size=shape)
-    if domain in (domains.UnitInterval, domains.OpenUnitInterval, domains.AboveZeroToOne, domains.ZeroToBelowOne):
+    if domain in UNIT_INTERVALS:
         tiny = 10 ** rng.uniform(-2 * decades, -1, size=shape)
         return np.where(rng.uniform(size=shape) < 0.3, 1 - np.clip(tiny, 1e-7 if decades == 15 else 1e-16, 1), tiny)
     if domain is domains.AboveOne:
