@@ -209,7 +209,7 @@ EXPM1_GAP = Kernel(
     _kernels.expm1_gap,
     lambda t: mp.expm1(t) - t,
     lambda dtype: (exponents(dtype),),
-    bound=(1.4, 1.2),
+    bound=(1.4, 1.4),
     amplification=2.4,  # expm1(1) / (expm1(1) - 1)
     slopes=(mp.expm1,),
     slope_bound=(2.0, 2.0),
