@@ -33,7 +33,7 @@ def broadcast_shapes(shapes: Iterable[tuple[str, Shape]]) -> Shape:
     return tuple(result)
 
 
-def _shapes(xp: Namespace, d: Family, name: str, axes: dict[str, tuple[int | None, str]]) -> tuple[Shape, Shape]:
+def shapes_of(xp: Namespace, d: Family, name: str, axes: dict[str, tuple[int | None, str]]) -> tuple[Shape, Shape]:
     """Return batch and event shape of a distribution, and collect the lengths of its named axes in `axes`."""
     cls = type(d)
     batches: list[tuple[str, Shape]] = []
@@ -42,7 +42,7 @@ def _shapes(xp: Namespace, d: Family, name: str, axes: dict[str, tuple[int | Non
         where = f"{cls.__name__}.{field.name} of {name}"
         value = getattr(d, field.name)
         if field.held:
-            shape, event = _shapes(xp, value, where, {})
+            shape, event = shapes_of(xp, value, where, {})
             names = field.held.axes
         else:
             shape = xp.shape(value)
@@ -70,8 +70,8 @@ def check_structure(xp: Namespace, p: Family, q: Family) -> None:
     """Raise ValueError unless outcomes are alike, event axes agree, and batch axes broadcast."""
     axes_p: dict[str, tuple[int | None, str]] = {}
     axes_q: dict[str, tuple[int | None, str]] = {}
-    batch_p, event_p = _shapes(xp, p, "p", axes_p)
-    batch_q, event_q = _shapes(xp, q, "q", axes_q)
+    batch_p, event_p = shapes_of(xp, p, "p", axes_p)
+    batch_q, event_q = shapes_of(xp, q, "q", axes_q)
     if not (_match(event_p, event_q) or _renames(p, event_p, q) or _renames(q, event_q, p)):
         raise ValueError(
             f"p and q are distributions of different things: an outcome of p, {name_of(kind_of(p))}, has "
