@@ -74,7 +74,8 @@ def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
     @functools.wraps(function)
     def quiet(*args: Any) -> Any:
         with np.errstate(all="ignore"):
-            return function(*args)[()]  # a scalar rather than an array without axes, as a ufunc returns
+            value = function(*args)
+            return value if isinstance(value, tuple) else value[()]  # a scalar rather than an array without axes
 
     return quiet
 
@@ -105,6 +106,11 @@ def padded(x: np.ndarray, other: np.ndarray, /) -> np.ndarray:
     """Return `x` with zeros appended to its last axis, up to the length of that of `other`."""
     more = builtins.max(0, other.shape[-1] - x.shape[-1])
     return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, more)]) if more else x
+
+
+def quiet() -> np.errstate:
+    """Return a context without warnings about what is computed and not taken."""
+    return np.errstate(all="ignore")
 
 
 class Random:

@@ -62,6 +62,11 @@ def expectations(family: Kind, **known: Expectation) -> None:
     forget_rules()
 
 
+def known_expectations(kind: Kind) -> dict[str, Expectation]:
+    """Return the expectations that a kind declares, by the names in `WORDS`."""
+    return _known.get(kind, {})
+
+
 def cross_entropy(family: Kind, *statistics: str) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
     """Declare the decorated function to be -E_P[log q] of a family Q, from the named statistics.
 
