@@ -98,6 +98,11 @@ def like(value: Any, other: Any, dtype: Any, /) -> Any:
     return asarray(np.asarray(value).tolist(), dtype=dtype)
 
 
+def quiet() -> np.errstate:
+    """Return a context without warnings about what is computed and not taken."""
+    return np.errstate(all="ignore")
+
+
 class Random:
     """NumPy's generator."""
 
@@ -147,3 +152,17 @@ def stop_gradient(x: Any, /) -> Any:
 def to_numpy(x: Any, /) -> np.ndarray:
     """Return the values as a NumPy array."""
     return np.from_dlpack(x)
+
+
+updates = _numpy.updates
+
+
+def value_and_grad(function: Callable[..., Any], /) -> Callable[..., tuple[Any, list[Any]]]:
+    """Return a function to the value of `function` and the gradients of its sum, by central differences."""
+    graded = _numpy.value_and_grad(lambda *arrays: to_numpy(function(*map(asarray, arrays))))
+
+    def both(*arrays: Any) -> tuple[Any, list[Any]]:
+        value, gradients = graded(*map(to_numpy, arrays))
+        return asarray(value), [asarray(g) for g in gradients]
+
+    return both

@@ -1,6 +1,7 @@
 """JAX: `jax.numpy` with `jax.scipy.special`; eager calls run compiled."""
 
 import builtins
+import contextlib
 import secrets
 import sys
 from collections.abc import Callable
@@ -118,6 +119,11 @@ def padded(x: jax.Array, other: jax.Array, /) -> jax.Array:
     return jax.numpy.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, more)]) if more else x
 
 
+def quiet() -> contextlib.AbstractContextManager[None]:
+    """Return a context without warnings about what is computed and not taken: there are none."""
+    return contextlib.nullcontext()
+
+
 class Random:
     """A key, split at each draw."""
 
@@ -199,3 +205,42 @@ def stop_gradient(x: jax.Array, /) -> jax.Array:
 def to_numpy(x: Any, /) -> np.ndarray:
     """Return the values on the host."""
     return np.asarray(x)
+
+
+def updates(
+    optimizer: Any, arrays: list[jax.Array], learning_rate: float | None, /
+) -> Callable[[list[jax.Array]], list[jax.Array]]:
+    """Return the updates of an optax transformation."""
+    if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
+        raise TypeError(f"optimizer is {optimizer!r}; for JAX pass an optax transformation, such as optax.adam(0.1)")
+    if learning_rate is not None:
+        raise TypeError("an optax transformation has its own learning rate; pass none to fit")
+    state = optimizer.init(arrays)
+
+    @jax.jit
+    def step(gradients: Any, state: Any, arrays: Any) -> Any:
+        changes, state = optimizer.update(gradients, state, arrays)
+        return [(x + change).astype(x.dtype) for x, change in zip(arrays, changes, strict=True)], state
+
+    def update(gradients: list[jax.Array]) -> list[jax.Array]:
+        nonlocal arrays, state
+        arrays, state = step(gradients, state, arrays)
+        return arrays
+
+    return update
+
+
+def value_and_grad(function: Callable[..., jax.Array], /) -> Callable[..., tuple[jax.Array, list[jax.Array]]]:
+    """Return a function to the value of `function` and the gradients of its sum, under `jax.jit`."""
+
+    def total(arrays: list[jax.Array]) -> tuple[jax.Array, jax.Array]:
+        value = function(*arrays)
+        return sum(value), value
+
+    graded = jax.jit(jax.value_and_grad(total, has_aux=True))
+
+    def both(*arrays: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
+        (_, value), gradients = graded(list(arrays))
+        return value, gradients
+
+    return both

@@ -186,3 +186,47 @@ def stop_gradient(x: np.ndarray, /) -> np.ndarray:
 def to_numpy(x: Any, /) -> np.ndarray:
     """Return the array itself."""
     return np.asarray(x)
+
+
+def updates(
+    optimizer: Any, arrays: list[Any], learning_rate: float | None, /
+) -> Callable[[list[Any]], list[Any]]:
+    """Raise TypeError: NumPy has no optimisers."""
+    raise TypeError(f"optimizer is {optimizer!r}; NumPy has none of its own, so pass the name of one")
+
+
+def value_and_grad(
+    function: Callable[..., np.ndarray], /
+) -> Callable[..., tuple[np.ndarray, list[np.ndarray]]]:
+    """Return a function to the value of `function` and the gradients of its sum, by central differences."""
+
+    def both(*arrays: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        with np.errstate(all="ignore"):
+            gradients = [_differences(function, list(arrays), i) for i in range(len(arrays))]
+            return function(*arrays), gradients
+
+    return both
+
+
+def _differences(function: Callable[..., np.ndarray], arrays: list[np.ndarray], place: int) -> np.ndarray:
+    """Return the derivatives of the sum of a function with respect to the entries of one array."""
+    x = np.asarray(arrays[place])
+    gradient = np.empty_like(x)
+
+    def change(index: tuple[int, ...], step: float) -> Any:
+        moved = [x.copy(), x.copy()]
+        moved[0][index] += step
+        moved[1][index] -= step
+        ahead, behind = (function(*arrays[:place], y, *arrays[place + 1 :]) for y in moved)
+        return np.sum(np.asarray(ahead) - np.asarray(behind))
+
+    for index in np.ndindex(x.shape):
+        # The sixth order: the error of the formula and that of rounding are equal about here. A power of 2 is exact.
+        step = 2.0 ** np.round(np.log2(np.finfo(x.dtype).eps) / 7) * 2.0 ** np.ceil(np.log2(builtins.max(1.0, builtins.abs(x[index]))))
+        for _ in range(4):
+            one, two, three = (change(index, k * step) for k in (1, 2, 3))
+            gradient[index] = (45 * one - 9 * two + three) / (60 * step)
+            if np.isfinite(gradient[index]):
+                break
+            step = step / 16  # the function may be infinite where a parameter leaves its domain
+    return gradient

@@ -4,6 +4,7 @@
 """
 
 import builtins
+import contextlib
 import secrets
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -171,6 +172,11 @@ def max(x: tf.Tensor, /, *, axis: Any = None, keepdims: bool = False) -> tf.Tens
     return tf.math.reduce_max(x, axis=axis, keepdims=keepdims)
 
 
+def quiet() -> contextlib.AbstractContextManager[None]:
+    """Return a context without warnings about what is computed and not taken: there are none."""
+    return contextlib.nullcontext()
+
+
 class Random:
     """Seeds for TensorFlow's stateless operations: from the caller's generator, or a seed and a counter."""
 
@@ -275,6 +281,38 @@ def stop_gradient(x: tf.Tensor, /) -> tf.Tensor:
 def to_numpy(x: tf.Tensor, /) -> np.ndarray:
     """Return the values on the host."""
     return np.asarray(x)
+
+
+def updates(
+    optimizer: Any, arrays: list[tf.Tensor], learning_rate: float | None, /
+) -> Callable[[list[tf.Tensor]], list[tf.Tensor]]:
+    """Return the updates of a Keras optimiser, or of a class of them."""
+    if isinstance(optimizer, type):
+        optimizer = optimizer() if learning_rate is None else optimizer(learning_rate=learning_rate)
+    elif learning_rate is not None:
+        raise TypeError("a Keras optimiser has its own learning rate; pass none to fit")
+    if not hasattr(optimizer, "apply_gradients"):
+        raise TypeError(f"optimizer is {optimizer!r}; for TensorFlow pass a Keras optimiser, such as SGD(0.1)")
+    variables = [tf.Variable(x) for x in arrays]
+
+    def update(gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return [tf.convert_to_tensor(x) for x in variables]
+
+    return update
+
+
+def value_and_grad(function: Callable[..., tf.Tensor], /) -> Callable[..., tuple[tf.Tensor, list[tf.Tensor]]]:
+    """Return a function to the value of `function` and the gradients of its sum, as a graph."""
+
+    def both(*arrays: tf.Tensor) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(arrays)
+            value = function(*arrays)
+        return value, tape.gradient(value, list(arrays), unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+    graph: Callable[..., Any] = tf.function(both, autograph=False)
+    return graph
 
 
 def _difference_of_indices(x: tf.Tensor) -> tf.Tensor:

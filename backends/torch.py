@@ -1,6 +1,7 @@
 """PyTorch: array-api-compat's namespace, `torch.special`, and linear algebra that marks failure with nan."""
 
 import builtins
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -96,6 +97,11 @@ def padded(x: torch.Tensor, other: torch.Tensor, /) -> torch.Tensor:
     return torch.nn.functional.pad(x, (0, more)) if more else x
 
 
+def quiet() -> contextlib.AbstractContextManager[None]:
+    """Return a context without warnings about what is computed and not taken: there are none."""
+    return contextlib.nullcontext()
+
+
 class Random:
     """PyTorch's generator: the caller's, or one of its own. The global one is left alone."""
 
@@ -171,3 +177,41 @@ def stop_gradient(x: torch.Tensor, /) -> torch.Tensor:
 def to_numpy(x: torch.Tensor, /) -> Any:
     """Return the values on the host."""
     return x.detach().cpu().numpy()
+
+
+def updates(
+    optimizer: Any, arrays: list[torch.Tensor], learning_rate: float | None, /
+) -> Callable[[list[torch.Tensor]], list[torch.Tensor]]:
+    """Return the updates of a class of `torch.optim`, or of what a function makes of a list of tensors."""
+    if not callable(optimizer):
+        raise TypeError(
+            f"optimizer is {optimizer!r}; for PyTorch pass a class of torch.optim, or a function that makes an "
+            "optimiser for a list of tensors"
+        )
+    leaves = [x.detach().clone().requires_grad_() for x in arrays]
+    if learning_rate is not None and not isinstance(optimizer, type):
+        raise TypeError("a function that makes an optimiser sets its learning rate; pass none to fit")
+    made = optimizer(leaves) if learning_rate is None else optimizer(leaves, lr=learning_rate)
+    if not isinstance(made, torch.optim.Optimizer):
+        raise TypeError(f"optimizer made a {type(made).__name__} of a list of tensors, not a torch.optim.Optimizer")
+
+    def update(gradients: list[torch.Tensor]) -> list[torch.Tensor]:
+        for leaf, gradient in zip(leaves, gradients, strict=True):
+            leaf.grad = gradient.clone()
+        made.step()
+        return [leaf.detach().clone() for leaf in leaves]
+
+    return update
+
+
+def value_and_grad(function: Callable[..., torch.Tensor], /) -> Callable[..., tuple[torch.Tensor, list[torch.Tensor]]]:
+    """Return a function to the value of `function` and the gradients of its sum."""
+
+    def both(*arrays: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        with torch.enable_grad():
+            leaves = [x.detach().clone().requires_grad_() for x in arrays]
+            value = function(*leaves)
+            gradients = torch.autograd.grad(value.sum(), leaves, materialize_grads=True)
+        return value.detach(), list(gradients)
+
+    return both

@@ -29,12 +29,14 @@ class Field(NamedTuple):
 
 _known_fields: dict[type, tuple[Field, ...]] = {}
 _supports: dict[type, Support] = {}
+_kinks: dict[type, str] = {}
 
 
-def family(support: Support) -> Callable[[type[Declared]], type[Declared]]:
+def family(support: Support, *, kink: str = "") -> Callable[[type[Declared]], type[Declared]]:
     """Declare the decorated NamedTuple, with fields annotated by their domains, to be a family on `support`.
 
-    The domains and the supports are in `kldiv.domains`. From the support follows where a divergence is infinite.
+    The domains and the supports are in `kldiv.domains`. From the support follows where a divergence is infinite. `kink`
+    names the parameter at which the density is not smooth, if there is one: quadrature splits there.
 
     Raises
     ------
@@ -57,6 +59,8 @@ def family(support: Support) -> Callable[[type[Declared]], type[Declared]]:
         if not fields_of(cls):
             raise TypeError(f"{cls.__name__} must be a NamedTuple whose fields are Annotated with domains")
         _supports[cls] = support
+        if kink:
+            _kinks[cls] = kink
         return cls
 
     return declare
@@ -118,6 +122,11 @@ def support_of(kind: Kind) -> Support | None:
     own = _supports.get(class_of(kind))
     passed_on = [f.held for f in fields_of(class_of(kind)) if f.held and not f.held.event]
     return support_of(held_kinds(kind)[0]) if own is None and passed_on and held_kinds(kind) else own
+
+
+def kink_of(cls: type) -> str | None:
+    """Return the parameter at which the density of a family is not smooth, None if there is none."""
+    return _kinks.get(cls)
 
 
 def held_kinds(kind: Kind) -> tuple[Kind, ...]:
@@ -233,6 +242,11 @@ def cast(xp: Namespace, d: Family, dtype: DType) -> Family:
     """Return the distribution in the dtype that a result of `dtype` is computed in."""
     computing = computing_dtype(xp, dtype)
     return rebuild(d, iter([xp.astype(x, computing) for _, x in leaves(d, "")]))
+
+
+def constant(xp: Namespace, d: Family) -> Family:
+    """Return the distribution with parameters that are constants to differentiation."""
+    return rebuild(d, iter([xp.stop_gradient(x) for _, x in leaves(d, "")]))
 
 
 def batch_member(d: Family) -> Array:

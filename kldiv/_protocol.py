@@ -6,6 +6,7 @@ without.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
 Array: TypeAlias = Any  # each framework's own array type; no static type covers all four
@@ -62,6 +63,7 @@ class Namespace(Protocol):
     def atan(self, x: Array, /) -> Array: ...
     def broadcast_arrays(self, *arrays: Array) -> Any: ...
     def astype(self, x: Array, dtype: DType, /) -> Array: ...
+    def concat(self, arrays: Any, /, *, axis: int | None = 0) -> Array: ...
     def cos(self, x: Array, /) -> Array: ...
     def cumulative_sum(self, x: Array, /, *, axis: int | None = None) -> Array: ...
     def divide(self, x1: Array, x2: Array, /) -> Array: ...
@@ -141,6 +143,10 @@ class Namespace(Protocol):
         """Return `x` with zeros appended to its last axis, up to the length of that of `other`."""
         ...
 
+    def quiet(self) -> AbstractContextManager[Any]:
+        """Return a context without warnings about what is computed and not taken."""
+        ...
+
     def random(self, rng: Any, like: Array, /) -> Random:
         """Return a source of random numbers on the device of `like`.
 
@@ -166,4 +172,20 @@ class Namespace(Protocol):
 
     def to_numpy(self, x: Array, /) -> Any:
         """Return a concrete array as a NumPy array, for error messages."""
+        ...
+
+    def updates(
+        self, optimizer: Any, arrays: list[Array], learning_rate: float | None, /
+    ) -> Callable[[list[Array]], list[Array]]:
+        """Return the updates of one of the framework's optimisers: from gradients to what has become of `arrays`.
+
+        Raises TypeError for anything else. The learning rate is for a class of optimisers.
+        """
+        ...
+
+    def value_and_grad(self, function: Callable[..., Array], /) -> Callable[..., tuple[Array, list[Array]]]:
+        """Return a function of arrays that gives the value of `function`, an array, and the gradients of its sum.
+
+        It is compiled where eager calls are slow.
+        """
         ...

@@ -22,38 +22,69 @@ from kldiv._families import (
     held_kinds,
     kind_of,
     name_of,
+    support_of,
 )
+from kldiv._kernels import sigmoid
 from kldiv._namespace import computing_dtype
 from kldiv._protocol import Array, DType, Namespace
+from kldiv.domains import Support
 
 Transform: TypeAlias = Callable[[Namespace, Array], Array]
 _samplers: dict[type, Callable[..., Array]] = {}
 
+
+def bounded_exp(xp: Namespace, x: Array) -> Array:
+    """Return exp(x), where that would overflow or underflow the nearest number that does not."""
+    bound = -0.9999 * math.log(float(xp.finfo(x.dtype).smallest_normal))
+    return xp.exp(xp.where(x > bound, bound, xp.where(x < -bound, -bound, x)))
+
+
+def positive(xp: Namespace, x: Array) -> Array:
+    """Return x, and the smallest normal number in place of 0."""
+    tiny = float(xp.finfo(x.dtype).smallest_normal)
+    return xp.where(x < tiny, tiny, x)
+
+
+def softmax(xp: Namespace, x: Array) -> Array:
+    """Return probabilities, none of them 0, proportional to exp(x) along the last axis."""
+    weights = xp.exp(x - xp.stop_gradient(xp.max(x, axis=-1, keepdims=True)))
+    return positive(xp, weights / xp.sum(weights, axis=-1, keepdims=True))
+
+
+def _variance_for_precision(xp: Namespace, x: Array) -> Array:
+    return xp.concat([x[..., :1], 1 / x[..., 1:]], axis=-1)
+
+
+def _softmax_against_0(xp: Namespace, x: Array) -> Array:
+    return softmax(xp, xp.concat([x, xp.zeros_like(x[..., :1])], axis=-1))
+
+
 # The injective maps that conversions name: the outcome of one family is the map of the outcome of another.
 _MAPS: dict[str, Transform] = {
-    "exp": lambda xp, x: xp.exp(x),
-    "log": lambda xp, x: xp.log(x),
-    "odds": lambda xp, x: xp.divide(x, 1 - x),
-    "sigmoid": lambda xp, x: 1 / (1 + xp.exp(-x)),
+    "exp": bounded_exp,
+    "sigmoid": sigmoid,
+    "softmax": _softmax_against_0,
     "the negative": lambda xp, x: -x,
     "the reciprocal": lambda xp, x: 1 / x,
     "the square root": lambda xp, x: xp.sqrt(x),
+    "variance for precision": _variance_for_precision,
 }
 
 
 class Source(Protocol):
     """Where draws come from. A draw has an axis of length `n` before those of the array that it is made like.
 
-    The last `axes` axes are those of one outcome, so that a sequence of points gives each entry a coordinate.
+    The last `axes` axes are those of one outcome, so that a sequence of points gives each entry a coordinate. Where
+    `each`, the parameters have the axis of the samples already, and there is one draw for each.
     """
 
     n: int
     pathwise: bool  # whether all draws so far carry the derivatives of a sample with respect to parameters
 
-    def binomial(self, count: Array, probs: Array, axes: int) -> Array: ...
+    def binomial(self, count: Array, probs: Array, axes: int, each: bool) -> Array: ...
     def gamma(self, concentration: Array, axes: int) -> Array: ...
     def normal(self, like: Array, axes: int) -> Array: ...
-    def poisson(self, rate: Array, axes: int) -> Array: ...
+    def poisson(self, rate: Array, axes: int, each: bool) -> Array: ...
     def uniform(self, like: Array, axes: int) -> Array: ...
 
 
@@ -75,23 +106,33 @@ class Draw:
         """Return what draws for a distribution whose last `axes` batch axes are event axes of its holder."""
         return Draw(self._source, self._axes + axes)
 
-    def binomial(self, count: Array, probs: Array, axes: int = 0) -> Array:
-        """Draw numbers of successes in `count` trials."""
+    def binomial(self, count: Array, probs: Array, axes: int = 0, *, each: bool = False) -> Array:
+        """Draw numbers of successes in `count` trials.
+
+        With `each`, here and below, parameters have the axis of the samples already, because they were drawn.
+        """
         self._source.pathwise = False
-        return self._source.binomial(count, probs, self._axes + axes)
+        return self._source.binomial(count, probs, self._axes + axes, each)
 
     def gamma(self, concentration: Array, axes: int = 0) -> Array:
         """Draw from gamma distributions of rate 1."""
         return self._source.gamma(concentration, self._axes + axes)
 
+    def log_gamma(self, xp: Namespace, concentration: Array, axes: int = 0) -> Array:
+        """Draw logarithms of gamma variables of rate 1, which do not underflow at small concentrations.
+
+        A gamma variable of concentration a + 1 times u^(1 / a), with u uniform, is one of concentration a.
+        """
+        return xp.log(self.gamma(concentration + 1, axes)) + xp.log(self.uniform(concentration, axes)) / concentration
+
     def normal(self, like: Array, axes: int = 0) -> Array:
         """Draw from the standard normal distribution."""
         return self._source.normal(like, self._axes + axes)
 
-    def poisson(self, rate: Array, axes: int = 0) -> Array:
+    def poisson(self, rate: Array, axes: int = 0, *, each: bool = False) -> Array:
         """Draw from Poisson distributions."""
         self._source.pathwise = False
-        return self._source.poisson(rate, self._axes + axes)
+        return self._source.poisson(rate, self._axes + axes, each)
 
     def uniform(self, like: Array, axes: int = 0) -> Array:
         """Draw from the uniform distribution between 0 and 1, neither included."""
@@ -110,8 +151,8 @@ class Generator:
         self.n = 1
         self.pathwise = True
 
-    def binomial(self, count: Array, probs: Array, axes: int) -> Array:
-        return self._random.binomial(self.n, count, probs)
+    def binomial(self, count: Array, probs: Array, axes: int, each: bool) -> Array:
+        return self._random.binomial(1, count, probs)[0, ...] if each else self._random.binomial(self.n, count, probs)
 
     def gamma(self, concentration: Array, axes: int) -> Array:
         return self._random.gamma(self.n, concentration)
@@ -119,8 +160,8 @@ class Generator:
     def normal(self, like: Array, axes: int) -> Array:
         return self._random.normal(self.n, like)
 
-    def poisson(self, rate: Array, axes: int) -> Array:
-        return self._random.poisson(self.n, rate)
+    def poisson(self, rate: Array, axes: int, each: bool) -> Array:
+        return self._random.poisson(1, rate)[0, ...] if each else self._random.poisson(self.n, rate)
 
     def seed(self) -> int:
         """Draw a seed for another source."""
@@ -150,26 +191,55 @@ def samples(family: type) -> Callable[[Callable[..., Array]], Callable[..., Arra
     return declare
 
 
-def _spread(xp: Namespace, d: Family) -> Family:
-    """Return a distribution whose parameters all have its batch shape."""
-    fields = fields_of(type(d))
-    axes = [len(f.domain.axes) if f.domain else 0 for f in fields]
+def _batch(xp: Namespace, d: Family) -> Array:
+    """Return zeros of the batch shape of a distribution, all its parameters broadcast."""
     zero: Array = 0.0
-    for x, n in zip(d, axes, strict=True):
-        zero = zero + xp.zeros_like(x[(..., *[0] * n)])
-    return type(d)(*[x + zero[(..., *[None] * n)] for x, n in zip(d, axes, strict=True)])
+    for x, field in zip(d, fields_of(type(d)), strict=True):
+        axes = (field.held or field.domain).axes  # type: ignore[union-attr]
+        zero = zero + (_batch(xp, x) if field.held else xp.zeros_like(x))[(..., *[0] * len(axes))]
+    return zero
+
+
+def _spread(xp: Namespace, d: Family, zero: Array) -> Family:
+    """Return a distribution whose parameters all have the batch shape of `zero`."""
+    parts = []
+    for x, field in zip(d, fields_of(type(d)), strict=True):
+        axes = (field.held or field.domain).axes  # type: ignore[union-attr]
+        more = zero[(..., *[None] * len(axes))]
+        parts.append(_spread(xp, x, more + _batch(xp, x)) if field.held else x + more)
+    return type(d)(*parts)
+
+
+def _within(xp: Namespace, support: Support | None, d: Family | None, x: Array) -> Array:
+    """Return outcomes, those that rounding leads to an end of the support, or beyond, led back into it."""
+    if support is None or support.space not in ("line", "integers"):
+        return x
+    info = xp.finfo(x.dtype)
+    low, high = support.low, support.high
+    if not isinstance(low, str):
+        low = float(info.smallest_normal) if low == 0 and support.space == "line" else max(low, -float(info.max))
+    if not isinstance(high, str):
+        high = 1 - 0.5 * float(info.eps) if high == 1 and support.space == "line" else min(high, float(info.max))
+    least, most = (getattr(d, end, None) if isinstance(end, str) else end for end in (low, high))
+    x = x if least is None else xp.where(x < least, least, x)
+    return x if most is None else xp.where(x > most, most, x)
 
 
 def sampler_of(kind: Kind) -> Sampler | None:
     """Return how samples of a kind are drawn: by its own sampler, or by way of what it is; None if nobody knows."""
+    support = support_of(kind)
     own = _samplers.get(class_of(kind))
-    if own is not None:
-        if not held_kinds(kind):
-            return Sampler(lambda xp, draw, d: own(xp, draw, *_spread(xp, d)))
-        if all(sampler_of(held) is not None for held in held_kinds(kind)):
-            return Sampler(own)
-        return None
-    for conversion in conversions_of(kind):
+    if own is not None and all(sampler_of(held) is not None for held in held_kinds(kind)):
+
+        def draw_own(xp: Namespace, draw: Draw, d: Family) -> Array:
+            d = _spread(xp, d, _batch(xp, d))
+            return own(xp, draw, d) if held_kinds(kind) else _within(xp, support, d, own(xp, draw, *d))
+
+        return Sampler(draw_own)
+    for conversion in conversions_of(kind) if own is None else []:
+        target = support_of(conversion.target)
+        if not conversion.shared and support and target and support.space != target.space:
+            continue  # its outcomes are other names of the same
         transform = _MAPS.get(conversion.shared) if conversion.shared else (lambda xp, x: x)
         inner = sampler_of(conversion.target) if transform else None
         if inner is not None:
@@ -182,7 +252,7 @@ def sampler_of(kind: Kind) -> Sampler | None:
                 convert: Callable[..., Family] = conversion.apply,
                 transform: Any = transform,
             ) -> Array:
-                return transform(xp, inner.sample(xp, draw, convert(xp, d)))
+                return _within(xp, support, d, transform(xp, inner.sample(xp, draw, convert(xp, d))))
 
             return Sampler(sample)
     return None
@@ -208,8 +278,8 @@ def sample(p: Family, n: int, *, rng: Any = None) -> Array:
     n
         How many samples.
     rng
-        A seed, the framework's own generator (`numpy.random.Generator`, `torch.Generator`, `tf.random.Generator`), a
-        JAX key, or None for fresh numbers at each call. The same seed gives the same numbers.
+        A seed, the generator of the framework (such as `numpy.random.Generator`) or, where it has those, a key, or
+        None for fresh numbers at each call. The same seed gives the same numbers.
 
     Returns
     -------
@@ -231,6 +301,8 @@ def sample(p: Family, n: int, *, rng: Any = None) -> Array:
     >>> x.shape, [round(float(m)) for m in x.mean(axis=0)]
     ((1000, 2), [0, 100])
     """
+    import numpy as np
+
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ValueError(f"n must be a positive integer; got {n!r}")
     xp, arrays, dtype, (p,) = gather_families(p=p)
@@ -239,7 +311,9 @@ def sample(p: Family, n: int, *, rng: Any = None) -> Array:
         diagnose_all(xp, dtype, p=p)
     source = Generator(xp, rng, batch_member(p))
     source.n = n
-    return xp.astype(sampler.sample(xp, Draw(source), cast(xp, p, dtype)), dtype)
+    with np.errstate(all="ignore"):  # what overflows is led back, and branches not taken are computed
+        x = xp.astype(sampler.sample(xp, Draw(source), cast(xp, p, dtype)), dtype)
+        return _within(xp, support_of(kind_of(p)), None, x)
 
 
 def _coordinates(xp: Namespace, like: Array, axes: int) -> int:
@@ -259,12 +333,12 @@ class Counter:
         self.pathwise = True
         self.coordinates = 0
 
-    def _count(self, like: Array, axes: int, value: float) -> Array:
+    def _count(self, like: Array, axes: int, value: float, each: bool = False) -> Array:
         self.coordinates += _coordinates(self._xp, like, axes)
-        return self._xp.zeros_like(like)[None, ...] + value
+        return self._xp.zeros_like(like)[... if each else None] + value
 
-    def binomial(self, count: Array, probs: Array, axes: int) -> Array:
-        return self._count(probs, axes, 0.0)
+    def binomial(self, count: Array, probs: Array, axes: int, each: bool) -> Array:
+        return self._count(probs, axes, 0.0, each)
 
     def gamma(self, concentration: Array, axes: int) -> Array:
         return self._count(concentration, axes, 1.0)
@@ -272,8 +346,8 @@ class Counter:
     def normal(self, like: Array, axes: int) -> Array:
         return self._count(like, axes, 0.0)
 
-    def poisson(self, rate: Array, axes: int) -> Array:
-        return self._count(rate, axes, 0.0)
+    def poisson(self, rate: Array, axes: int, each: bool) -> Array:
+        return self._count(rate, axes, 0.0, each)
 
     def uniform(self, like: Array, axes: int) -> Array:
         return self._count(like, axes, 0.5)
@@ -302,12 +376,14 @@ class Sobol:
         # The points are multiples of 2^-30; in the middle of their cells none is 0.
         self._points = self._sequence.random(n) + 2.0**-31
 
-    def _quantiles(self, function: Callable[..., Any], like: Array, axes: int, *parameters: Array) -> Array:
+    def _quantiles(
+        self, function: Callable[..., Any], like: Array, axes: int, *parameters: Array, each: bool = False
+    ) -> Array:
         import numpy as np
 
         count = _coordinates(self._xp, like, axes)
         event = self._xp.shape(like)[len(self._xp.shape(like)) - axes :]
-        batch = len(self._xp.shape(like)) - axes
+        batch = len(self._xp.shape(like)) - axes - each
         columns = self._points[:, self._used : self._used + count]
         self._used += count
         points = np.reshape(columns, (self.n, *[1] * batch, *event))
@@ -317,10 +393,10 @@ class Sobol:
             numbers = np.clip(numbers, -3e38, 3e38)
         return self._xp.like(numbers, like, self._dtype) + self._xp.zeros_like(like)
 
-    def binomial(self, count: Array, probs: Array, axes: int) -> Array:
+    def binomial(self, count: Array, probs: Array, axes: int, each: bool) -> Array:
         from scipy.stats import binom
 
-        return self._quantiles(lambda n, p, u: binom.ppf(u, n, p), probs, axes, count, probs)
+        return self._quantiles(lambda n, p, u: binom.ppf(u, n, p), probs, axes, count, probs, each=each)
 
     def gamma(self, concentration: Array, axes: int) -> Array:
         from scipy.special import gammaincinv
@@ -333,10 +409,10 @@ class Sobol:
 
         return self._quantiles(ndtri, like, axes)
 
-    def poisson(self, rate: Array, axes: int) -> Array:
+    def poisson(self, rate: Array, axes: int, each: bool) -> Array:
         from scipy.stats import poisson
 
-        return self._quantiles(lambda r, u: poisson.ppf(u, r), rate, axes, rate)
+        return self._quantiles(lambda r, u: poisson.ppf(u, r), rate, axes, rate, each=each)
 
     def uniform(self, like: Array, axes: int) -> Array:
         limit = 1 - 2.0**-24 if self._dtype == self._xp.float32 else 1.0

@@ -18,7 +18,7 @@ from kldiv._protocol import Array, Namespace
 from kldiv.domains import REALS, Positive, Real
 
 
-@family(REALS)
+@family(REALS, kink="loc")
 class AsymmetricLaplace(NamedTuple):
     """The asymmetric Laplace distribution, whose mean distances on the sides of `loc` are scale / k and scale k.
 

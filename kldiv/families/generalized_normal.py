@@ -18,7 +18,7 @@ from kldiv.families.laplace import Laplace
 from kldiv.families.normal import Normal
 
 
-@family(REALS)
+@family(REALS, kink="loc")
 class GeneralizedNormal(NamedTuple):
     """The generalised normal distribution: at `power` 1 Laplace's, at 2 normal with standard deviation scale / sqrt(2).
 

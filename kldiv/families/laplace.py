@@ -13,7 +13,7 @@ from kldiv.domains import REALS, Positive, Real
 from kldiv.families.asymmetric_laplace import AsymmetricLaplace
 
 
-@family(REALS)
+@family(REALS, kink="loc")
 class Laplace(NamedTuple):
     """The Laplace distribution with mean `loc` and mean distance `scale` from it.
 

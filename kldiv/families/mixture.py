@@ -31,12 +31,12 @@ class Mixture(NamedTuple, Generic[Components]):
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density or probability of `x`."""
         components: Family = self.components
-        return log_mixture(xp, self.probs, components.log_density(_along_components(components, x)))
+        return log_mixture(xp, self.probs, components.log_density(along_components(components, x)))
 
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether `x` has probability 1, for discrete components."""
         components: Family = self.components
-        certain = components.is_certain_of(xp, _along_components(components, x))
+        certain = components.is_certain_of(xp, along_components(components, x))
         return xp.all(certain | (self.probs == 0), axis=-1)
 
 
@@ -62,6 +62,6 @@ def _event_axes(d: Family) -> int:
     return sum(_event_axes(getattr(d, f.name)) + f.held.event for f in fields_of(type(d)) if f.held)
 
 
-def _along_components(components: Family, x: Array) -> Array:
+def along_components(components: Family, x: Array) -> Array:
     """Return outcomes with a batch axis for the components."""
     return x[(..., None, *[slice(None)] * _event_axes(components))]
