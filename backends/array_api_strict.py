@@ -16,6 +16,7 @@ from array_api_strict import (
     astype as astype,
     atan as atan,
     broadcast_arrays as broadcast_arrays,
+    concat as concat,
     cos as cos,
     cumulative_sum as cumulative_sum,
     divide as divide,

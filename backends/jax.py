@@ -18,6 +18,7 @@ from jax.numpy import (
     astype as astype,
     atan as atan,
     broadcast_arrays as broadcast_arrays,
+    concat as concat,
     cos as cos,
     cumulative_sum as cumulative_sum,
     exp as exp,

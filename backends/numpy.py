@@ -25,6 +25,7 @@ from numpy import (
     any as any,
     atan as atan,
     broadcast_arrays as broadcast_arrays,
+    concat as concat,
     cos as cos,
     divide as divide,
     exp as exp,

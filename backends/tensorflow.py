@@ -119,6 +119,11 @@ def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
     return run
 
 
+def concat(arrays: Any, /, *, axis: int | None = 0) -> tf.Tensor:
+    """Return the arrays joined along `axis`."""
+    return tf.concat(list(arrays), axis)
+
+
 def cumulative_sum(x: tf.Tensor, /, *, axis: int | None = None) -> tf.Tensor:
     """Return the sums up to each entry along `axis`."""
     return tf.math.cumsum(x, axis=0 if axis is None else axis)

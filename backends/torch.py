@@ -12,6 +12,7 @@ from array_api_compat.torch import (
     asarray as asarray,
     astype as astype,
     broadcast_arrays as broadcast_arrays,
+    concat as concat,
     divide as divide,
     finfo as finfo,
     flip as flip,
