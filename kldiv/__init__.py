@@ -7,7 +7,7 @@ if not os.path.isdir(os.path.join(__path__[0], "backends")):  # a bare checkout 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kldiv import domains as domains
+    from kldiv import domains as domains, plotting as plotting
     from kldiv._divergence import (
         NoClosedForm as NoClosedForm,
         Rule as Rule,
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from kldiv._namespace import namespace as namespace
     from kldiv._rate import markov_chain_rate as markov_chain_rate
     from kldiv._sampling import sample as sample
+    from kldiv.estimation.counts import estimate_from_counts as estimate_from_counts
     from kldiv.estimation.result import Estimate as Estimate, EstimateWarning as EstimateWarning
+    from kldiv.estimation.samples import estimate_from_samples as estimate_from_samples
     from kldiv.families import *  # noqa: F403
 
 _MODULES = {
@@ -29,11 +31,14 @@ _MODULES = {
     "NoClosedForm": "kldiv._divergence",
     "Rule": "kldiv._divergence",
     "domains": "kldiv.domains",
+    "estimate_from_counts": "kldiv.estimation.counts",
+    "estimate_from_samples": "kldiv.estimation.samples",
     "family": "kldiv._families",
     "kl_div": "kldiv._elementwise",
     "kl_divergence": "kldiv._divergence",
     "markov_chain_rate": "kldiv._rate",
     "namespace": "kldiv._namespace",
+    "plotting": "kldiv.plotting",
     "register": "kldiv._divergence",
     "rel_entr": "kldiv._elementwise",
     "rule": "kldiv._divergence",

@@ -1,0 +1,164 @@
+"""Points on the host, in float64: the distances to their nearest neighbours, whitening, ties and groups.
+
+A k-d tree in few dimensions, all pairs in many; both give the same numbers. The tree is SciPy's, and is asked in the
+order of its leaves, so that a query finds in the cache what the last one read, and only for the neighbour wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+Points: TypeAlias = "np.ndarray[Any, Any]"  # float64, a point in each row
+
+MOST_COLUMNS_OF_TREE = 10  # above, a tree visits nearly all points and is slower than multiplying all pairs
+_ROWS, _COLUMNS = 128, 512  # of a block of pairs: half a megabyte, which stays in the cache
+
+
+def kth_distances(x: Points, y: Points | None, k: int, *, tree: bool | None = None) -> tuple[Points, Points | None]:
+    """Return the distances from each x to its k-th nearest neighbour among the other x, and to its k-th among the y."""
+    if tree if tree is not None else x.shape[1] <= MOST_COLUMNS_OF_TREE:
+        return _by_tree(x, y, k)
+    return _by_pairs(x, x, k, skip_own=True), None if y is None else _by_pairs(x, y, k, skip_own=False)
+
+
+def _by_tree(x: Points, y: Points | None, k: int) -> tuple[Points, Points | None]:
+    own = cKDTree(x)
+    leaf_order = own.indices
+    queries = x[leaf_order]
+
+    def ask(tree: Any, rank: int) -> Points:
+        found = np.empty(len(x))
+        found[leaf_order] = tree.query(queries, [rank])[0][:, 0]
+        return found
+
+    # The nearest point of all is x itself, or a copy of it.
+    return ask(own, k + 1), None if y is None else ask(cKDTree(y), k)
+
+
+def _by_pairs(x: Points, y: Points, k: int, *, skip_own: bool) -> Points:
+    """Return the k-th smallest distance from each x to the y, by blocks of matrix products."""
+    half_squares = 0.5 * np.einsum("ij,ij->i", y, y)
+    found = np.empty(len(x))
+    for start in range(0, len(x), _ROWS):
+        rows = x[start : start + _ROWS]
+        values, places = [], []
+        for first in range(0, len(y), _COLUMNS):
+            block = half_squares[first : first + _COLUMNS] - rows @ y[first : first + _COLUMNS].T
+            if skip_own:
+                i = np.arange(max(start, first), min(start + len(rows), first + block.shape[1]))
+                block[i - start, i - first] = np.inf
+            near = _smallest(block, k)
+            values.append(np.take_along_axis(block, near, axis=1))
+            places.append(near + first)
+        candidates = np.concatenate(values, axis=1)
+        nearest = np.take_along_axis(np.concatenate(places, axis=1), _smallest(candidates, k), axis=1)
+        # The products have lost the digits of short distances, and only chose.
+        differences = rows[:, None, :] - y[nearest]
+        found[start : start + _ROWS] = np.sqrt(np.einsum("ijk,ijk->ij", differences, differences)).max(axis=1)
+    return found
+
+
+def _smallest(block: Points, k: int) -> Points:
+    """Return the places of the k smallest entries of each row, in no order."""
+    if k == 1:
+        return block.argmin(axis=1)[:, None]
+    return np.argpartition(block, k - 1, axis=1)[:, :k] if k < block.shape[1] else np.argsort(block, axis=1)
+
+
+def find_tie(*samples: Points) -> tuple[int, int] | None:
+    """Return the places of two equal points in the samples, one after the other, or None."""
+    points = np.concatenate(samples)
+    first = np.sort(points[:, 0])
+    if (first[1:] != first[:-1]).all():
+        return None
+    order = np.lexsort(points.T)
+    ordered = points[order]
+    tied = (ordered[1:] == ordered[:-1]).all(axis=1).nonzero()[0]
+    if not len(tied):
+        return None
+    i, j = sorted((int(order[tied[0]]), int(order[tied[0] + 1])))
+    return i, j
+
+
+def constant_column(points: Points) -> int | None:
+    """Return the first column whose entries are all equal, or None."""
+    constant = (points == points[0]).all(axis=0).nonzero()[0]
+    return int(constant[0]) if len(constant) else None
+
+
+def dependent_column(points: Points, eps: float) -> int | None:
+    """Return the first column that is, up to rounding at `eps`, a linear combination of those before it, or None."""
+    centred = points - points.mean(axis=0)
+    largest = np.abs(centred).max(axis=0)
+    scaled = centred / largest
+    deviations = np.sqrt(np.mean(scaled * scaled, axis=0))
+    # How far the entries were rounded, and the covariance, in units of the deviation of the column.
+    rounding = eps * np.abs(points).max(axis=0) / largest / deviations
+    correlations = scaled.T @ scaled / len(points) / np.outer(deviations, deviations)
+    return _factor(correlations, 1e-7 + rounding)[1]
+
+
+def _factor(matrix: Points, tolerance: Any) -> tuple[Points, int | None]:
+    """Return the Cholesky factor of a correlation matrix, and the first column without a part of its own, or None."""
+    factor = np.zeros_like(matrix)
+    tolerance = np.broadcast_to(tolerance, matrix.shape[:1])
+    for j in range(len(matrix)):
+        rest = matrix[j:, j] - factor[j:, :j] @ factor[j, :j]
+        if not rest[0] > tolerance[j] ** 2:
+            return factor, j
+        factor[j:, j] = rest / np.sqrt(rest[0])
+    return factor, None
+
+
+def standardised(samples: list[Points], whiten: bool) -> tuple[list[Points] | None, float]:
+    """Return the samples under a common affine map, and the logarithm by which the map shrinks volumes.
+
+    The mean of their covariance matrices becomes the identity; without whitening only the scale is changed. None stands
+    for samples that are too few to tell their covariance.
+    """
+    dimension = samples[0].shape[1]
+    centre = samples[0].mean(axis=0)
+    spread = np.max([np.abs(s - centre).max(axis=0) for s in samples], axis=0)
+    if not whiten or dimension == 1:
+        spread = np.full_like(spread, spread.max())
+    scaled = [(s - centre) / spread for s in samples]
+    shrinkage = float(np.sum(np.log(spread)))
+    if not whiten or dimension == 1:
+        return scaled, shrinkage
+    covariance = np.mean([np.cov(s.T) for s in scaled if len(s) > 1], axis=0)
+    deviations = np.sqrt(np.diagonal(covariance))
+    factor, dependent = _factor(covariance / np.outer(deviations, deviations), 1e-7)
+    if dependent is not None:
+        return None, shrinkage
+    factor = factor * deviations[:, None]
+    return [_substitute(factor, s) for s in scaled], shrinkage + float(np.sum(np.log(np.diagonal(factor))))
+
+
+def _substitute(factor: Points, points: Points) -> Points:
+    """Return the points z with ``points = z @ factor.T``, by columns, so that equal points stay equal."""
+    columns: list[Points] = []
+    for row, column in zip(factor, points.T, strict=True):
+        rest = column.copy()
+        for entry, known in zip(row, columns, strict=False):
+            rest -= entry * known
+        columns.append(rest / row[len(columns)])
+    return np.stack(columns, axis=1)
+
+
+def disjoint_groups(sizes: list[int], group_sizes: list[int], count: int) -> Iterator[list[tuple[Points, ...]]]:
+    """Yield lists of groups of places in samples of these sizes, `count` groups in all; those of one list are disjoint.
+
+    The generator is private and starts alike each time: an estimate from the same samples has the same error.
+    """
+    random = np.random.default_rng(0)
+    in_a_list = min(n // b for n, b in zip(sizes, group_sizes, strict=True))
+    for _ in range(-(-count // in_a_list)):
+        orders = [random.permutation(n) for n in sizes]
+        yield [
+            tuple(order[g * b : (g + 1) * b] for order, b in zip(orders, group_sizes, strict=True))
+            for g in range(min(in_a_list, count))
+        ]
