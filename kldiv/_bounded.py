@@ -92,7 +92,7 @@ def _log_quotient(xp: Namespace, a: Array, b: Array) -> Array:
     return xp.where(near, xp.log1p(xp.where(near, u, 0.0)), far)
 
 
-def _log1mexp(xp: Namespace, v: Array) -> Array:
+def log1mexp(xp: Namespace, v: Array) -> Array:
     """log(1 - exp(-v)) for positive v."""
     small = v < log(2)
     near = xp.log(-xp.expm1(-xp.where(small, v, 0.5)))
@@ -108,7 +108,7 @@ def _log_complement_of_power(xp: Namespace, v: Array, c: Array) -> Array:
     """-log(1 - y^c), where v = -log(1 - y)."""
     # Beyond the clip it is v - log(c).
     clipped = xp.where(v < _CLIP, v, _CLIP)
-    return (v - clipped) - _log1mexp(xp, -c * _log1mexp(xp, clipped))
+    return (v - clipped) - log1mexp(xp, -c * log1mexp(xp, clipped))
 
 
 def _mean_log_complement(xp: Namespace, b: Array, c: Array, log_c: Array) -> tuple[Array, Array]:
@@ -122,7 +122,7 @@ def _mean_log_complement(xp: Namespace, b: Array, c: Array, log_c: Array) -> tup
         v = w * step
         value = _log_complement_of_power(xp, v, c)
         clipped = xp.where(v < _CLIP, v, _CLIP)
-        rest = (log_c - clipped) - _log1mexp(xp, -c * _log1mexp(xp, clipped))
+        rest = (log_c - clipped) - log1mexp(xp, -c * log1mexp(xp, clipped))
         return weight * xp.exp(-weight * w) * xp.where(limit, rest, value)
 
     return small, integrate_half_line(xp, integrand, b)
@@ -140,7 +140,7 @@ def kumaraswamy_gap(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Arra
         b = xp.where(near, b_q, 1.0)[..., None]
         constant = xp.where(near, log_ratio_a, 0.0)[..., None] + xp.where(near, log_ratio_b, 0.0)[..., None]
         clipped = xp.where(v < _CLIP, v, _CLIP)
-        log_y = _log1mexp(xp, clipped)
+        log_y = log1mexp(xp, clipped)
         # log(1 - y^c) - log(1 - y)
         log_complements = xp.log1p(-xp.expm1(clipped) * xp.expm1(e * log_y))
         return expm1_gap(xp, constant + e * log_y + (b - 1) * log_complements - d * v)
@@ -169,7 +169,7 @@ def kumaraswamy_variance(xp: Namespace, a: Array, b: Array) -> Array:
     """Var x of the Kumaraswamy distribution."""
 
     def below_one(v: Array) -> Array:
-        return xp.expm1(_log1mexp(xp, v) / a[..., None])
+        return xp.expm1(log1mexp(xp, v) / a[..., None])
 
     mean = _mean_under_power(xp, b, below_one)[..., None]
     return _mean_under_power(xp, b, lambda v: (below_one(v) - mean) * (below_one(v) - mean))
@@ -180,7 +180,7 @@ def kumaraswamy_logit_variance(xp: Namespace, a: Array, b: Array) -> Array:
 
     def logit(v: Array) -> Array:
         clipped = xp.where(v < _CLIP, v, _CLIP)
-        return _log1mexp(xp, clipped) / a[..., None] + _log_complement_of_power(xp, v, 1 / a[..., None])
+        return log1mexp(xp, clipped) / a[..., None] + _log_complement_of_power(xp, v, 1 / a[..., None])
 
     mean = _mean_under_power(xp, b, logit)[..., None]
     return _mean_under_power(xp, b, lambda v: (logit(v) - mean) * (logit(v) - mean))
@@ -604,6 +604,64 @@ def truncated_normal_gap(
     far_value = far_value - xp.stop_gradient(xp.where(far_value < 0, far_value, 0.0))
     within = xp.where(near, near_value, xp.where(near, 0.0, far_value))
     return within + _log_outside(xp, (loc_q, scale_q, low_q, high_q), inner, low_p, high_p)
+
+
+def _tail_ratio(xp: Namespace, x: Array) -> Array:
+    """The upper tail of the standard normal distribution over its density, for x >= 0: what a sampler needs of digits.
+
+    From 2 on it is a continued fraction (Laplace), which takes much less memory than the integral of `mills`.
+    """
+    near = x < 2
+    y = xp.where(near, x, 2.0)
+    central = sqrt(pi / 2) * xp.exp(0.5 * y * y) * (1 - xp.erf(y / sqrt(2)))
+    y = xp.where(near, 2.0, x)
+    tail = y
+    for k in range(12 if xp.finfo(x.dtype).bits == 32 else 40, 0, -1):
+        tail = y + k / tail
+    return xp.where(near, central, 1 / tail)
+
+
+def truncated_normal_quantile(xp: Namespace, u: Array, loc: Array, scale: Array, low: Array, high: Array) -> Array:
+    """The x below which a truncated normal variable lies with probability u, with its first derivatives."""
+    a, b = xp.stop_gradient((low - loc) / scale), xp.stop_gradient((high - loc) / scale)
+    width = xp.stop_gradient((high - low) / scale)
+    # Distances t from the end nearer to loc, or from loc on the side that u chooses; v is the probability to go beyond.
+    above, below = a > 0, b < 0
+    mass_below = xp.erf(xp.where(a < 0, -a, 0.0) / sqrt(2))
+    mass_above = xp.erf(xp.where(b > 0, b, 0.0) / sqrt(2))
+    share = xp.where(
+        above, 0.0, xp.where(below, 1.0, mass_below / (mass_below + xp.where(above | below, 1.0, mass_above)))
+    )
+    falls = u < share
+    v = xp.where(falls, u / xp.where(share > 0, share, 1.0), (1 - u) / xp.where(share < 1, 1 - share, 1.0))
+    start = xp.where(above, a, xp.where(below, -b, 0.0))
+    reach = xp.where(above | below, width, xp.where(falls, -a, b))
+    first = _tail_ratio(xp, start)
+
+    def depth(t: Array) -> tuple[Array, Array]:
+        # -log of the probability to go beyond t, were there no other end, and the tail ratio there.
+        ratio = _tail_ratio(xp, start + t)
+        return t * (start + 0.5 * t) - xp.log(ratio / first), ratio
+
+    beyond = xp.exp(-depth(reach)[0])
+    sure = v < 0.5
+    near = -xp.log1p(-(1 - xp.where(sure, 0.5, v)) * (1 - beyond))
+    target = xp.where(sure, -xp.log(xp.where(sure, v, 0.5) + (1 - v) * beyond), near)
+    # The depth is convex, at least t / first and at least t (start + t / 2): Newton's method comes down to the root.
+    t = _least(xp, target * first, 2 * target / (start + xp.sqrt(start * start + 2 * target)))
+    for _ in range(3 if xp.finfo(u.dtype).bits == 32 else 4):
+        value, ratio = depth(t)
+        t = t - (value - target) * ratio
+    t = xp.where(t < 0, 0.0, xp.where(t > reach, reach, t))
+    x = xp.stop_gradient(xp.where(above, low, xp.where(below, high, loc)) + scale * xp.where(falls, -t, t))
+    # From Phi(z) = (1 - u) Phi(a) + u Phi(b), with no change of value.
+    z = xp.stop_gradient(xp.where(above, a, xp.where(below, b, 0.0)) + xp.where(falls, -t, t))
+    pull_low = (1 - u) * xp.exp(0.5 * (z - a) * (z + a))
+    pull_high = u * xp.exp(0.5 * (z - b) * (z + b))
+    for parameter, weight in ((low, pull_low), (high, pull_high), (loc, 1 - pull_low - pull_high)):
+        x = x + weight * (parameter - xp.stop_gradient(parameter))
+    spread = z - pull_low * a - pull_high * b
+    return x + spread * (scale - xp.stop_gradient(scale))
 
 
 def truncated_normal_log_density(xp: Namespace, x: Array, loc: Array, scale: Array, low: Array, high: Array) -> Array:

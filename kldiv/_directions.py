@@ -45,6 +45,11 @@ def sphere_gap(xp: Namespace, a: Array, b: Array) -> Array:
     return xp.where(near, 0.5 * xp.sum(d * d, axis=-1), lengths - dot) / lengths
 
 
+def unit_vector(xp: Namespace, x: Array) -> Array:
+    """The direction of a vector along the last axis."""
+    return x / xp.sqrt(xp.sum(x * x, axis=-1, keepdims=True))
+
+
 def half_dimension(xp: Namespace, mean_direction: Array) -> Array:
     """(d - 1) / 2 for vectors of length d along the last axis."""
     return 0.5 * (xp.sum(xp.ones_like(mean_direction), axis=-1) - 1)

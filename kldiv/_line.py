@@ -260,6 +260,11 @@ def log_hypot(xp: Namespace, a: Array, b: Array) -> Array:
     return xp.log(large) + 0.5 * xp.log1p(ratio * ratio)
 
 
+def half_turn_tangent(xp: Namespace, u: Array) -> Array:
+    """tan(pi (u - 1 / 2)) for u between 0 and 1, right where it is large and where it is 0."""
+    return xp.sin(pi * (u - 0.5)) / xp.sin(pi * xp.where(u < 0.5, u, 1 - u))
+
+
 def cauchy_gap(xp: Namespace, distance: Array, scale_p: Array, scale_q: Array) -> Array:
     """log(1 + ((s_p - s_q)^2 + distance^2) / (4 s_p s_q))."""
     d = scale_p - scale_q

@@ -85,7 +85,7 @@ class Source(Protocol):
     def gamma(self, concentration: Array, axes: int) -> Array: ...
     def normal(self, like: Array, axes: int) -> Array: ...
     def poisson(self, rate: Array, axes: int, each: bool) -> Array: ...
-    def uniform(self, like: Array, axes: int) -> Array: ...
+    def uniform(self, like: Array, axes: int, each: bool) -> Array: ...
 
 
 class Draw:
@@ -134,9 +134,9 @@ class Draw:
         self._source.pathwise = False
         return self._source.poisson(rate, self._axes + axes, each)
 
-    def uniform(self, like: Array, axes: int = 0) -> Array:
+    def uniform(self, like: Array, axes: int = 0, *, each: bool = False) -> Array:
         """Draw from the uniform distribution between 0 and 1, neither included."""
-        return self._source.uniform(like, self._axes + axes)
+        return self._source.uniform(like, self._axes + axes, each)
 
     def discretely(self) -> None:
         """Say that the sample jumps where parameters move, so that it has no derivatives with respect to them."""
@@ -167,8 +167,8 @@ class Generator:
         """Draw a seed for another source."""
         return self._random.seed()
 
-    def uniform(self, like: Array, axes: int) -> Array:
-        return self._random.uniform(self.n, like)
+    def uniform(self, like: Array, axes: int, each: bool) -> Array:
+        return self._random.uniform(1, like)[0, ...] if each else self._random.uniform(self.n, like)
 
 
 class Sampler(NamedTuple):
@@ -316,6 +316,14 @@ def sample(p: Family, n: int, *, rng: Any = None) -> Array:
         return _within(xp, support_of(kind_of(p)), None, x)
 
 
+def known_length(xp: Namespace, x: Array, axis: int) -> int:
+    """Return the length of an axis that a sampler goes along, or raise ValueError."""
+    length = xp.shape(x)[axis]
+    if length is None:
+        raise ValueError("drawing samples needs to know the event shape; it is not known in this traced function")
+    return length
+
+
 def _coordinates(xp: Namespace, like: Array, axes: int) -> int:
     """Return how many coordinates a draw takes of a sequence of points."""
     lengths = xp.shape(like)[len(xp.shape(like)) - axes :]
@@ -349,8 +357,8 @@ class Counter:
     def poisson(self, rate: Array, axes: int, each: bool) -> Array:
         return self._count(rate, axes, 0.0, each)
 
-    def uniform(self, like: Array, axes: int) -> Array:
-        return self._count(like, axes, 0.5)
+    def uniform(self, like: Array, axes: int, each: bool) -> Array:
+        return self._count(like, axes, 0.5, each)
 
 
 class Sobol:
@@ -414,6 +422,6 @@ class Sobol:
 
         return self._quantiles(lambda r, u: poisson.ppf(u, r), rate, axes, rate, each=each)
 
-    def uniform(self, like: Array, axes: int) -> Array:
+    def uniform(self, like: Array, axes: int, each: bool) -> Array:
         limit = 1 - 2.0**-24 if self._dtype == self._xp.float32 else 1.0
-        return self._quantiles(lambda u: u.clip(max=limit), like, axes)
+        return self._quantiles(lambda u: u.clip(max=limit), like, axes, each=each)

@@ -15,6 +15,7 @@ from kldiv._line import (
 )
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import REALS, Positive, Real
 
 
@@ -40,6 +41,17 @@ class AsymmetricLaplace(NamedTuple):
         loc, scale, k = self
         slopes = least_of_sides(xp, -k * (x - loc) / scale, (x - loc) / scale / k)
         return slopes - xp.log(scale) - xp.log(k + 1 / k)
+
+
+@samples(AsymmetricLaplace)
+def sample_asymmetric_laplace(xp: Namespace, draw: Draw, loc: Array, scale: Array, k: Array) -> Array:
+    """Return loc + s k log(u (1 + k^2) / k^2), or loc - s log((1 - u) (1 + k^2)) / k where that is positive."""
+    u = draw.uniform(loc)
+    left, right = k / (k + 1 / k), 1 / (k * k + 1)
+    below = u < left
+    fall = xp.log(xp.where(below, u, left) / left)
+    rise = -xp.log(xp.where(below, right, 1 - u) / right)
+    return loc + scale * (k * fall + rise / k)
 
 
 @register(AsymmetricLaplace, AsymmetricLaplace)

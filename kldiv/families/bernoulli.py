@@ -17,6 +17,7 @@ from kldiv._families import density, family
 from kldiv._kernels import bernoulli_logits_gap, entropy_gap, indicator, logit, sigmoid, softplus
 from kldiv._moments import expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv._special import log_ndtr
 from kldiv.domains import BITS, Logit, Real, UnitInterval
 from kldiv.families.poisson import Poisson
@@ -89,6 +90,13 @@ class ProbitBernoulli(NamedTuple):
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether `x` has probability 1: never."""
         return (self.probits == inf) & (x == inf)
+
+
+@samples(BernoulliLogits)
+def sample_bernoulli_logits(xp: Namespace, draw: Draw, logits: Array) -> Array:
+    """Return 1 where a uniform draw is below the probability."""
+    draw.discretely()
+    return xp.astype(draw.uniform(logits) < sigmoid(xp, logits), logits.dtype)
 
 
 @register(Bernoulli, Bernoulli)

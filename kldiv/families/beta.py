@@ -6,9 +6,10 @@ from kldiv._bounded import beta_distance, beta_gap, beta_power
 from kldiv._divergence import register
 from kldiv._families import density, family
 from kldiv._intervals import interval_log
-from kldiv._kernels import log1p_ratio, non_negative
+from kldiv._kernels import log1p_ratio, non_negative, sigmoid
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv._special import betaln, digamma_gap, trigamma
 from kldiv.domains import UNIT_INTERVAL, Positive
 from kldiv.families.uniform import Uniform
@@ -33,6 +34,12 @@ class Beta(NamedTuple):
         """Return the logarithm of the density at `x`."""
         a, b = self
         return xp.xlogy(a - 1, x) + xp.xlogy(b - 1, 1 - x) - betaln(xp, a, b)
+
+
+@samples(Beta)
+def sample_beta(xp: Namespace, draw: Draw, concentration1: Array, concentration0: Array) -> Array:
+    """Return the share of one gamma variable in a sum of two."""
+    return sigmoid(xp, draw.log_gamma(xp, concentration1) - draw.log_gamma(xp, concentration0))
 
 
 @register(Beta, Beta)

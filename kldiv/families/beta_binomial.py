@@ -8,8 +8,10 @@ from typing import Annotated, NamedTuple
 from kldiv._counts import log_choose
 from kldiv._families import density, family
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv._special import betaln
 from kldiv.domains import Count, Positive
+from kldiv.families.beta import sample_beta
 from kldiv.families.binomial import TO_TOTAL_COUNT
 
 
@@ -37,3 +39,10 @@ class BetaBinomial(NamedTuple):
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether `x` has probability 1."""
         return (self.total_count == 0) & (x == 0)
+
+
+@samples(BetaBinomial)
+def sample_beta_binomial(xp: Namespace, draw: Draw, total_count: Array, a: Array, b: Array) -> Array:
+    """Return binomial draws whose probabilities are beta draws."""
+    probs = sample_beta(xp, draw, a, b)
+    return draw.binomial(total_count + xp.zeros_like(probs), probs, each=True)

@@ -7,6 +7,7 @@ from kldiv._families import density, family
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._positive import beta_prime_distance, beta_prime_log1p, beta_prime_power, beta_prime_variance
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, bounded_exp, samples
 from kldiv._special import betaln, digamma, trigamma
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.beta import Beta
@@ -31,6 +32,12 @@ class BetaPrime(NamedTuple):
         """Return the logarithm of the density at `x`."""
         a, b = self
         return xp.xlogy(a - 1, x) - (a + b) * xp.log1p(x) - betaln(xp, a, b)
+
+
+@samples(BetaPrime)
+def sample_beta_prime(xp: Namespace, draw: Draw, a: Array, b: Array) -> Array:
+    """Return the ratio of two gamma variables."""
+    return bounded_exp(xp, draw.log_gamma(xp, a) - draw.log_gamma(xp, b))
 
 
 @converts(BetaPrime, Beta, shared="odds")

@@ -20,6 +20,7 @@ from kldiv._families import density, family
 from kldiv._kernels import bernoulli_logits_gap, entropy_gap, logit, sigmoid, softplus
 from kldiv._moments import expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import Count, Logit, Support, UnitInterval
 from kldiv.families.bernoulli import Bernoulli, BernoulliLogits
 from kldiv.families.poisson import Poisson
@@ -77,6 +78,12 @@ class BinomialLogits(NamedTuple):
         """Tell whether `x` has probability 1."""
         n, a = self
         return ((a == -inf) & (x == 0)) | ((a == inf) & (x == n)) | ((n == 0) & (x == 0))
+
+
+@samples(BinomialLogits)
+def sample_binomial_logits(xp: Namespace, draw: Draw, total_count: Array, logits: Array) -> Array:
+    """Return what the framework draws."""
+    return draw.binomial(total_count, sigmoid(xp, logits))
 
 
 @register(Binomial, Binomial)

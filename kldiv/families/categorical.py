@@ -60,12 +60,18 @@ class CategoricalLogits(NamedTuple):
 
 
 @samples(Categorical)
-def sample_categorical(xp: Namespace, draw: Draw, probs: Array) -> Array:
+def sample_categorical(xp: Namespace, draw: Draw, probs: Array, *, each: bool = False) -> Array:
     """Return how many of the cumulative probabilities a uniform draw has passed."""
     draw.discretely()
     total = xp.cumulative_sum(probs, axis=-1)
-    u = draw.uniform(total[..., 0])[..., None] * total[..., -1:]
+    u = draw.uniform(total[..., 0], each=each)[..., None] * total[..., -1:]
     return xp.sum(xp.astype(u >= total, probs.dtype), axis=-1)
+
+
+@samples(CategoricalLogits)
+def sample_categorical_logits(xp: Namespace, draw: Draw, logits: Array) -> Array:
+    """Return how many of the cumulative probabilities a uniform draw has passed."""
+    return sample_categorical(xp, draw, xp.exp(log_softmax(xp, logits)))
 
 
 @register(Categorical, Categorical)

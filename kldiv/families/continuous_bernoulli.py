@@ -18,6 +18,7 @@ from kldiv._families import density, family
 from kldiv._kernels import log1p_ratio, logit
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import UNIT_INTERVAL, OpenUnitInterval
 from kldiv.families.uniform import Uniform
 
@@ -40,6 +41,17 @@ class ContinuousBernoulli(NamedTuple):
         """Return the logarithm of the density at `x`."""
         eta = logit(xp, self.probs)
         return eta * x - tilted_log_partition(xp, eta)
+
+
+@samples(ContinuousBernoulli)
+def sample_continuous_bernoulli(xp: Namespace, draw: Draw, probs: Array) -> Array:
+    """Return log(1 + u (exp(a) - 1)) / a with a = log(p / (1 - p)); for positive a, 1 - x has -a instead."""
+    u, eta = draw.uniform(probs), logit(xp, probs)
+    rises = eta > 0
+    a = -xp.abs(xp.where(eta == 0, 1.0, eta))
+    v = xp.where(rises, 1 - u, u)
+    y = xp.where(eta == 0, v * (1 + 0.5 * eta * (1 - v)), xp.log1p(v * xp.expm1(a)) / a)
+    return xp.where(rises, 1 - y, y)
 
 
 @register(ContinuousBernoulli, ContinuousBernoulli)

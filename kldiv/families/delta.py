@@ -6,6 +6,7 @@ from kldiv._divergence import Rule, infinite, structural
 from kldiv._families import Family, Kind, class_of, density, family, held_kinds, name_of
 from kldiv._kernels import indicator
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import Real, Support
 
 
@@ -33,6 +34,12 @@ class Delta(NamedTuple):
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether `x` has probability 1."""
         return self.value == x
+
+
+@samples(Delta)
+def sample_delta(xp: Namespace, draw: Draw, value: Array) -> Array:
+    """Return the value itself."""
+    return value + xp.zeros_like(draw.uniform(value))
 
 
 @structural

@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 from kldiv._divergence import converts, register
 from kldiv._families import density, family
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples, softmax
 from kldiv._vectors import dirichlet_gap
 from kldiv.domains import SIMPLEX, PositiveClasses
 from kldiv.families.beta import Beta
@@ -35,6 +36,12 @@ class Dirichlet(NamedTuple):
         """Return the logarithm of the density at the vectors `x`."""
         a = self.concentration
         return xp.gammaln(xp.sum(a, axis=-1)) + xp.sum(xp.xlogy(a - 1, x) - xp.gammaln(a), axis=-1)
+
+
+@samples(Dirichlet)
+def sample_dirichlet(xp: Namespace, draw: Draw, concentration: Array) -> Array:
+    """Return the shares of gamma variables in their sum."""
+    return softmax(xp, draw.log_gamma(xp, concentration, axes=1))
 
 
 @register(Dirichlet, Dirichlet)

@@ -8,6 +8,7 @@ from kldiv._families import density, family
 from kldiv._kernels import log1p_ratio, sigmoid
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import Integer, IntegerFromLow, Support
 from kldiv.families.binomial import Binomial, BinomialLogits
 
@@ -34,6 +35,13 @@ class DiscreteUniform(NamedTuple):
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether `x` has probability 1."""
         return (self.low == x) & (self.high == x)
+
+
+@samples(DiscreteUniform)
+def sample_discrete_uniform(xp: Namespace, draw: Draw, low: Array, high: Array) -> Array:
+    """Return low + floor(u (high - low + 1))."""
+    draw.discretely()
+    return low + xp.floor(draw.uniform(low) * (high - low + 1))
 
 
 @register(DiscreteUniform, DiscreteUniform)

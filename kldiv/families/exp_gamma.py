@@ -10,6 +10,7 @@ from kldiv._families import density, family
 from kldiv._line import log_gamma_entropy, log_gamma_exponential
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv._special import digamma, trigamma
 from kldiv.domains import REALS, Positive
 from kldiv.families.gamma import Gamma
@@ -55,6 +56,12 @@ class ExpInverseGamma(NamedTuple):
         """Return the logarithm of the density at `x`."""
         a, log_rate = self.concentration, xp.log(self.rate)
         return a * (log_rate - x) - xp.exp(log_rate - x) - xp.gammaln(a)
+
+
+@samples(ExpGamma)
+def sample_exp_gamma(xp: Namespace, draw: Draw, concentration: Array, rate: Array) -> Array:
+    """Return the logarithm of a gamma variable, which itself may underflow."""
+    return draw.log_gamma(xp, concentration) - xp.log(rate)
 
 
 @converts(ExpGamma, Gamma, shared="log")

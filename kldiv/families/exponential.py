@@ -7,6 +7,7 @@ from kldiv._families import density, family
 from kldiv._kernels import relative_gap
 from kldiv._moments import Expectations, cross_entropy
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.gamma import Gamma
 
@@ -28,6 +29,12 @@ class Exponential(NamedTuple):
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return xp.log(self.rate) - self.rate * x
+
+
+@samples(Exponential)
+def sample_exponential(xp: Namespace, draw: Draw, rate: Array) -> Array:
+    """Return -log(u) / rate."""
+    return -xp.log(draw.uniform(rate)) / rate
 
 
 @register(Exponential, Exponential)

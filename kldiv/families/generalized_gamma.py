@@ -7,6 +7,7 @@ from kldiv._families import density, family
 from kldiv._gamma import generalized_gamma_gap, power_of_gamma
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, bounded_exp, samples
 from kldiv.domains import POSITIVE, Positive
 
 
@@ -32,6 +33,12 @@ class GeneralizedGamma(NamedTuple):
         a, d, p = self
         z = x / a
         return xp.log(p) - xp.log(a) + xp.xlogy(d - 1, z) - z**p - xp.gammaln(d / p)
+
+
+@samples(GeneralizedGamma)
+def sample_generalized_gamma(xp: Namespace, draw: Draw, scale: Array, concentration: Array, power: Array) -> Array:
+    """Return scale times a gamma variable to the 1 / power."""
+    return scale * bounded_exp(xp, draw.log_gamma(xp, concentration / power) / power)
 
 
 @register(GeneralizedGamma, GeneralizedGamma)

@@ -13,6 +13,7 @@ from kldiv._line import (
 )
 from kldiv._moments import expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, bounded_exp, samples
 from kldiv.domains import REALS, Positive, Real
 from kldiv.families.laplace import Laplace
 from kldiv.families.normal import Normal
@@ -39,6 +40,13 @@ class GeneralizedNormal(NamedTuple):
         """Return the logarithm of the density at `x`."""
         loc, scale, power = self
         return -power_of(xp, xp.abs(x - loc) / scale, power) - xp.log(scale) - xp.gammaln(1 + 1 / power) - log(2)
+
+
+@samples(GeneralizedNormal)
+def sample_generalized_normal(xp: Namespace, draw: Draw, loc: Array, scale: Array, power: Array) -> Array:
+    """Return loc + s v g^(1 / power), with v uniform between -1 and 1 and g a gamma variable, 1 + 1 / power."""
+    width = bounded_exp(xp, xp.log(draw.gamma(1 + 1 / power)) / power)
+    return loc + scale * (2 * draw.uniform(loc) - 1) * width
 
 
 @register(GeneralizedNormal, GeneralizedNormal)

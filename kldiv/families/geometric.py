@@ -13,6 +13,7 @@ from kldiv._divergence import register
 from kldiv._families import density, family
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import COUNTS, AboveZeroToOne
 
 
@@ -37,6 +38,15 @@ class Geometric(NamedTuple):
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether `x` has probability 1."""
         return (self.probs == 1) & (x == 0)
+
+
+@samples(Geometric)
+def sample_geometric(xp: Namespace, draw: Draw, probs: Array) -> Array:
+    """Return floor(log(u) / log(1 - p))."""
+    draw.discretely()
+    certain = probs == 1
+    count = xp.floor(xp.log(draw.uniform(probs)) / xp.log1p(-xp.where(certain, 0.5, probs)))
+    return xp.where(certain, 0.0, count)
 
 
 @register(Geometric, Geometric)

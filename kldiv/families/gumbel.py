@@ -8,6 +8,7 @@ from kldiv._families import density, family
 from kldiv._line import gumbel_distance, log_gamma_exponential, log_gamma_location_scale_gap
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv._special import EULER
 from kldiv.domains import REALS, Positive, Real
 
@@ -31,6 +32,12 @@ class Gumbel(NamedTuple):
         """Return the logarithm of the density at `x`."""
         z = (x - self.loc) / self.scale
         return -z - xp.exp(-z) - xp.log(self.scale)
+
+
+@samples(Gumbel)
+def sample_gumbel(xp: Namespace, draw: Draw, loc: Array, scale: Array) -> Array:
+    """Return loc - scale log(-log(u))."""
+    return loc - scale * xp.log(-xp.log(draw.uniform(loc)))
 
 
 @register(Gumbel, Gumbel)

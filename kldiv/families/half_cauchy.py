@@ -5,9 +5,11 @@ from typing import Annotated, NamedTuple
 
 from kldiv._divergence import register
 from kldiv._families import density, family
+from kldiv._line import half_turn_tangent
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._positive import cauchy_scale_gap, half_cauchy_power
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import POSITIVE, Positive
 
 
@@ -29,6 +31,12 @@ class HalfCauchy(NamedTuple):
         """Return the logarithm of the density at `x`."""
         z = x / self.scale
         return log(2 / pi) - xp.log(self.scale) - xp.log1p(z * z)
+
+
+@samples(HalfCauchy)
+def sample_half_cauchy(xp: Namespace, draw: Draw, scale: Array) -> Array:
+    """Return scale cot(pi u / 2)."""
+    return -scale * half_turn_tangent(xp, 0.5 * draw.uniform(scale))
 
 
 @register(HalfCauchy, HalfCauchy)

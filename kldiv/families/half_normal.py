@@ -9,6 +9,7 @@ from kldiv._gamma import normal_length_exponential, power_of_gamma
 from kldiv._kernels import relative_gap
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.generalized_gamma import GeneralizedGamma
 
@@ -31,6 +32,12 @@ class HalfNormal(NamedTuple):
         """Return the logarithm of the density at `x`."""
         z = x / self.scale
         return -0.5 * z * z - xp.log(self.scale) + 0.5 * log(2 / pi)
+
+
+@samples(HalfNormal)
+def sample_half_normal(xp: Namespace, draw: Draw, scale: Array) -> Array:
+    """Return scale |z|, with z standard normal."""
+    return scale * xp.abs(draw.normal(scale))
 
 
 @register(HalfNormal, HalfNormal)

@@ -16,6 +16,7 @@ from kldiv._positive import (
     inverse_gaussian_power,
 )
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import POSITIVE, Positive
 
 
@@ -38,6 +39,19 @@ class InverseGaussian(NamedTuple):
         """Return the logarithm of the density at `x`."""
         z = (x - self.loc) / self.loc
         return 0.5 * (xp.log(self.concentration) - log(2 * pi) - 3 * xp.log(x) - self.concentration / x * z * z)
+
+
+@samples(InverseGaussian)
+def sample_inverse_gaussian(xp: Namespace, draw: Draw, loc: Array, concentration: Array) -> Array:
+    """Return one of the two x with concentration (x - loc)^2 / (loc^2 x) = z^2, the square of a normal draw.
+
+    Source: Michael, Schucany and Haas, The American Statistician 30 (1976)
+    """
+    draw.discretely()
+    z = draw.normal(loc)
+    w = 0.5 * z * z * (loc / concentration)
+    ratio = 1 + w + xp.sqrt(w) * xp.sqrt(2 + w)  # of the larger one to loc, and of loc to the smaller one
+    return xp.where(draw.uniform(loc) * (1 + 1 / ratio) < 1, loc / ratio, loc * ratio)
 
 
 @register(InverseGaussian, InverseGaussian)

@@ -9,11 +9,13 @@ from kldiv._bounded import (
     kumaraswamy_log_complement,
     kumaraswamy_logit_variance,
     kumaraswamy_variance,
+    log1mexp,
 )
 from kldiv._divergence import register
 from kldiv._families import density, family
 from kldiv._moments import expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, positive, samples
 from kldiv._special import EULER, digamma, trigamma
 from kldiv.domains import UNIT_INTERVAL, Positive
 
@@ -39,6 +41,12 @@ class Kumaraswamy(NamedTuple):
         """Return the logarithm of the density at `x`."""
         a, b = self
         return xp.log(a) + xp.log(b) + xp.xlogy(a - 1, x) + xp.xlogy(b - 1, -xp.expm1(a * xp.log(x)))
+
+
+@samples(Kumaraswamy)
+def sample_kumaraswamy(xp: Namespace, draw: Draw, a: Array, b: Array) -> Array:
+    """Return (1 - u^(1 / b))^(1 / a)."""
+    return xp.exp(log1mexp(xp, positive(xp, -xp.log(draw.uniform(a)) / b)) / a)
 
 
 @register(Kumaraswamy, Kumaraswamy)

@@ -8,6 +8,7 @@ from kldiv._families import density, family
 from kldiv._gamma import log_power_exp
 from kldiv._kernels import relative_gap
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, positive, samples
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.inverse_gamma import InverseGamma
 
@@ -30,6 +31,13 @@ class Levy(NamedTuple):
         """Return the logarithm of the density at `x`."""
         z = 0.5 * self.scale / x
         return log_power_exp(xp, 1.5 * xp.ones_like(z), z, z) - xp.log(self.scale) + log(2) - 0.5 * log(pi)
+
+
+@samples(Levy)
+def sample_levy(xp: Namespace, draw: Draw, scale: Array) -> Array:
+    """Return scale / z^2, with z standard normal."""
+    z = draw.normal(scale)
+    return scale / positive(xp, z * z)
 
 
 @register(Levy, Levy)

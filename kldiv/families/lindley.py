@@ -14,6 +14,7 @@ from kldiv._positive import (
     lindley_power,
 )
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv._special import EULER
 from kldiv.domains import POSITIVE, Positive
 
@@ -35,6 +36,15 @@ class Lindley(NamedTuple):
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return 2 * xp.log(self.rate) - xp.log1p(self.rate) + xp.log1p(x) - self.rate * x
+
+
+@samples(Lindley)
+def sample_lindley(xp: Namespace, draw: Draw, rate: Array) -> Array:
+    """Return an exponential variable, plus a second one with probability 1 / (1 + rate)."""
+    draw.discretely()
+    both = draw.uniform(rate) * (1 + rate) < 1
+    first, second = xp.log(draw.uniform(rate)), xp.log(draw.uniform(rate))
+    return -(first + xp.where(both, second, 0.0)) / rate
 
 
 @register(Lindley, Lindley)

@@ -2,10 +2,12 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv._bounded import log1mexp
 from kldiv._divergence import register
 from kldiv._families import density, family
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, positive, samples
 from kldiv._series import (
     log_series_gap,
     log_series_mean_log,
@@ -38,6 +40,17 @@ class LogSeries(NamedTuple):
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether `x` has probability 1: never."""
         return (self.probs == 0) & (x == 1)
+
+
+@samples(LogSeries)
+def sample_log_series(xp: Namespace, draw: Draw, probs: Array) -> Array:
+    """Return geometric draws from 1 on, whose ratio 1 - (1 - p)^u is drawn.
+
+    Source: Kemp, Applied Statistics 30 (1981)
+    """
+    draw.discretely()
+    log_ratio = log1mexp(xp, positive(xp, -xp.log1p(-probs) * draw.uniform(probs)))
+    return 1 + xp.floor(xp.log(draw.uniform(probs)) / log_ratio)
 
 
 @register(LogSeries, LogSeries)

@@ -15,6 +15,7 @@ from kldiv._intervals import (
 from kldiv._kernels import log1p_ratio
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import AboveLow, Positive, Support
 
 
@@ -41,6 +42,12 @@ class LogUniform(NamedTuple):
 def _width(xp: Namespace, low: Array, high: Array) -> Array:
     """log(high / low), also where they are close."""
     return log1p_ratio(xp, high - low, low)
+
+
+@samples(LogUniform)
+def sample_log_uniform(xp: Namespace, draw: Draw, low: Array, high: Array) -> Array:
+    """Return low (high / low)^u."""
+    return low * xp.exp(draw.uniform(low) * _width(xp, low, high))
 
 
 @register(LogUniform, LogUniform)

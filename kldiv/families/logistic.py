@@ -9,6 +9,7 @@ from kldiv._kernels import softplus
 from kldiv._line import logistic_distance, logistic_exponential, logistic_gap
 from kldiv._moments import expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import REALS, Positive, Real
 
 
@@ -31,6 +32,13 @@ class Logistic(NamedTuple):
         """Return the logarithm of the density at `x`."""
         z = (x - self.loc) / self.scale
         return -softplus(xp, z) - softplus(xp, -z) - xp.log(self.scale)
+
+
+@samples(Logistic)
+def sample_logistic(xp: Namespace, draw: Draw, loc: Array, scale: Array) -> Array:
+    """Return loc + scale log(u / (1 - u))."""
+    u = draw.uniform(loc)
+    return loc + scale * (xp.log(u) - xp.log1p(-u))
 
 
 @register(Logistic, Logistic)

@@ -17,6 +17,7 @@ from kldiv._positive import (
     shifted_exponential,
 )
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv._special import EULER, digamma, trigamma
 from kldiv.domains import POSITIVE, Positive
 
@@ -39,6 +40,12 @@ class Lomax(NamedTuple):
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return xp.log(self.alpha) - xp.log(self.scale) - (self.alpha + 1) * xp.log1p(x / self.scale)
+
+
+@samples(Lomax)
+def sample_lomax(xp: Namespace, draw: Draw, scale: Array, alpha: Array) -> Array:
+    """Return scale (u^(-1 / alpha) - 1)."""
+    return scale * xp.expm1(-xp.log(draw.uniform(scale)) / alpha)
 
 
 @register(Lomax, Lomax)

@@ -5,8 +5,10 @@ from typing import Annotated, NamedTuple
 from kldiv._divergence import register
 from kldiv._families import density, family
 from kldiv._protocol import Array, Namespace
-from kldiv._vectors import is_only_path, log_path, path_gap
+from kldiv._sampling import Draw, known_length, samples
+from kldiv._vectors import index_like, is_only_path, log_path, path_gap
 from kldiv.domains import PATHS, States, Transitions
+from kldiv.families.categorical import sample_categorical
 
 
 @family(PATHS)
@@ -36,6 +38,18 @@ class MarkovChain(NamedTuple):
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether the path `x` has probability 1."""
         return is_only_path(xp, self.initial_probs, self.transition_matrices, x)
+
+
+@samples(MarkovChain)
+def sample_markov_chain(xp: Namespace, draw: Draw, initial_probs: Array, transition_matrices: Array) -> Array:
+    """Return the first state and after it each next one, from the row of its matrix that the state before chooses."""
+    path = [sample_categorical(xp, draw, initial_probs)[..., None]]
+    for step in range(known_length(xp, transition_matrices, -3)):
+        rows = transition_matrices[..., step, :, :]
+        chosen = xp.astype(index_like(xp, rows[..., 0, :]) == path[-1], rows.dtype)
+        probs = xp.matmul(chosen[..., None, :], rows)[..., 0, :]
+        path.append(sample_categorical(xp, draw, probs, each=True)[..., None])
+    return xp.concat(path, axis=-1)
 
 
 @register(MarkovChain, MarkovChain)

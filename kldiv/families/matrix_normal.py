@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple
 from kldiv._divergence import register
 from kldiv._families import density, family
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv._vectors import kronecker_gap, squares
 from kldiv.domains import MATRICES, ColumnFactor, RealMatrix, RowFactor
 
@@ -44,6 +45,12 @@ class MatrixNormal(NamedTuple):
         logs = xp.log(xp.diagonal(row))[..., :, None] + xp.log(xp.diagonal(column))[..., None, :]
         z = _standardised(xp, x - loc, row, column)
         return -xp.sum(logs + 0.5 * log(2 * pi), axis=(-2, -1)) - 0.5 * squares(xp, z)
+
+
+@samples(MatrixNormal)
+def sample_matrix_normal(xp: Namespace, draw: Draw, loc: Array, row: Array, column: Array) -> Array:
+    """Return loc + R Z C', with Z of standard normal entries."""
+    return loc + xp.matmul(xp.matmul(row, draw.normal(loc, axes=2)), xp.matrix_transpose(column))
 
 
 @register(MatrixNormal, MatrixNormal)

@@ -5,8 +5,9 @@ from typing import Annotated, Generic, NamedTuple, TypeVar
 from kldiv._families import Family, density, fields_of, kind_of, support_of
 from kldiv._protocol import Array, Namespace
 from kldiv._sampling import Draw, require_sampler, samples
-from kldiv._vectors import log_mixture
+from kldiv._vectors import index_like, log_mixture
 from kldiv.domains import Held, Weights
+from kldiv.families.categorical import sample_categorical
 
 Components = TypeVar("Components")
 
@@ -43,11 +44,8 @@ class Mixture(NamedTuple, Generic[Components]):
 @samples(Mixture)
 def sample_mixture(xp: Namespace, draw: Draw, d: Family) -> Array:
     """Return samples of all components, of which a uniform draw chooses one."""
-    draw.discretely()
     components = require_sampler(kind_of(d.components)).sample(xp, draw, d.components)
-    total = xp.cumulative_sum(d.probs, axis=-1)
-    u = draw.uniform(total[..., 0])[..., None] * total[..., -1:]
-    chosen = (u < total) & (u >= total - d.probs)
+    chosen = index_like(xp, d.probs) == sample_categorical(xp, draw, d.probs)[..., None]
     event = _event_axes(d.components)
     index = (..., *[None] * event)
     # A sum along the components, of which all but one are 0.

@@ -8,6 +8,7 @@ from kldiv._families import density, family
 from kldiv._line import log_gamma_exponential, log_gamma_location_scale_gap
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, positive, samples
 from kldiv._special import EULER
 from kldiv.domains import REALS, Positive, Real
 
@@ -31,6 +32,12 @@ class Moyal(NamedTuple):
         """Return the logarithm of the density at `x`."""
         z = (x - self.loc) / self.scale
         return -0.5 * (z + xp.exp(-z)) - xp.log(self.scale) - 0.5 * log(2 * pi)
+
+
+@samples(Moyal)
+def sample_moyal(xp: Namespace, draw: Draw, loc: Array, scale: Array) -> Array:
+    """Return loc - scale log(z^2), with z standard normal."""
+    return loc - 2 * scale * xp.log(positive(xp, xp.abs(draw.normal(loc))))
 
 
 @register(Moyal, Moyal)

@@ -7,6 +7,7 @@ from kldiv._divergence import converts, register
 from kldiv._families import density, family
 from kldiv._kernels import categorical_gap, categorical_logits_gap, indicator, log, log_factorial, log_softmax
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, known_length, samples
 from kldiv._vectors import are_counts, equal_counts_gap, is_only_count, log_choices, normalised
 from kldiv.domains import CLASS_COUNTS, Count, Logits, Simplex
 from kldiv.families.one_hot_categorical import OneHotCategorical, OneHotCategoricalLogits
@@ -64,6 +65,20 @@ class MultinomialLogits(NamedTuple):
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether the counts `x` have probability 1."""
         return is_only_count(xp, self.logits > -inf, self.total_count, x)
+
+
+@samples(MultinomialLogits)
+def sample_multinomial_logits(xp: Namespace, draw: Draw, total_count: Array, logits: Array) -> Array:
+    """Return binomial draws for one class after the other, of what is left and the share of the class in the rest."""
+    probs = xp.exp(log_softmax(xp, logits))
+    rest = xp.flip(xp.cumulative_sum(xp.flip(probs, axis=(-1,)), axis=-1), axis=(-1,))
+    share = xp.where(rest > 0, probs / xp.where(rest > 0, rest, 1.0), 1.0)
+    counts = [draw.binomial(total_count, share[..., 0])]
+    left = total_count - counts[0]
+    for k in range(1, known_length(xp, logits, -1)):
+        counts.append(draw.binomial(left, share[..., k] + xp.zeros_like(left), each=True))
+        left = left - counts[-1]
+    return xp.concat([count[..., None] for count in counts], axis=-1)
 
 
 @register(Multinomial, Multinomial)

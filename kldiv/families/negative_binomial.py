@@ -20,6 +20,7 @@ from kldiv._families import density, family
 from kldiv._kernels import entropy_gap, log_factorial
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import COUNTS, Positive, ZeroToBelowOne
 from kldiv.families.geometric import Geometric
 from kldiv.families.poisson import Poisson
@@ -48,6 +49,12 @@ class NegativeBinomial(NamedTuple):
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether `x` has probability 1."""
         return (self.probs == 0) & (x == 0)
+
+
+@samples(NegativeBinomial)
+def sample_negative_binomial(xp: Namespace, draw: Draw, total_count: Array, probs: Array) -> Array:
+    """Return Poisson draws whose rates are gamma draws times p / (1 - p)."""
+    return draw.poisson(draw.gamma(total_count) * (probs / (1 - probs)), each=True)
 
 
 @register(NegativeBinomial, NegativeBinomial)

@@ -10,6 +10,7 @@ from kldiv._divergence import converts, register
 from kldiv._families import density, family
 from kldiv._kernels import relative_gap
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, bounded_exp, positive, samples
 from kldiv.domains import Positive, Real, Support
 from kldiv.families.gamma import Gamma, kl_gamma_gamma
 from kldiv.families.normal import Normal
@@ -71,6 +72,16 @@ class NormalInverseGamma(NamedTuple):
         mean, variance = x[..., 0], x[..., 1]
         given = Normal(self.loc, xp.sqrt(variance / self.precision_count)).log_density(mean)
         return given + Gamma(self.concentration, self.rate).log_density(1 / variance) - 2 * xp.log(variance)
+
+
+@samples(NormalGamma)
+def sample_normal_gamma(
+    xp: Namespace, draw: Draw, loc: Array, count: Array, concentration: Array, rate: Array
+) -> Array:
+    """Return loc + z / sqrt(k t), with z standard normal, and t, a gamma variable over the rate."""
+    precision = positive(xp, bounded_exp(xp, draw.log_gamma(xp, concentration)) / rate)
+    mean = loc + draw.normal(loc) / xp.sqrt(count) / xp.sqrt(precision)
+    return xp.concat([mean[..., None], precision[..., None]], axis=-1)
 
 
 @register(NormalGamma, NormalGamma)

@@ -12,9 +12,12 @@ from kldiv._divergence import register
 from kldiv._families import density, family
 from kldiv._kernels import relative_gap
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv._vectors import multiply_transposed, solve_vector
 from kldiv.domains import DegreesOfFreedom, LowerTriangular, Positive, RealVector, Support
 from kldiv.families.wishart import (
+    bartlett_factor,
+    inverse_wishart_factor,
     inverse_wishart_log_density,
     kl_inverse_wishart_inverse_wishart,
     kl_wishart_wishart,
@@ -89,6 +92,26 @@ class NormalInverseWishart(NamedTuple):
         z = solve_vector(xp, factor, x[..., 0, :] - self.loc)
         given = _log_normal(xp, z, self.precision_count, 1 / xp.diagonal(factor))
         return given + inverse_wishart_log_density(xp, self.df, self.scale_tril, factor)
+
+
+@samples(NormalWishart)
+def sample_normal_wishart(xp: Namespace, draw: Draw, loc: Array, count: Array, df: Array, scale_tril: Array) -> Array:
+    """Return loc + M'^-1 z / sqrt(k) above a Wishart matrix M M', with z standard normal."""
+    factor = xp.matmul(scale_tril, bartlett_factor(xp, draw, df, scale_tril))
+    z = draw.normal(loc, axes=1) / xp.sqrt(count)[..., None]
+    mean = xp.matrix_transpose(xp.solve(xp.matrix_transpose(factor), z[..., None]))
+    return xp.concat([loc[..., None, :] + mean, xp.matmul(factor, xp.matrix_transpose(factor))], axis=-2)
+
+
+@samples(NormalInverseWishart)
+def sample_normal_inverse_wishart(
+    xp: Namespace, draw: Draw, loc: Array, count: Array, df: Array, scale_tril: Array
+) -> Array:
+    """Return loc + M z / sqrt(k) above an inverse Wishart matrix M M', with z standard normal."""
+    factor = inverse_wishart_factor(xp, draw, df, scale_tril)
+    z = draw.normal(loc, axes=1) / xp.sqrt(count)[..., None]
+    mean = xp.matrix_transpose(xp.matmul(factor, z[..., None]))
+    return xp.concat([loc[..., None, :] + mean, xp.matmul(factor, xp.matrix_transpose(factor))], axis=-2)
 
 
 def _means(xp: Namespace, count_p: Array, count_q: Array, df_p: Array, d: Array) -> Array:

@@ -7,9 +7,10 @@ from kldiv._divergence import converts
 from kldiv._families import density, family
 from kldiv._kernels import indicator, log, log_softmax
 from kldiv._protocol import Array, Namespace
-from kldiv._vectors import are_counts, is_only_count, log_choices, normalised
+from kldiv._sampling import Draw, samples
+from kldiv._vectors import are_counts, index_like, is_only_count, log_choices, normalised
 from kldiv.domains import ONE_HOT, Logits, Simplex
-from kldiv.families.categorical import Categorical, CategoricalLogits
+from kldiv.families.categorical import Categorical, CategoricalLogits, sample_categorical
 
 
 def _log_mass(xp: Namespace, x: Array, log_probs: Array) -> Array:
@@ -65,6 +66,19 @@ class OneHotCategoricalLogits(NamedTuple):
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether the vector `x` has probability 1."""
         return is_only_count(xp, self.logits > -inf, xp.ones_like(x[..., 0]), x)
+
+
+@samples(OneHotCategorical)
+def sample_one_hot_categorical(xp: Namespace, draw: Draw, probs: Array) -> Array:
+    """Return the vectors of the classes that a categorical distribution draws."""
+    index = index_like(xp, probs)
+    return xp.astype(index == sample_categorical(xp, draw, probs)[..., None], index.dtype)
+
+
+@samples(OneHotCategoricalLogits)
+def sample_one_hot_categorical_logits(xp: Namespace, draw: Draw, logits: Array) -> Array:
+    """Return the vectors of the classes that a categorical distribution draws."""
+    return sample_one_hot_categorical(xp, draw, xp.exp(log_softmax(xp, logits)))
 
 
 @converts(OneHotCategorical, Categorical)

@@ -6,7 +6,9 @@ from kldiv._counts import ordered_log_density, ordered_logistic_gap
 from kldiv._divergence import register
 from kldiv._families import density, family
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import Increasing, Real, Support
+from kldiv.families.logistic import sample_logistic
 
 CUT_CLASSES = Support("integers", 0.0, "c")
 
@@ -39,6 +41,14 @@ class OrderedLogistic(NamedTuple):
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether class `x` has probability 1: never."""
         return self.loc != self.loc
+
+
+@samples(OrderedLogistic)
+def sample_ordered_logistic(xp: Namespace, draw: Draw, cutpoints: Array, loc: Array) -> Array:
+    """Return how many cutpoints a logistic variable exceeds."""
+    draw.discretely()
+    x = sample_logistic(xp, draw, loc, xp.ones_like(loc))
+    return xp.sum(xp.astype(x[..., None] > cutpoints, cutpoints.dtype), axis=-1)
 
 
 @register(OrderedLogistic, OrderedLogistic)

@@ -16,6 +16,7 @@ from kldiv._positive import (
     shifted_exponential,
 )
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, bounded_exp, samples
 from kldiv.domains import Positive, Support
 
 
@@ -37,6 +38,12 @@ class Pareto(NamedTuple):
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return xp.log(self.alpha) - xp.log(x) - self.alpha * (xp.log(x) - xp.log(self.scale))
+
+
+@samples(Pareto)
+def sample_pareto(xp: Namespace, draw: Draw, scale: Array, alpha: Array) -> Array:
+    """Return scale u^(-1 / alpha)."""
+    return scale * bounded_exp(xp, -xp.log(draw.uniform(scale)) / alpha)
 
 
 @register(Pareto, Pareto)

@@ -8,6 +8,7 @@ from kldiv._families import density, family
 from kldiv._kernels import entropy_gap, log_factorial
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import COUNTS, NonNegative
 
 
@@ -32,6 +33,12 @@ class Poisson(NamedTuple):
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether `x` has probability 1."""
         return (self.rate == 0) & (x == 0)
+
+
+@samples(Poisson)
+def sample_poisson(xp: Namespace, draw: Draw, rate: Array) -> Array:
+    """Return what the framework draws."""
+    return draw.poisson(rate)
 
 
 @register(Poisson, Poisson)

@@ -10,10 +10,13 @@ from kldiv._directions import (
     power_gap,
     power_von_mises_fisher_gap,
     sphere_gap,
+    unit_vector,
 )
 from kldiv._divergence import register
 from kldiv._families import density, family
+from kldiv._kernels import sigmoid
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import SPHERE, NonNegative, UnitVector
 from kldiv.families.spherical_uniform import SphericalUniform
 from kldiv.families.von_mises_fisher import VonMisesFisher
@@ -43,6 +46,21 @@ class PowerSpherical(NamedTuple):
         mu, kappa = self
         b = half_dimension(xp, mu)
         return xp.xlogy(kappa, sphere_gap(xp, mu, -x)) - log_power_partition(xp, b, kappa) - log_sphere_area(xp, b)
+
+
+@samples(PowerSpherical)
+def sample_power_spherical(xp: Namespace, draw: Draw, mean_direction: Array, concentration: Array) -> Array:
+    """Return t m + sqrt(1 - t^2) v, with (1 + t) / 2 a beta variable and v uniform on what is orthogonal to m.
+
+    Source: De Cao and Aziz, arXiv 2006.04437
+    """
+    b = half_dimension(xp, mean_direction)
+    log_odds = (draw.log_gamma(xp, b + concentration) - draw.log_gamma(xp, b))[..., None]
+    above, below = sigmoid(xp, log_odds), sigmoid(xp, -log_odds)
+    m = unit_vector(xp, mean_direction)
+    z = draw.normal(m, axes=1)
+    v = unit_vector(xp, z - m * xp.sum(z * m, axis=-1, keepdims=True))
+    return (above - below) * m + 2 * xp.sqrt(above) * xp.sqrt(below) * v
 
 
 @register(PowerSpherical, PowerSpherical)

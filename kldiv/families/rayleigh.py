@@ -9,6 +9,7 @@ from kldiv._gamma import normal_length_exponential, power_of_gamma
 from kldiv._kernels import relative_gap
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.generalized_gamma import GeneralizedGamma
 
@@ -31,6 +32,12 @@ class Rayleigh(NamedTuple):
         """Return the logarithm of the density at `x`."""
         z = x / self.scale
         return xp.log(z) - xp.log(self.scale) - 0.5 * z * z
+
+
+@samples(Rayleigh)
+def sample_rayleigh(xp: Namespace, draw: Draw, scale: Array) -> Array:
+    """Return scale sqrt(-2 log(u))."""
+    return scale * xp.sqrt(-2 * xp.log(draw.uniform(scale)))
 
 
 @register(Rayleigh, Rayleigh)

@@ -2,10 +2,11 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._directions import half_dimension, log_sphere_area
+from kldiv._directions import half_dimension, log_sphere_area, unit_vector
 from kldiv._divergence import converts, register
 from kldiv._families import density, family
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import SPHERE, UnitVector
 from kldiv.families.von_mises_fisher import VonMisesFisher
 
@@ -29,6 +30,12 @@ class SphericalUniform(NamedTuple):
         """Return the logarithm of the density at the unit vector `x`, with respect to the area of the sphere."""
         b = half_dimension(xp, self.mean_direction)
         return xp.sum(0 * x, axis=-1) - log_sphere_area(xp, b + 0.5)
+
+
+@samples(SphericalUniform)
+def sample_spherical_uniform(xp: Namespace, draw: Draw, mean_direction: Array) -> Array:
+    """Return the direction of a vector of standard normal entries."""
+    return unit_vector(xp, draw.normal(mean_direction, axes=1))
 
 
 @register(SphericalUniform, SphericalUniform)

@@ -5,7 +5,9 @@ from typing import Annotated, NamedTuple
 from kldiv._counts import stopping_log_mass, stopping_ratio_gap
 from kldiv._divergence import register
 from kldiv._families import density, family
+from kldiv._kernels import softplus
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import Increasing, Real
 from kldiv.families.ordered_logistic import CUT_CLASSES
 
@@ -35,6 +37,15 @@ class StoppingRatioLogistic(NamedTuple):
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether class `x` has probability 1: never."""
         return self.loc != self.loc
+
+
+@samples(StoppingRatioLogistic)
+def sample_stopping_ratio_logistic(xp: Namespace, draw: Draw, cutpoints: Array, loc: Array) -> Array:
+    """Return how many of the probabilities to go on so far, each a product, a uniform draw is below."""
+    draw.discretely()
+    log_survival = -xp.cumulative_sum(softplus(xp, cutpoints - loc[..., None]), axis=-1)
+    goes_on = xp.log(draw.uniform(loc))[..., None] < log_survival
+    return xp.sum(xp.astype(goes_on, cutpoints.dtype), axis=-1)
 
 
 @register(StoppingRatioLogistic, StoppingRatioLogistic)

@@ -10,6 +10,7 @@ from kldiv._divergence import converts, register
 from kldiv._families import density, family
 from kldiv._line import (
     cauchy_gap,
+    half_turn_tangent,
     heavy_exponential,
     infinite_like,
     log_hypot,
@@ -21,6 +22,7 @@ from kldiv._line import (
 )
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, bounded_exp, samples
 from kldiv.domains import REALS, Positive, Real
 from kldiv.families.normal import Normal
 
@@ -64,6 +66,20 @@ class Cauchy(NamedTuple):
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return xp.log(self.scale) - log(pi) - 2 * log_hypot(xp, self.scale, x - self.loc)
+
+
+@samples(StudentT)
+def sample_student_t(xp: Namespace, draw: Draw, df: Array, loc: Array, scale: Array) -> Array:
+    """Return loc + scale z / sqrt(2 g / df), with z standard normal and g a gamma variable, df / 2."""
+    half = 0.5 * df
+    width = bounded_exp(xp, 0.5 * (xp.log(half) - draw.log_gamma(xp, half)))
+    return loc + scale * draw.normal(loc) * width
+
+
+@samples(Cauchy)
+def sample_cauchy(xp: Namespace, draw: Draw, loc: Array, scale: Array) -> Array:
+    """Return loc + scale tan(pi (u - 1 / 2))."""
+    return loc + scale * half_turn_tangent(xp, draw.uniform(loc))
 
 
 @register(Cauchy, Cauchy)

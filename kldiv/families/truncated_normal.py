@@ -10,12 +10,14 @@ from kldiv._bounded import (
     truncated_normal_gap,
     truncated_normal_log_density,
     truncated_normal_mean,
+    truncated_normal_quantile,
     truncated_normal_variance,
 )
 from kldiv._divergence import register
 from kldiv._families import density, family
 from kldiv._moments import Expectations, cross_entropy, expectations
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import AboveLow, Positive, Real, Support
 
 
@@ -40,6 +42,12 @@ class TruncatedNormal(NamedTuple):
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return truncated_normal_log_density(xp, x, *self)
+
+
+@samples(TruncatedNormal)
+def sample_truncated_normal(xp: Namespace, draw: Draw, loc: Array, scale: Array, low: Array, high: Array) -> Array:
+    """Return the x below which there is the probability u."""
+    return truncated_normal_quantile(xp, draw.uniform(loc), loc, scale, low, high)
 
 
 @register(TruncatedNormal, TruncatedNormal)

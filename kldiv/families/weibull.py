@@ -6,6 +6,7 @@ from kldiv._divergence import converts, register
 from kldiv._families import density, family
 from kldiv._gamma import weibull_gap
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, bounded_exp, samples
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.generalized_gamma import GeneralizedGamma
 
@@ -30,6 +31,12 @@ class Weibull(NamedTuple):
         s, k = self
         z = x / s
         return xp.log(k) - xp.log(s) + xp.xlogy(k - 1, z) - z**k
+
+
+@samples(Weibull)
+def sample_weibull(xp: Namespace, draw: Draw, scale: Array, concentration: Array) -> Array:
+    """Return scale (-log(u))^(1 / concentration)."""
+    return scale * bounded_exp(xp, xp.log(-xp.log(draw.uniform(scale))) / concentration)
 
 
 @register(Weibull, Weibull)

@@ -9,8 +9,10 @@ from typing import Annotated, NamedTuple
 
 from kldiv._divergence import register
 from kldiv._families import density, family
+from kldiv._kernels import identity_like
 from kldiv._protocol import Array, Namespace
-from kldiv._vectors import log_multigamma, squares, wishart_gap
+from kldiv._sampling import Draw, bounded_exp, samples
+from kldiv._vectors import index_like, log_multigamma, squares, wishart_gap
 from kldiv.domains import POSITIVE_DEFINITE, DegreesOfFreedom, LowerTriangular
 
 
@@ -56,6 +58,37 @@ class InverseWishart(NamedTuple):
         """Return the logarithm of the density at the matrices `x`."""
         factor = xp.cholesky(x)
         return inverse_wishart_log_density(xp, self.df, self.scale_tril, factor)
+
+
+def bartlett_factor(xp: Namespace, draw: Draw, df: Array, like: Array) -> Array:
+    """Return lower triangular A, where A A' is a Wishart matrix of scale 1: normal, the diagonal of chi variables.
+
+    Source: Bartlett's decomposition, Smith and Hocking, Applied Statistics 21 (1972)
+    """
+    index = index_like(xp, xp.diagonal(like))
+    half = 0.5 * (df[..., None] - index)
+    diagonal = bounded_exp(xp, 0.5 * (draw.log_gamma(xp, half, axes=1) + log(2)))
+    return xp.tril(draw.normal(like, axes=2), k=-1) + diagonal[..., None] * identity_like(xp, like)
+
+
+@samples(Wishart)
+def sample_wishart(xp: Namespace, draw: Draw, df: Array, scale_tril: Array) -> Array:
+    """Return L A A' L'."""
+    factor = xp.matmul(scale_tril, bartlett_factor(xp, draw, df, scale_tril))
+    return xp.matmul(factor, xp.matrix_transpose(factor))
+
+
+def inverse_wishart_factor(xp: Namespace, draw: Draw, df: Array, scale_tril: Array) -> Array:
+    """Return M = L A'^-1, where M M' is an inverse Wishart matrix."""
+    solved = xp.solve_triangular(bartlett_factor(xp, draw, df, scale_tril), xp.matrix_transpose(scale_tril))
+    return xp.matrix_transpose(solved)
+
+
+@samples(InverseWishart)
+def sample_inverse_wishart(xp: Namespace, draw: Draw, df: Array, scale_tril: Array) -> Array:
+    """Return the inverse of a Wishart matrix."""
+    factor = inverse_wishart_factor(xp, draw, df, scale_tril)
+    return xp.matmul(factor, xp.matrix_transpose(factor))
 
 
 def _log_volume(xp: Namespace, power: Array, diagonal: Array) -> Array:

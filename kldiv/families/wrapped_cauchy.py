@@ -7,7 +7,9 @@ from kldiv._directions import circle_gap, log_partition_gap, mean_log_distance
 from kldiv._divergence import register
 from kldiv._families import density, family
 from kldiv._kernels import non_negative
+from kldiv._line import half_turn_tangent
 from kldiv._protocol import Array, Namespace
+from kldiv._sampling import Draw, samples
 from kldiv.domains import CIRCLE, Real, ZeroToBelowOne
 from kldiv.families.von_mises import VonMises
 
@@ -32,6 +34,14 @@ class WrappedCauchy(NamedTuple):
         r = self.concentration
         distance = (1 - r) * (1 - r) + 2 * r * circle_gap(xp, x, self.loc)
         return xp.log1p(-r) + xp.log1p(r) - log(2 * pi) - xp.log(distance)
+
+
+@samples(WrappedCauchy)
+def sample_wrapped_cauchy(xp: Namespace, draw: Draw, loc: Array, concentration: Array) -> Array:
+    """Return loc + 2 atan((1 - r) / (1 + r) tan(pi (u - 1 / 2))), between -pi and pi."""
+    t = (1 - concentration) / (1 + concentration) * half_turn_tangent(xp, draw.uniform(loc))
+    x = loc + 2 * xp.atan(t)
+    return x - 2 * pi * xp.floor(x / (2 * pi) + 0.5)
 
 
 @register(WrappedCauchy, WrappedCauchy)
