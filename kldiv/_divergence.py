@@ -228,7 +228,7 @@ def find(p: Kind, q: Kind) -> Rule:
 
 def _search(p: Kind, q: Kind) -> Rule:
     # In plain loops: a compiler may meet a pair for the first time, and traces this too.
-    states = _reachable(p, q)
+    states = reachable(p, q)
     found = None
     for state in states:
         if found is None:
@@ -243,7 +243,7 @@ def _search(p: Kind, q: Kind) -> Rule:
     return found._replace(p=p, q=q)
 
 
-def _reachable(p: Kind, q: Kind) -> list[tuple[Kind, Kind, tuple[_Step, ...]]]:
+def reachable(p: Kind, q: Kind) -> list[tuple[Kind, Kind, tuple[_Step, ...]]]:
     """Return the pairs that conversions lead to and the way there, the shortest ways first."""
     states: list[tuple[Kind, Kind, tuple[_Step, ...]]] = [(p, q, ())]
     seen = {(p, q)}
