@@ -243,9 +243,9 @@ def _search(p: Kind, q: Kind) -> Rule:
     return found._replace(p=p, q=q)
 
 
-def reachable(p: Kind, q: Kind) -> list[tuple[Kind, Kind, tuple[_Step, ...]]]:
+def reachable(p: Kind, q: Kind) -> list[tuple[Kind, Kind, tuple[Step, ...]]]:
     """Return the pairs that conversions lead to and the way there, the shortest ways first."""
-    states: list[tuple[Kind, Kind, tuple[_Step, ...]]] = [(p, q, ())]
+    states: list[tuple[Kind, Kind, tuple[Step, ...]]] = [(p, q, ())]
     seen = {(p, q)}
     done = 0
     while done < len(states):
@@ -276,12 +276,12 @@ def _no_closed_form(p: Kind, q: Kind) -> str:
     )
 
 
-_Step: TypeAlias = tuple["Conversion | None", "Conversion | None"]
+Step: TypeAlias = tuple["Conversion | None", "Conversion | None"]
 
 
-def _steps(p: Kind, q: Kind) -> list[_Step]:
+def _steps(p: Kind, q: Kind) -> list[Step]:
     from_p, from_q = conversions_of(p), conversions_of(q)
-    steps: list[_Step] = [(a, None) for a in from_p if a.shared is None]
+    steps: list[Step] = [(a, None) for a in from_p if a.shared is None]
     steps += [(None, b) for b in from_q if b.shared is None]
     steps += [(a, b) for a in from_p for b in from_q if a.shared is not None and a.shared == b.shared]
     return steps
@@ -293,7 +293,7 @@ def conversions_of(kind: Kind) -> list[Conversion]:
     return _conversions.get(kind, []) + lifted
 
 
-def _direct(p: Kind, q: Kind, path: tuple[_Step, ...]) -> Rule | None:
+def _direct(p: Kind, q: Kind, path: tuple[Step, ...]) -> Rule | None:
     """Return the rule that goes along `path` and ends in a formula or structural rule for the pair, if there is one."""
     formula = _formulas.get((p, q))
     if formula is not None:
@@ -306,13 +306,13 @@ def _direct(p: Kind, q: Kind, path: tuple[_Step, ...]) -> Rule | None:
     return _along(path, made) if made else None
 
 
-def _indirect(p: Kind, q: Kind, path: tuple[_Step, ...]) -> Rule | None:
+def _indirect(p: Kind, q: Kind, path: tuple[Step, ...]) -> Rule | None:
     """Return the rule that goes along `path` and ends in a last resort for the pair, if there is one."""
     made = _first(_last_resorts, p, q)
     return _along(path, made._replace(evaluate=_guarded(p, q, made.evaluate))) if made else None
 
 
-def _along(path: tuple[_Step, ...], final: Rule) -> Rule:
+def _along(path: tuple[Step, ...], final: Rule) -> Rule:
     """Return the rule that converts along `path` and then applies another."""
     if not path:
         return final
