@@ -21,24 +21,37 @@ if TYPE_CHECKING:
     from kldiv._rate import markov_chain_rate as markov_chain_rate
     from kldiv._sampling import sample as sample
     from kldiv.estimation.counts import estimate_from_counts as estimate_from_counts
+    from kldiv.estimation.estimate import estimate as estimate
     from kldiv.estimation.result import Estimate as Estimate, EstimateWarning as EstimateWarning
     from kldiv.estimation.samples import estimate_from_samples as estimate_from_samples
     from kldiv.families import *  # noqa: F403
+    from kldiv.fitting.course import Fit as Fit, History as History
+    from kldiv.fitting.descent import fit as fit
+    from kldiv.fitting.grid import Grid as Grid, from_grid as from_grid
+    from kldiv.fitting.projection import centroid as centroid, project as project
 
 _MODULES = {
     "Estimate": "kldiv.estimation.result",
     "EstimateWarning": "kldiv.estimation.result",
+    "Fit": "kldiv.fitting.course",
+    "Grid": "kldiv.fitting.grid",
+    "History": "kldiv.fitting.course",
     "NoClosedForm": "kldiv._divergence",
     "Rule": "kldiv._divergence",
+    "centroid": "kldiv.fitting.projection",
     "domains": "kldiv.domains",
     "estimate_from_counts": "kldiv.estimation.counts",
     "estimate_from_samples": "kldiv.estimation.samples",
+    "estimate": "kldiv.estimation.estimate",
     "family": "kldiv._families",
+    "fit": "kldiv.fitting.descent",
+    "from_grid": "kldiv.fitting.grid",
     "kl_div": "kldiv._elementwise",
     "kl_divergence": "kldiv._divergence",
     "markov_chain_rate": "kldiv._rate",
     "namespace": "kldiv._namespace",
     "plotting": "kldiv.plotting",
+    "project": "kldiv.fitting.projection",
     "register": "kldiv._divergence",
     "rel_entr": "kldiv._elementwise",
     "rule": "kldiv._divergence",

@@ -186,6 +186,8 @@ class Namespace(Protocol):
     def value_and_grad(self, function: Callable[..., Array], /) -> Callable[..., tuple[Array, list[Array]]]:
         """Return a function of arrays that gives the value of `function`, an array, and the gradients of its sum.
 
-        It is compiled where eager calls are slow.
+        The axes of the value are a batch, which all arguments have in front of other axes; each entry depends on the
+        entries at its place, and `function` takes arguments with a further batch axis in front. It is compiled where
+        eager calls are slow.
         """
         ...

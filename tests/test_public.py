@@ -107,8 +107,13 @@ DOCUMENTED = [
     "kldiv._sampling",
     "kldiv.domains",
     "kldiv.estimation.counts",
+    "kldiv.estimation.estimate",
     "kldiv.estimation.result",
     "kldiv.estimation.samples",
+    "kldiv.fitting.course",
+    "kldiv.fitting.descent",
+    "kldiv.fitting.grid",
+    "kldiv.fitting.projection",
     "kldiv.plotting",
 ]
 EXAMPLES = [
@@ -252,6 +257,7 @@ CORE = sources(
         "kldiv/_demo*.py",
         "kldiv/_examples.py",
         "kldiv/estimation/neighbours.py",  # works on the host, whatever the framework
+        "kldiv/fitting/course.py",  # so does what is kept there, and SciPy's optimiser
         "kldiv/plotting.py",  # so does matplotlib
     ],
 )

@@ -197,7 +197,7 @@ def _of_mixture(xp: Namespace, d: Family, name: str, marginals: int) -> Array:
     return within + mean(squares, axes)
 
 
-# --------------------------------------------------------------------------------------------------------------- samples
+# -------------------------------------------------------------------------------------------------------------- samples
 
 
 def _average(xp: Namespace, samples: Samples, values: Array) -> Array:

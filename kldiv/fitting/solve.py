@@ -51,7 +51,7 @@ def _inverse_digamma(xp: Namespace, y: Array) -> Array:
 
 
 def dirichlet_concentration(xp: Namespace, logs: Array) -> Array:
-    """The a with digamma(a_k) - digamma(sum a) = logs_k along the last axis: E log x_k of the Dirichlet distribution."""
+    """The a with digamma(a_k) - digamma(sum a) = logs_k along the last axis: E log x_k of a Dirichlet law."""
     constant = xp.stop_gradient(logs)
 
     def total_step(v: Array) -> Array:

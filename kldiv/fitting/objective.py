@@ -1,0 +1,131 @@
+"""What a minimisation minimises: a divergence, as a function of arrays that stand for the parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+from kldiv._checks import check_structure, diagnose_all, tolerances, valid
+from kldiv._divergence import NoClosedForm, find
+from kldiv._families import Family, cast, fields_of, gather_families, kind_of, leaves, rebuild, require_family
+from kldiv._kernels import categorical_logits_gap
+from kldiv._namespace import computing_dtype
+from kldiv._protocol import Array, DType, Namespace
+from kldiv.fitting.expectation import append_axes
+from kldiv.fitting.grid import Grid, cell_logits, gather_grid, log_weights
+from kldiv.fitting.parameters import Parameter, bound, free, parameters_of
+
+Divergence: TypeAlias = Callable[[Family], Array]
+
+
+class Problem(NamedTuple):
+    """What is minimised, from arrays that stand for the parameters."""
+
+    xp: Namespace
+    dtype: DType
+    template: Family
+    eps: Family
+    divergence: Divergence
+    parameters: list[Parameter]
+    unconstrained: bool
+
+    def member(self, numbers: list[Array]) -> Family:
+        """Return the distribution that numbers stand for."""
+        with self.xp.quiet():
+            return bound(self.xp, self.template, iter(numbers), self.unconstrained)
+
+    def value(self, *numbers: Array) -> Array:
+        """Return the divergence, nan where a parameter is invalid."""
+        q = self.member(list(numbers))
+        return self.xp.where(valid(self.xp, q, self.eps), self.divergence(q), math.nan)
+
+
+def _between(xp: Namespace, target: Family, init: Family, forward: bool, method: str) -> Divergence:
+    """Return the divergence of a distribution from or to the target: its closed form, or an estimate."""
+    pair = (kind_of(target), kind_of(init)) if forward else (kind_of(init), kind_of(target))
+    if method in ("auto", "closed-form"):
+        try:
+            evaluate = find(*pair).evaluate
+        except NoClosedForm:
+            if method == "closed-form":
+                raise
+        else:
+            return lambda q: evaluate(xp, target, q) if forward else evaluate(xp, q, target)
+    from kldiv.estimation.estimate import estimate
+
+    def estimated(q: Family) -> Array:
+        # One and the same seed, so that what is minimised is a function.
+        p, q = (target, q) if forward else (q, target)
+        return estimate(p, q, method=method, rng=0).value
+
+    return estimated
+
+
+def _on_grid(xp: Namespace, target: Grid, forward: bool) -> Divergence:
+    """Return the divergence of a distribution, made discrete and normalised on the grid, from or to the target."""
+    logits = cell_logits(xp, target)
+
+    def divergence(q: Family) -> Array:
+        of_q = log_weights(xp, q, target.points, target.width)
+        if not forward:
+            return categorical_logits_gap(xp, of_q, logits)
+        return target.total * (categorical_logits_gap(xp, logits, of_q) + xp.log(target.total))
+
+    return divergence
+
+
+def make_problem(target: Any, init: Family, forward: bool, unconstrained: bool, method: str) -> Problem:
+    """Return the minimisation of the divergence between a target and the family of `init`."""
+    require_family(init, "init")
+    if isinstance(target, Grid):
+        xp, arrays, dtype, target, (init,) = gather_grid(target, init=init)
+        computing = computing_dtype(xp, dtype)
+        _require_concrete(xp, arrays)
+        target = Grid(
+            *[xp.astype(x, computing) for x in target[:2]],
+            _constant(xp, target.distribution, dtype),
+            *[xp.astype(x, computing) for x in target[3:]],
+        )
+        if any((f.held or f.domain).axes for f in fields_of(type(init))):  # type: ignore[union-attr]
+            raise ValueError(f"init is a {type(init).__name__}; the target is a grid of numbers")
+        if not forward and bool(xp.any(xp.abs(target.total - 1) > float(xp.finfo(dtype).eps) ** 0.5)):
+            raise ValueError('the weights of the grid do not sum to 1; only direction="forward" has a meaning')
+        diagnose_all(xp, dtype, init=init)
+        divergence = _on_grid(xp, target, forward)
+    else:
+        xp, arrays, dtype, (target, init) = gather_families(target=target, init=init)
+        _require_concrete(xp, arrays)
+        check_structure(xp, target, init)
+        diagnose_all(xp, dtype, target=target, init=init)
+        divergence = _between(xp, _constant(xp, target, dtype), init, forward, method)
+    template = _constant(xp, init, dtype)
+    parameters = list(parameters_of(template, unconstrained))
+    if not parameters:
+        raise ValueError(f"{type(init).__name__} has no parameter that can be moved")
+    return Problem(xp, dtype, template, tolerances(xp, init), divergence, parameters, unconstrained)
+
+
+def _constant(xp: Namespace, d: Family, dtype: DType) -> Family:
+    return rebuild(d, iter([xp.stop_gradient(x) for _, x in leaves(cast(xp, d, dtype), "")]))
+
+
+def _require_concrete(xp: Namespace, arrays: list[Array]) -> None:
+    if not all(xp.is_concrete(x) for x in arrays):
+        raise TypeError("fit is a loop in Python: call it outside of compiled functions and transforms")
+
+
+def start(problem: Problem) -> list[Array]:
+    """Return the numbers to start from, those of each batch element on their own."""
+    xp = problem.xp
+    with xp.quiet():
+        numbers = free(xp, problem.template, problem.unconstrained)
+        value = problem.value(*numbers)
+    for parameter, x in zip(problem.parameters, numbers, strict=True):
+        if not bool(xp.all(xp.isfinite(x))):
+            raise ValueError(
+                f"{parameter.owner}.{parameter.name} of init is at the edge of its domain, which no step leaves; "
+                "start from inside it"
+            )
+    zeros = xp.zeros_like(value)
+    return [x + append_axes(zeros, p.axes) for p, x in zip(problem.parameters, numbers, strict=True)]
