@@ -37,7 +37,7 @@ class History(NamedTuple):
     ...     kldiv.Exponential(2.0), kldiv.Exponential(1.0), steps=3, learning_rate=0.5, optimizer="gradient-descent"
     ... ).history
     >>> print(history.steps, history.parameters["rate"].round(2))
-    [0 1 2 3] [1.   1.28 1.54 1.73]
+    [0 1 2 3] [1.   1.28 1.54 1.72]
     """
 
     steps: NDArray[np.int64]

@@ -45,9 +45,8 @@ def gamma_concentration(xp: Namespace, gap: Array) -> Array:
 def _inverse_digamma(xp: Namespace, y: Array) -> Array:
     large = y > -2.22
     x = xp.where(large, xp.exp(xp.where(large, y, 0.0)) + 0.5, -1 / (xp.where(large, -3.0, y) + EULER))
-    for _ in range(5):  # from there Newton's method has all digits (Minka 2000)
-        x = x - (digamma(xp, x) - y) / trigamma(xp, x)
-    return x
+    # From there five steps of Newton's method give all digits (Minka 2000).
+    return repeat(xp, lambda x: x - (digamma(xp, x) - y) / trigamma(xp, x), x, 5, y)
 
 
 def dirichlet_concentration(xp: Namespace, logs: Array) -> Array:
