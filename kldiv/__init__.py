@@ -22,8 +22,16 @@ if TYPE_CHECKING:
     from kldiv._sampling import sample as sample
     from kldiv.estimation.counts import estimate_from_counts as estimate_from_counts
     from kldiv.estimation.estimate import estimate as estimate
+    from kldiv.estimation.mixtures import Bounds as Bounds, bounds as bounds
     from kldiv.estimation.result import Estimate as Estimate, EstimateWarning as EstimateWarning
     from kldiv.estimation.samples import estimate_from_samples as estimate_from_samples
+    from kldiv.estimation.sequences import (
+        k1 as k1,
+        k2 as k2,
+        k3 as k3,
+        k3_with_score as k3_with_score,
+        sequence_kl as sequence_kl,
+    )
     from kldiv.families import *  # noqa: F403
     from kldiv.fitting.course import Fit as Fit, History as History
     from kldiv.fitting.descent import fit as fit
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
     from kldiv.fitting.projection import centroid as centroid, project as project
 
 _MODULES = {
+    "Bounds": "kldiv.estimation.mixtures",
     "Estimate": "kldiv.estimation.result",
     "EstimateWarning": "kldiv.estimation.result",
     "Fit": "kldiv.fitting.course",
@@ -39,6 +48,7 @@ _MODULES = {
     "NoClosedForm": "kldiv._divergence",
     "Rule": "kldiv._divergence",
     "centroid": "kldiv.fitting.projection",
+    "bounds": "kldiv.estimation.mixtures",
     "domains": "kldiv.domains",
     "estimate_from_counts": "kldiv.estimation.counts",
     "estimate_from_samples": "kldiv.estimation.samples",
@@ -46,6 +56,10 @@ _MODULES = {
     "family": "kldiv._families",
     "fit": "kldiv.fitting.descent",
     "from_grid": "kldiv.fitting.grid",
+    "k1": "kldiv.estimation.sequences",
+    "k2": "kldiv.estimation.sequences",
+    "k3": "kldiv.estimation.sequences",
+    "k3_with_score": "kldiv.estimation.sequences",
     "kl_div": "kldiv._elementwise",
     "kl_divergence": "kldiv._divergence",
     "markov_chain_rate": "kldiv._rate",
@@ -55,6 +69,7 @@ _MODULES = {
     "register": "kldiv._divergence",
     "rel_entr": "kldiv._elementwise",
     "rule": "kldiv._divergence",
+    "sequence_kl": "kldiv.estimation.sequences",
     "sample": "kldiv._sampling",
 }
 

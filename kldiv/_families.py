@@ -254,5 +254,6 @@ def batch_member(d: Family) -> Array:
     field = fields_of(type(d))[0]
     x = batch_member(getattr(d, field.name)) if field.held else getattr(d, field.name)
     for _ in (field.held or field.domain).axes:  # type: ignore[union-attr]
-        x = x[..., 0]
+        # What components share has not their axis.
+        x = x[..., 0] if len(x.shape) else x
     return x

@@ -28,8 +28,8 @@ class Integral(NamedTuple):
 
     value: Array
     error: Array  # a bound on what truncation and the step leave, and an estimate of what rounding leaves
+    mass: Array  # that the points have seen of each part
     points: int  # of each part
-    converged: Array
 
 
 class Reach(NamedTuple):
@@ -100,7 +100,7 @@ class Point(NamedTuple):
     to_high: Array | None  # the distance from the upper end, exact where x is not
 
 
-def _column(xp: Namespace, numbers: list[float], like: Array) -> Array:
+def column(xp: Namespace, numbers: list[float], like: Array) -> Array:
     """Return numbers along a first axis, before those of an array."""
     column = xp.like(numbers, like, like.dtype)
     return column[(slice(None), *[None] * len(xp.shape(like)))]
@@ -140,22 +140,20 @@ class Integrand:
         xp = self._xp
         if not piece.unit or point.to_high is None:
             return log_density(xp, d, point.x, extended=self._extended)
-        # Numbers below 1 are too coarse for a density with a pole at 1. Log densities are linear functions of log(1 - x)
-        # near 1, to a relative 1 - x, so they can be moved there from where x is to where it
-        # should be. The slope is taken between numbers that are powers of 2 away from 1, and so are exact.
+        # Numbers below 1 are too coarse for a density with a pole at 1. Log densities are linear functions of
+        # log(1 - x) near 1, to a relative 1 - x, so they can be moved there from where x is to where it should be. The
+        # slope is taken between numbers that are powers of 2 away from 1, and so are exact.
         near = 2.0**-14 if point.x.dtype == xp.float32 else 2.0**-36
         close = (point.to_high < CLOSE) & (piece.high == 1)
         x = xp.where(close & (point.to_high < near), 1 - near, point.x)
         value = log_density(xp, d, x)
-        ends = log_density(
-            xp, d, _column(xp, [1 - near, 1 - 2 * near], point.x[0, ...]) + xp.zeros_like(value[:1, ...])
-        )
+        ends = log_density(xp, d, column(xp, [1 - near, 1 - 2 * near], point.x[0, ...]) + xp.zeros_like(value[:1, ...]))
         regular = xp.isfinite(ends[1, ...]) & xp.isfinite(ends[0, ...])
         slope = (xp.where(regular, ends[1, ...], 0.0) - xp.where(regular, ends[0, ...], 0.0)) / math.log(2)
         return value + slope * xp.log(xp.where(close, xp.divide(point.to_high, xp.where(close, 1 - x, 1.0)), 1.0))
 
 
-def _located(xp: Namespace, integrand: Integrand, piece: Piece) -> Piece:
+def located(xp: Namespace, integrand: Integrand, piece: Piece) -> Piece:
     """Return a piece without derivatives, with the place and the spread of its mass.
 
     It is where log f, or for pieces with ends log (f dx/dv), is largest: first on a wide grid, then between the
@@ -183,15 +181,15 @@ def _located(xp: Namespace, integrand: Integrand, piece: Piece) -> Piece:
         return _clean(xp, integrand.log_mass(Point(x, v, None), piece))
 
     step = (high - low) / count
-    grid = _column(xp, [low + step * k for k in range(count + 1)], piece.place) + xp.zeros_like(piece.place)
+    grid = column(xp, [low + step * k for k in range(count + 1)], piece.place) + xp.zeros_like(piece.place)
     v = _peak(xp, height(grid), grid)
     around = [k / 8 for k in range(-8, 9)]
     for _ in range(8 if piece.place.dtype == xp.float32 else 14):
-        grid = v + step * _column(xp, around, v)
+        grid = v + step * column(xp, around, v)
         v = _peak(xp, height(grid), grid)
         step = step / 8
     top = height(v[None, ...])
-    distances = _column(xp, [2.0**k for k in range(-44, 8)], v)
+    distances = column(xp, [2.0**k for k in range(-44, 8)], v)
     spread = xp.zeros_like(v) + 2.0**-44
     for sign in (-1, 1):
         flat = top - height(v + sign * distances) < 2
@@ -208,7 +206,7 @@ def _pieces(xp: Namespace, integrand: Integrand, p: Family, q: Family, parts: Pa
     support = support_of(type(f))
     assert support is not None
     if support.space == "circle":
-        return [_located(xp, integrand, Piece(None, None, True, None, False, like, like))]
+        return [located(xp, integrand, Piece(None, None, True, None, False, like, like))]
     low, high = _ends(xp, f, support, like)
     kinks = list(_kinks(xp, f, support, p, q, parts, like))
     names = [field.name for field in fields_of(type(f))]
@@ -224,7 +222,7 @@ def _pieces(xp: Namespace, integrand: Integrand, p: Family, q: Family, parts: Pa
             a, b = xp.where(exists, a, 0.0), xp.where(exists, b, 1.0)
         unit = support.high == 1.0 and support.space == "line"
         still = [None if end is None else xp.stop_gradient(end) for end in (a, b)]
-        found = _located(xp, integrand, Piece(*still, False, exists, unit, like, like))
+        found = located(xp, integrand, Piece(*still, False, exists, unit, like, like))
         pieces.append(found._replace(low=a, high=b))
     return pieces
 
@@ -292,11 +290,11 @@ class Rule:
         us = [start + step * k for k in range(count + 1)]
         ends = [down, 0.5 * down, 0.5 * up, up]
         all_sizes, log_ratios = _log_sizes(xp, still, piece, [*map(math.sinh, us), *ends])
-        sizes = all_sizes[: count + 1, ...] + _column(xp, [math.log(math.cosh(v)) for v in us], piece.place)
+        sizes = all_sizes[: count + 1, ...] + column(xp, [math.log(math.cosh(v)) for v in us], piece.place)
         top = xp.max(sizes, axis=0)
         top = xp.where(xp.isfinite(top), top, 0.0)
         inside = sizes > top + math.log(xp.finfo(top.dtype).eps) - 3
-        u = _column(xp, us, piece.place) + xp.zeros_like(sizes)
+        u = column(xp, us, piece.place) + xp.zeros_like(sizes)
         low = -xp.max(xp.where(inside, -u, -stop), axis=0) - step
         high = xp.max(xp.where(inside, u, start), axis=0) + step
         self._low = xp.where(low > start, low, start)
@@ -315,10 +313,10 @@ class Rule:
             rate = xp.where(falls > 0.05, falls, 0.05) / abs(0.5 * t)
             self.left = self.left + xp.exp(size) / rate
 
-    def terms(self, fractions: list[float]) -> tuple[Array, Array]:
-        """Return the integrand at points, given as fractions of the window, and the sum of its rounding errors."""
+    def terms(self, fractions: list[float]) -> tuple[Array, Array, Array]:
+        """Return the integrand at points, given as fractions of the window, its rounding errors, and the mass of f."""
         xp, piece = self._xp, self._piece
-        u = self._low + self.width * _column(xp, fractions, piece.place)
+        u = self._low + self.width * column(xp, fractions, piece.place)
         grow, fall = xp.exp(u), xp.exp(-u)
         point = piece.at(xp, 0.5 * (grow - fall))
         log_f, log_p, log_q = self._integrand.logs(point, piece)
@@ -338,12 +336,12 @@ class Rule:
         size = size * (1 + moves)
         size = xp.where(there & (size < math.inf), size, 0.0)
         eps = 4 * float(xp.finfo(mass.dtype).eps)
-        return mass * ratio, xp.stop_gradient(xp.sum(eps * mass * size, axis=0))
+        return mass * ratio, xp.stop_gradient(eps * mass * size), xp.stop_gradient(mass)
 
 
 def _log_sizes(xp: Namespace, integrand: Integrand, piece: Piece, t: list[float]) -> tuple[Array, Array]:
     """Return the logarithms of f |log p - log q| dx/dt, where there is any f, and of the ratio in it."""
-    point = piece.at(xp, _column(xp, t, piece.place))
+    point = piece.at(xp, column(xp, t, piece.place))
     log_f, log_p, log_q = integrand.logs(point, piece)
     log_mass = _clean(xp, log_f + point.log_slope)
     there = log_mass > -0.9 * math.log(xp.finfo(log_mass.dtype).max)
@@ -361,8 +359,16 @@ def integrate(xp: Namespace, p: Family, q: Family, like: Array, *, rtol: float, 
         like = like + xp.zeros_like(parts.weights)
     like = xp.stop_gradient(like)
     integrand, still = Integrand(xp, p, q), Integrand(xp, constant(xp, p), constant(xp, q))
-    pieces = _pieces(xp, still, p, q, parts, like)
-    return refine(xp, [Rule(xp, integrand, still, piece) for piece in pieces], parts, like, rtol=rtol, atol=atol)
+    rules = [Rule(xp, integrand, still, piece) for piece in _pieces(xp, still, p, q, parts, like)]
+    found = refine(xp, rules, parts, like, rtol=rtol, atol=atol)
+    return found._replace(error=found.error + unseen(xp, parts, found.mass, found.value))
+
+
+def unseen(xp: Namespace, parts: Parts, mass: Array, value: Array) -> Array:
+    """Return what mass that was not seen, or was computed wrongly, may add to a divergence."""
+    size = xp.abs(xp.stop_gradient(value))
+    missing = parts.total(xp, xp.abs(mass - 1))
+    return xp.stop_gradient(xp.where(size < math.inf, 2 * missing * (1 + xp.where(size < math.inf, size, 0.0)), 0.0))
 
 
 def refine(xp: Namespace, rules: list[Rule], parts: Parts, like: Array, *, rtol: float, atol: float) -> Integral:
@@ -370,31 +376,32 @@ def refine(xp: Namespace, rules: list[Rule], parts: Parts, like: Array, *, rtol:
     concrete = all(xp.is_concrete(rule.width) for rule in rules)
     count = FIRST
     results: list[list[Array]] = []  # of each rule, from coarse to fine, for a window of length 1
-    roundings: list[Array] = []
+    others: list[tuple[Array, Array]] = []  # rounding and mass
     for rule in rules:
-        terms, rounded = rule.terms([k / count for k in range(count + 1)])
+        terms, *more = rule.terms([k / count for k in range(count + 1)])
         results.append([xp.sum(terms[::n, ...], axis=0) * (n / count) for n in (4, 2, 1)])
-        roundings.append(rounded / count)
+        others.append(tuple([xp.sum(x, axis=0) / count for x in more]))
     while True:
-        value = error = rounding = xp.zeros_like(like)
-        for rule, (*_, before, half, now), rounded in zip(rules, results, roundings, strict=True):
+        value = error = rounding = mass = xp.zeros_like(like)
+        for rule, (*_, before, half, now), (rounded, seen) in zip(rules, results, others, strict=True):
             value = value + xp.where(rule.infinite, math.inf, now * rule.width)
             rounding = rounding + rounded * rule.width
+            mass = mass + seen * rule.width
             error = error + _step_error(xp, before, half, now) * rule.width + rule.left
         value, error, rounding = (parts.total(xp, x) for x in (value, error, rounding))
+        size = xp.abs(xp.stop_gradient(value))
         error, rounding = xp.stop_gradient(error), xp.stop_gradient(rounding)
-        finite = xp.abs(xp.stop_gradient(value)) < math.inf
-        wanted = atol + rtol * xp.abs(xp.where(finite, xp.stop_gradient(value), 0.0))
-        done = (error <= wanted) | (error <= rounding) | ~finite
+        wanted = atol + rtol * xp.where(size < math.inf, size, 0.0)
+        done = (error <= wanted) | (error <= rounding) | ~(size < math.inf)
         if not concrete or count >= LAST or bool(xp.all(done)):
-            break
+            error = xp.where(size < math.inf, error + rounding, 0.0)
+            return Integral(value, error, mass, (count + 1) * len(rules))
         for i, rule in enumerate(rules):
-            terms, rounded = rule.terms([(2 * k + 1) / (2 * count) for k in range(count)])
+            terms, *more = rule.terms([(2 * k + 1) / (2 * count) for k in range(count)])
             results[i].append(0.5 * results[i][-1] + xp.sum(terms, axis=0) / (2 * count))
-            roundings[i] = 0.5 * roundings[i] + rounded / (2 * count)
+            sums = [xp.sum(x, axis=0) / (2 * count) for x in more]
+            others[i] = tuple([0.5 * a + b for a, b in zip(others[i], sums, strict=True)])
         count *= 2
-    error = xp.where(finite, error + rounding, 0.0)
-    return Integral(value, error, (count + 1) * len(rules), error <= wanted)
 
 
 def _step_error(xp: Namespace, coarse: Array, middle: Array, fine: Array) -> Array:

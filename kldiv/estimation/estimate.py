@@ -1,0 +1,303 @@
+"""`estimate`: a divergence for any two distributions, by the best method that there is, with its error."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from numbers import Real
+from typing import Any, NamedTuple
+
+from kldiv._checks import check_structure, diagnose_all, tolerances, valid
+from kldiv._divergence import NoClosedForm, find
+from kldiv._families import (
+    Family,
+    cast,
+    class_of,
+    gather_families,
+    held_kinds,
+    kind_of,
+    name_of,
+    support_of,
+)
+from kldiv._namespace import computing_dtype
+from kldiv._protocol import Array, Namespace
+from kldiv._sampling import sampler_of
+from kldiv.domains import ONE_HOT
+from kldiv.estimation.monte_carlo import Settings, monte_carlo, quasi_monte_carlo
+from kldiv.estimation.quadrature import Integral, integrate
+from kldiv.estimation.result import Estimate, EstimateWarning
+from kldiv.estimation.summation import add_up
+from kldiv.families.independent import Independent
+
+METHODS = ("auto", "closed-form", "sum", "quadrature", "monte-carlo", "quasi-monte-carlo", "variational")
+
+
+def estimate(
+    p: Family,
+    q: Family,
+    *,
+    method: str = "auto",
+    rtol: float = 1e-3,
+    atol: float = 0.0,
+    confidence: float = 0.95,
+    max_samples: int | None = None,
+    rng: Any = None,
+    progress: bool = False,
+) -> Estimate:
+    """Return an estimate of ``KL(p || q) = E_p[log p(x) - log q(x)]`` in nats, with its error, for any two families.
+
+    Parameters
+    ----------
+    p, q
+        Distributions, as for `kl_divergence`. Batch shapes broadcast.
+    method
+        "auto" takes the first of these that applies:
+
+        "closed-form"
+            What `kl_divergence` returns, with error 0.
+        "sum"
+            For distributions of integers and classes: all outcomes if they are few, or else those at the ends of the
+            support with the rest by quadrature.
+        "quadrature"
+            For distributions of one number. The mass is found first, each component of a mixture on its own, and the
+            integral is split where a density is not smooth.
+        "quasi-monte-carlo"
+            Samples of P from 16 independently scrambled Sobol sequences, the components of a mixture equally often.
+        "monte-carlo"
+            Independent samples of P, with the control variate q / p - 1.
+
+        "variational" is the approximation of Hershey and Olsen (2007) for mixtures, of which `error` is what the
+        bounds of `kldiv.bounds` leave open.
+    rtol, atol
+        Stop when the error is at most atol or rtol times the estimate; for samples, when half the confidence interval
+        is.
+    confidence
+        Of that interval.
+    max_samples
+        How many samples to take at most: None for 2^20. Under a compiler there are no values to tell when to stop, and
+        exactly so many are taken: None for 2^14.
+    rng
+        Where samples come from: a seed, the framework's own generator or key, or None for fresh ones at each call.
+    progress
+        Whether to show a bar with the estimate and its error so far (with tqdm).
+
+    Returns
+    -------
+    Estimate
+        `error` is a standard error for samples and a bound for the other methods. A negative estimate from samples is
+        returned as it is. An estimate can be differentiated with respect to the parameters of both distributions: its
+        derivative estimates that of the divergence, whatever the method.
+
+    Raises
+    ------
+    ValueError
+        If an argument is invalid, or the method does not apply to the pair.
+    NoClosedForm
+        If ``method="closed-form"`` and there is none.
+    NotImplementedError
+        If samples are needed and the family of `p` has no sampler.
+
+    Warns
+    -----
+    EstimateWarning
+        If the error does not meet the tolerance, or tails are so heavy that it cannot be trusted.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> p = kldiv.Mixture([0.3, 0.7], kldiv.Normal([-2.0, 3.0], [0.5, 1.0]))
+    >>> q = kldiv.Mixture([0.6, 0.4], kldiv.Normal([-1.0, 2.0], [1.0, 1.5]))
+    >>> found = kldiv.estimate(p, q, rtol=1e-10)
+    >>> round(float(found.value), 10), found.method
+    (0.6468344072, 'quadrature')
+    """
+    _check_options(method, rtol, atol, confidence, max_samples)
+    xp, arrays, dtype, (p, q) = gather_families(p=p, q=q)
+    check_structure(xp, p, q)
+    with xp.quiet():
+        good = valid(xp, p, tolerances(xp, p), inherent=True) & valid(xp, q, tolerances(xp, q), inherent=True)
+        if xp.is_concrete(xp.stop_gradient(arrays[0])) and xp.is_concrete(good) and not bool(xp.all(good)):
+            diagnose_all(xp, dtype, p=p, q=q)
+        p, q = cast(xp, p, dtype), cast(xp, q, dtype)
+        zero = xp.like(0.0, xp.stop_gradient(arrays[0]), computing_dtype(xp, dtype))
+        like = xp.where(good, zero, zero)
+        with _reporter(xp, progress, max_samples) as report:
+            settings = Settings(rtol, atol, confidence, max_samples, report)
+            found = _estimate(xp, p, q, like, method, rng, settings)
+        value = xp.where(good, found.value, math.nan)
+        if found.heavy is not None or xp.is_concrete(xp.stop_gradient(value)):
+            _warn(xp, found, xp.stop_gradient(value))
+    return Estimate(
+        xp.astype(value, dtype),
+        xp.astype(xp.where(good, found.error, math.nan), dtype),
+        found.method,
+        found.samples,
+        found.converged & good,
+    )
+
+
+class Found(NamedTuple):
+    """What a method found."""
+
+    value: Array
+    error: Array
+    method: str
+    samples: int
+    converged: Array
+    heavy: Array | None = None
+    warns: bool = True
+
+
+def _check_options(method: str, rtol: float, atol: float, confidence: float, max_samples: int | None) -> None:
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}; got {method!r}")
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < math.inf:
+            raise ValueError(f"{name} must be a number of at least 0; got {value!r}")
+    if isinstance(confidence, bool) or not isinstance(confidence, Real) or not 0 < float(confidence) < 1:
+        raise ValueError(f"confidence must be a number between 0 and 1, such as 0.95; got {confidence!r}")
+    if max_samples is not None and (
+        isinstance(max_samples, bool) or not isinstance(max_samples, int) or max_samples < 100
+    ):
+        raise ValueError(f"max_samples must be an integer of at least 100, or None; got {max_samples!r}")
+
+
+@contextlib.contextmanager
+def _reporter(xp: Namespace, progress: bool, max_samples: int | None) -> Iterator[Callable[[int, Array, Array], None]]:
+    """Lend a function that shows the samples so far, and the estimate and error that are worst."""
+    if not progress:
+        yield lambda samples, value, error: None
+        return
+    try:
+        from tqdm.auto import tqdm
+    except ImportError as problem:
+        raise ImportError("progress=True needs tqdm; try: pip install kldiv[progress]") from problem
+    with tqdm(total=max_samples, unit=" samples") as bar:
+
+        def report(samples: int, value: Array, error: Array) -> None:
+            if xp.is_concrete(value):
+                values, errors = (xp.to_numpy(x).reshape(-1) for x in (value, error))
+                worst = int(errors.argmax()) if errors.size else 0
+                bar.set_postfix(value=f"{values[worst]:.6g}", error=f"{errors[worst]:.2g}", refresh=False)
+            bar.update(samples - bar.n)
+
+        yield report
+
+
+def _estimate(xp: Namespace, p: Family, q: Family, like: Array, method: str, rng: Any, settings: Settings) -> Found:
+    kinds = kind_of(p), kind_of(q)
+    if method in ("auto", "closed-form"):
+        try:
+            rule = find(*kinds)
+        except NoClosedForm:
+            if method == "closed-form":
+                raise
+        else:
+            value = rule.evaluate(xp, p, q) + like
+            return Found(value, like, f"closed form: {rule}", 0, like == 0)
+    if method == "variational":
+        return _variational(xp, p, q, like, settings)
+    if method == "auto" and class_of(kinds[0]) is Independent and class_of(kinds[1]) is Independent:
+        return _over_components(xp, p, q, like, rng, settings)
+    if method == "auto":
+        method = _best(xp, kinds, like)
+    if method in ("sum", "quadrature"):
+        if not _applies(method, *kinds):
+            what = "integers and classes" if method == "sum" else "one number"
+            raise ValueError(
+                f"method={method!r} is for distributions of {what}; got {name_of(kinds[0])} and {name_of(kinds[1])}"
+            )
+        tolerance = {"rtol": settings.rtol, "atol": settings.atol}
+        compute: Callable[..., Integral] = add_up if method == "sum" else integrate
+        found = compute(xp, p, q, like, **tolerance)
+        size = xp.abs(xp.stop_gradient(found.value))
+        wanted = settings.atol + settings.rtol * xp.where(size < math.inf, size, 0.0)
+        settings.report(found.points, xp.stop_gradient(found.value), found.error)
+        return Found(found.value, found.error, method, found.points, found.error <= wanted)
+    sample = quasi_monte_carlo if method == "quasi-monte-carlo" else monte_carlo
+    mean = sample(xp, p, q, like, rng, settings)
+    size = xp.abs(xp.stop_gradient(mean.value))
+    wanted = settings.rtol * xp.where(size < math.inf, size, 0.0)
+    wanted = xp.where(wanted > settings.atol, wanted, settings.atol)
+    return Found(mean.value, mean.error, method, mean.samples, (mean.interval <= wanted) & ~mean.heavy, mean.heavy)
+
+
+def _innermost(kind: Any) -> Any:
+    held = held_kinds(kind)
+    return (
+        _innermost(held[0])
+        if held and support_of(class_of(kind)) is None and class_of(kind) is not Independent
+        else kind
+    )
+
+
+def _applies(method: str, *kinds: Any) -> bool:
+    """Tell whether a deterministic method applies to a pair of kinds."""
+    for kind in kinds:
+        support = support_of(_innermost(kind))
+        if support is None:
+            return False
+        discrete = support.space == "integers" or support == ONE_HOT
+        if method == "sum" and not discrete:
+            return False
+        if method == "quadrature" and not (support.space in ("line", "circle") and not support.axes):
+            return False
+    return True
+
+
+def _best(xp: Namespace, kinds: tuple[Any, Any], like: Array) -> str:
+    for method in ("sum", "quadrature"):
+        if _applies(method, *kinds):
+            return method
+    return "quasi-monte-carlo" if xp.is_concrete(like) and sampler_of(_innermost(kinds[0])) else "monte-carlo"
+
+
+def _over_components(xp: Namespace, p: Family, q: Family, like: Array, rng: Any, settings: Settings) -> Found:
+    """Return the sum of the estimates for independent components."""
+    mask = valid(xp, p.base, tolerances(xp, p.base)) & valid(xp, q.base, tolerances(xp, q.base))
+    inner = xp.where(mask, like[..., None], like[..., None])
+    found = _estimate(xp, p.base, q.base, inner, "auto", rng, settings)
+    value = xp.sum(found.value, axis=-1) + like
+    sampled = found.heavy is not None
+    # Standard errors of independent estimates add in squares, bounds as they are.
+    error = xp.sum(found.error**2, axis=-1) ** 0.5 if sampled else xp.sum(found.error, axis=-1)
+    method = f"the sum over independent components, each by {found.method}"
+    converged = xp.all(found.converged, axis=-1)
+    heavy = None if found.heavy is None else xp.any(found.heavy, axis=-1)
+    return Found(value, error + like, method, found.samples, converged & (like == 0), heavy)
+
+
+def _variational(xp: Namespace, p: Family, q: Family, like: Array, settings: Settings) -> Found:
+    from kldiv.estimation.mixtures import bounds, variational_approximation
+
+    value = variational_approximation(xp, p, q) + like
+    lower, upper = (xp.stop_gradient(x) for x in bounds(p, q))
+    still = xp.stop_gradient(value)
+    finite = xp.isfinite(still)
+    gap = xp.where(upper - still > still - lower, upper - still, still - lower)
+    error = xp.where(finite, xp.where(gap > 0, gap, 0.0), 0.0)
+    wanted = settings.atol + settings.rtol * xp.abs(xp.where(finite, still, 0.0))
+    return Found(value, error, "variational", 0, error <= wanted, warns=False)
+
+
+def _warn(xp: Namespace, found: Found, value: Array) -> None:
+    """Warn of estimates that did not converge, with the place of the first one."""
+    if not found.warns or not xp.is_concrete(value):
+        return
+    bad = ~xp.to_numpy(found.converged + (value != value))
+    if not bad.any():
+        return
+    index = tuple(int(i) for i in next(zip(*bad.nonzero(), strict=True))) if bad.ndim else ()
+    number, error = (xp.to_numpy(x)[index] for x in (value, found.error))
+    place = f" at index {index}" if index else ""
+    others = f", and {int(bad.sum()) - 1} others" if bad.sum() > 1 else ""
+    if found.heavy is not None and bool(xp.to_numpy(found.heavy)[index]):
+        why = "the tail of log p - log q is so heavy that the error means little"
+    elif found.heavy is not None:
+        why = f"after {found.samples} samples the error does not meet the tolerance; raise max_samples, rtol or atol"
+    else:
+        why = "the error does not meet the tolerance; raise rtol or atol, or use float64"
+    message = f"estimate{place} of {number:.6g} has error {error:.2g}{others} (method {found.method!r}): {why}"
+    warnings.warn(message, EstimateWarning, stacklevel=4)

@@ -1,0 +1,192 @@
+"""Sums over the outcomes of discrete distributions: exact where these are few, with a tail by quadrature where not.
+
+Far from the ends of the support, log masses are smooth functions between the integers too, and a sum over integers from
+k on is the integral from k on with Gregory's correction at its end, which is made of the first few terms.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from kldiv._families import Family, constant, support_of
+from kldiv._protocol import Array, Namespace
+from kldiv.domains import ONE_HOT
+from kldiv.estimation.parts import Parts, log_density, parts_of, with_axes
+from kldiv.estimation.quadrature import Integral, Integrand, Piece, Rule, column, located, refine, unseen
+
+EXACT = 2**14  # outcomes that are all added up, if there are no more
+DENSE = 2**10  # outcomes at each end that are added up, if there are more
+BLOCK = 2**18  # numbers in a block of terms
+ORDER = 12  # of differences in Gregory's correction
+
+
+class Sum(NamedTuple):
+    """Sums over outcomes: of the terms, of what rounding may change of them, and of the mass of each part."""
+
+    value: Array
+    rounding: Array
+    mass: Array
+
+    def __add__(self, other: Any) -> Sum:
+        """Return the sum over the outcomes of both."""
+        return Sum(*[a + b for a, b in zip(self, other, strict=True)])
+
+
+def add_up(xp: Namespace, p: Family, q: Family, like: Array, *, rtol: float, atol: float) -> Integral:
+    """Return the sum of p (log p - log q) over integers, or vectors with a single 1; batches are shaped as `like`."""
+    parts = parts_of(xp, p)
+    like = like[(..., *[None] * parts.axes)]
+    if parts.weights is not None:
+        like = like + xp.zeros_like(parts.weights)
+    like = xp.stop_gradient(like)
+    terms = _Terms(xp, p, q, parts, like)
+    support = support_of(type(parts.components))
+    assert support is not None
+    if support == ONE_HOT:
+        count = xp.shape(parts.components[0])[-1]
+        if count is None:
+            raise ValueError("the number of classes must be known where a function is traced")
+        return _finished(xp, parts, terms.over_classes(count), count)
+    low, high = _end(parts.components, support.low), _end(parts.components, support.high)
+    if isinstance(high, str):  # the last class
+        high = float((xp.shape(parts.components[0])[-1] or math.nan) - 1)
+    count = _count(xp, low, high)
+    if count is not None:
+        return _finished(xp, parts, terms.over(low, high, count), count)
+
+    start = low + xp.zeros_like(like)
+    rest, stop, many = start + DENSE, None, None
+    total = terms.over(start, high, DENSE)
+    ends = terms.weighted(rest, _gregory(), 1)
+    omitted = terms.weighted(rest, _last_difference(), 1).value
+    if not (isinstance(high, float) and math.isinf(high)):
+        # The same at the upper end; where there are few outcomes, dense sums hold them all.
+        last = high + xp.zeros_like(like)
+        many = last - start >= 2 * DENSE + 2 * ORDER
+        total = total + terms.over(xp.where(many, last - (DENSE - 1), rest), last, DENSE + 2 * ORDER)
+        stop = xp.where(many, last - DENSE, rest + 1)
+        ends = Sum(*[xp.where(many, x, 0.0) for x in ends + terms.weighted(stop, _gregory(), -1)])
+        omitted = xp.where(many, xp.abs(omitted) + xp.abs(terms.weighted(stop, _last_difference(), -1).value), 0.0)
+    integrand = Integrand(xp, p, q, extended=True)
+    still = Integrand(xp, constant(xp, p), constant(xp, q), extended=True)
+    piece = located(xp, still, Piece(rest, stop, False, many, False, like, like))
+    integral = refine(xp, [Rule(xp, integrand, still, piece)], parts, like, rtol=0.1 * rtol, atol=0.1 * atol)
+    # Where the integral is infinite, what is added to it may be anything.
+    infinite = xp.abs(xp.stop_gradient(integral.value)) == math.inf
+    total = total + ends
+    added = _finished(xp, parts, total._replace(mass=total.mass + integral.mass), DENSE)
+    value = integral.value + xp.where(infinite, 0.0, added.value)
+    error = added.error + integral.error + parts.total(xp, xp.abs(xp.stop_gradient(omitted)))
+    finite = xp.abs(xp.stop_gradient(value)) < math.inf
+    return added._replace(value=value, error=xp.where(finite, error, 0.0), points=added.points + integral.points)
+
+
+def _finished(xp: Namespace, parts: Parts, total: Sum, points: int) -> Integral:
+    """Return the expectation over the parts."""
+    value, error = parts.total(xp, total.value), xp.stop_gradient(parts.total(xp, total.rounding))
+    finite = xp.abs(xp.stop_gradient(value)) < math.inf
+    error = xp.where(finite, error + unseen(xp, parts, total.mass, value), 0.0)
+    return Integral(value, error, total.mass, points)
+
+
+def _end(d: Family, end: float | str) -> Any:
+    return getattr(d, end, end) if isinstance(end, str) else end
+
+
+def _count(xp: Namespace, low: Any, high: Any) -> int | None:
+    """Return how many outcomes there are at most, if they can be counted and are few."""
+    if isinstance(low, float) and isinstance(high, float):
+        return int(high - low) + 1 if high - low < EXACT else None
+    if isinstance(high, float) and math.isinf(high):
+        return None
+    span = xp.stop_gradient(high - low)
+    if not xp.is_concrete(span):
+        return None
+    most = float(xp.to_numpy(span).max(initial=0.0))
+    return int(most) + 1 if most < EXACT else None
+
+
+class _Terms:
+    """The terms of a sum, for the parts of P."""
+
+    def __init__(self, xp: Namespace, p: Family, q: Family, parts: Parts, like: Array) -> None:
+        self._xp, self._like, self._parts = xp, like, parts
+        self._p, self._q = with_axes(xp, p, parts.axes), with_axes(xp, q, parts.axes)
+
+    def at(self, x: Array, extended: bool = False) -> Sum:
+        """Return the terms for outcomes."""
+        xp = self._xp
+        log_f = log_density(xp, self._parts.components, x, extended=extended)
+        log_p = log_f if self._parts.weights is None else log_density(xp, self._p, x, extended=extended)
+        log_q = log_density(xp, self._q, x, extended=extended)
+        there = xp.stop_gradient(log_f) > math.log(xp.finfo(log_f.dtype).smallest_normal)
+        mass = xp.where(there, xp.exp(xp.where(there, log_f, 0.0)), 0.0)
+        log_p, log_q = xp.where(there, log_p, 0.0), xp.where(there, log_q, 0.0)
+        ratio = log_p - log_q
+        size = xp.where((ratio != 0) & (log_q > -math.inf), 1 + xp.abs(log_p) + xp.abs(log_q), 0.0)
+        return Sum(mass * ratio, xp.stop_gradient(4 * float(xp.finfo(mass.dtype).eps) * mass * size), mass)
+
+    def over(self, low: Any, high: Any, count: int) -> Sum:
+        """Return the sum over the first `count` integers from `low` on, but not beyond `high`."""
+        xp, like = self._xp, self._like
+        total = Sum(*[xp.zeros_like(like)] * 3)
+        for block in _blocks(xp, count, like):
+            x = column(xp, block, like) + low + xp.zeros_like(like)
+            inside = x <= high
+            terms = self.at(xp.where(inside, x, low + xp.zeros_like(x)))
+            total = total + [xp.sum(xp.where(inside, y, 0.0), axis=0) for y in terms]
+        return total
+
+    def over_classes(self, count: int) -> Sum:
+        """Return the sum over all vectors of a single 1."""
+        xp, like = self._xp, self._like
+        total = Sum(*[xp.zeros_like(like)] * 3)
+        for block in _blocks(xp, count, like):
+            rows = [[1.0 if int(k) == j else 0.0 for j in range(count)] for k in block]
+            x = xp.like(rows, like, like.dtype)[(slice(None), *[None] * len(xp.shape(like)), slice(None))]
+            total = total + [xp.sum(y, axis=0) for y in self.at(x + xp.zeros_like(like)[..., None])]
+        return total
+
+    def weighted(self, start: Array, weights: list[float], sign: int) -> Sum:
+        """Return the weighted sum of the terms at `start` and the next integers up or down."""
+        xp = self._xp
+        x = start + sign * column(xp, [float(i) for i in range(len(weights))], start)
+        factors = column(xp, weights, start)
+        return Sum(*[xp.sum(factors * y, axis=0) for y in self.at(x, extended=True)])
+
+
+def _blocks(xp: Namespace, count: int, like: Array) -> Iterator[list[float]]:
+    numbers = math.prod(length or 1 for length in xp.shape(like))
+    size = max(16, min(count, BLOCK // max(1, numbers)))
+    for start in range(0, count, size):
+        yield [float(k) for k in range(start, min(start + size, count))]
+
+
+@functools.cache
+def _coefficients() -> tuple[Fraction, ...]:
+    """Return Gregory's coefficients 1/2, 1/12, 1/24, 19/720, ..., from z / log(1 + z)."""
+    series = [Fraction(1)]
+    for n in range(1, ORDER + 1):
+        series.append(-sum((series[k] * Fraction((-1) ** (n - k), n - k + 1) for k in range(n)), Fraction(0)))
+    return tuple(abs(g) for g in series[1:])
+
+
+@functools.cache
+def _gregory() -> list[float]:
+    """Return the weights by which terms at an end are to be added to an integral from there on."""
+    weights = [Fraction(0)] * ORDER
+    for j, g in enumerate(_coefficients()):  # g times the j-th difference, with alternating signs
+        for i in range(j + 1):
+            weights[i] += g * math.comb(j, i) * (-1) ** i
+    return [float(w) for w in weights]
+
+
+@functools.cache
+def _last_difference() -> list[float]:
+    """Return the weights of the last difference in Gregory's correction, which bounds those that are left out."""
+    coefficient = float(_coefficients()[-1])
+    return [coefficient * math.comb(ORDER - 1, i) * (-1) ** i for i in range(ORDER)]
