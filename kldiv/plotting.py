@@ -17,6 +17,8 @@ Examples
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -27,8 +29,10 @@ from scipy import special
 
 from kldiv._checks import check_structure, diagnose_all
 from kldiv._divergence import NoClosedForm, kl_divergence
-from kldiv._families import Family, cast, fields_of, gather_families, kind_of, leaves, name_of, rebuild, support_of
+from kldiv._families import Family, gather_families, kind_of, leaves, name_of, rebuild, require_family, support_of
 from kldiv._namespace import computing_dtype, gather
+from kldiv.backends import numpy
+from kldiv.estimation.parts import parts_of, plain_parts
 
 try:
     from matplotlib import rcParams
@@ -47,6 +51,7 @@ _LINES = 10  # of parameters, above which a legend hides them
 _SHOWN = 8  # densities of a trajectory
 _POINTS = 2000  # of a running mean: more than there are pixels
 _SHADE = 0.3  # the opacity of an area
+_NEGLIGIBLE = 1e-9  # an error of a divergence
 
 
 def densities(
@@ -98,21 +103,21 @@ def densities(
     >>> import kldiv
     >>> p = kldiv.Mixture([0.5, 0.5], kldiv.Normal([-1.0, 1.0], 1.0))
     >>> ax = kldiv.plotting.densities(p, p, ax=Figure().subplots(), x=[-1.0, 0.0, 1.0])
-    >>> line, _ = ax.get_lines()
+    >>> line, *_ = ax.get_lines()
     >>> print(line.get_ydata().round(4))
     [0.2265 0.242  0.2265]
     """
     xp, _, dtype, prepared = gather_families(p=p, q=q)
     check_structure(xp, *prepared)
     diagnose_all(xp, dtype, p=prepared[0], q=prepared[1])
-    p, q = (_on_host(xp, cast(xp, d, dtype)) for d in prepared)
+    p, q = map(_on_host, prepared)
     discrete, other = _is_discrete(p, "p"), _is_discrete(q, "q")
     if discrete != other:
         names = f"p, {name_of(kind_of(p))}, and q, {name_of(kind_of(q))}"
         raise ValueError(f"{names}, have no picture in common: one has a density, the other probabilities")
     if len(labels) != 2:
         raise ValueError(f"labels must be two names, for P and Q; got {labels!r}")
-    points, limits = _grid([p, q], n, discrete) if x is None else (_given(x, discrete), None)
+    points, limits = _grid([p, q], n, discrete, (p, q)) if x is None else (_given(x, discrete), None)
     log_p, log_q = (_log_density(d, points) for d in (p, q))
     density_p, density_q = np.exp(log_p), np.exp(log_q)
     with np.errstate(all="ignore"):
@@ -193,7 +198,7 @@ def convergence(trace: Any, truth: Any = None, *, ax: Axes = None, confidence: f
     Raises
     ------
     ValueError
-        If the trace is not a vector of two terms or more, or has one that is not finite; the truth is not a finite
+        If the trace is not a vector of three terms or more, or has one that is not finite; the truth is not a finite
         number; or a pair of axes is given and no truth.
 
     Examples
@@ -208,8 +213,8 @@ def convergence(trace: Any, truth: Any = None, *, ax: Axes = None, confidence: f
     ('log', 'log')
     """
     terms = _as_numpy(trace, "trace")
-    if terms.ndim != 1 or terms.size < 2:
-        raise ValueError(f"trace must be a vector of two terms or more; got shape {terms.shape}")
+    if terms.ndim != 1 or terms.size < 3:
+        raise ValueError(f"trace must be a vector of three terms or more; got shape {terms.shape}")
     _require_finite(terms, "trace")
     target = None if truth is None else _as_numpy(truth, "truth")
     if target is not None:
@@ -300,47 +305,29 @@ def trajectory(fit: Any, *, ax: Axes = None) -> Axes:
     Examples
     --------
     >>> from matplotlib.figure import Figure
-    >>> from types import SimpleNamespace
-    >>> import numpy as np, kldiv
-    >>> history = SimpleNamespace(
-    ...     steps=np.arange(3), divergence=np.array([2.0, 0.5, 0.1]), parameters={"loc": np.array([2.0, 1.0, 0.4])}
-    ... )
-    >>> fit = SimpleNamespace(distribution=kldiv.Normal(0.4, 1.0), divergence=0.1, history=history)
+    >>> import kldiv
+    >>> fit = kldiv.fit(kldiv.Exponential(2.0), kldiv.Exponential(1.0), steps=3)
     >>> panels = kldiv.plotting.trajectory(fit, ax=Figure().subplots(1, 3))
     >>> [panel.get_ylabel() for panel in panels]
     ['density', 'parameters', 'divergence in nats']
     """
-    xp, _, dtype, (last,) = gather_families(fit=fit.distribution)
-    last = _on_host(xp, cast(xp, last, dtype))
+    require_family(fit.distribution, "fit.distribution")
     steps, divergence = np.asarray(fit.history.steps), np.asarray(fit.history.divergence)
     if not len(steps):
         raise ValueError("the history of the fit is empty")
-    panels = _axes(ax, 3 if _space(last) else 2)
+    panels = _axes(ax, 3 if _space(fit.distribution) and divergence.ndim == 1 else 2)
     several = isinstance(panels, tuple)
     if several and len(panels) not in (2, 3):
         raise ValueError(f"ax must be one, two or three axes; got {len(panels)}")
 
     if not several or len(panels) == 3:
         shown = np.unique(np.geomspace(1, len(steps), _SHOWN).round().astype(int)) - 1  # early on more changes
-        stages = [_stage(last, fit.history.parameters, i) for i in shown]
+        stages = [_on_host(fit.at(i)) for i in shown.tolist()]
         _draw_stages(panels[0] if several else panels, stages, steps[shown])
     if several:
         _draw_parameters(panels[-2], steps, fit.history.parameters)
         _draw_divergence(panels[-1], steps, divergence)
     return panels
-
-
-def _stage(last: Family, parameters: dict[str, Any], i: int, prefix: str = "") -> Family:
-    """Return a distribution with the parameters that it had at the i-th entry of a history."""
-    cls = type(last)
-    values: list[Any] = []
-    for field in fields_of(cls):
-        name, value = prefix + field.name, getattr(last, field.name)
-        if field.held:
-            values.append(_stage(value, parameters, i, f"{name}."))
-        else:
-            values.append(np.asarray(parameters[name][i], dtype=np.float64) if name in parameters else value)
-    return cls(*values)
 
 
 def _draw_stages(ax: Axes, stages: Sequence[Family], steps: NDArray[Any]) -> None:
@@ -386,12 +373,14 @@ def _columns(parameters: dict[str, Any]) -> Iterator[tuple[str, NDArray[Any]]]:
 
 
 def _draw_divergence(ax: Axes, steps: NDArray[Any], divergence: NDArray[Any]) -> None:
-    ax.plot(steps, divergence, label=f"last: {divergence[-1]:.4g}")
+    (line, *others) = ax.plot(steps, np.reshape(divergence, (len(steps), -1)))
+    if not others:
+        line.set_label(f"last: {divergence[-1]:.4g}")
+        ax.legend()
     finite = divergence[np.isfinite(divergence)]
-    if finite.size and finite.min() > 0 and finite.max() > 10 * finite.min():
+    if finite.size and finite.min() > 0 and finite.max() > 5 * finite.min():
         ax.set_yscale("log")
     ax.set(xlabel="step", ylabel="divergence in nats")
-    ax.legend()
 
 
 def pairwise(matrix: Any, labels: Sequence[str] | None = None, *, ax: Axes = None, norm: Any = None) -> Axes:
@@ -539,9 +528,9 @@ def _given(x: Any, discrete: bool) -> Vector:
 # ------------------------------------------------------------------------------------------------------- distributions
 
 
-def _on_host(xp: Any, d: Family) -> Family:
+def _on_host(d: Family) -> Family:
     """Return a distribution with its parameters as NumPy's, in float64."""
-    return rebuild(d, iter([np.asarray(xp.to_numpy(x), dtype=np.float64) for _, x in leaves(d, "")]))
+    return rebuild(d, iter([_as_numpy(x, name) for name, x in leaves(d, "the distribution")]))
 
 
 def _space(d: Family) -> str:
@@ -578,11 +567,12 @@ def _total(p: Family, q: Family) -> str:
         except ImportError:
             return ""
 
-        found = estimate(p, q)
+        found = estimate(p, q, atol=_NEGLIGIBLE)
         value, error = float(found.value), float(found.error)
     if value == math.inf:
         return "= ∞"
-    return f"= {value:.4g} nats" if error <= 5e-5 * abs(value) else f"= {value:.4g} ± {error:.1g} nats"
+    exact = error <= max(5e-5 * abs(value), _NEGLIGIBLE)
+    return f"= {value:.4g} nats" if exact else f"= {value:.4g} ± {error:.1g} nats"
 
 
 # ------------------------------------------------------------------------------------------- where densities have mass
@@ -595,69 +585,68 @@ class _Window(NamedTuple):
     high: float
 
 
-def _grid(distributions: Sequence[Family], n: int, discrete: bool) -> tuple[Vector, tuple[float, float]]:
-    """Return points that show all of the densities, and the limits of an axis for them."""
+def _grid(
+    distributions: Sequence[Family], n: int, discrete: bool, pair: tuple[Family, Family] | None = None
+) -> tuple[Vector, tuple[float, float]]:
+    """Return points that show all of the densities and the integrand of a pair, and the limits of an axis for them."""
     if n < 2:
         raise ValueError(f"n must be at least 2; got {n!r}")
     if _space(distributions[0]) == "circle":
         return np.linspace(-math.pi, math.pi, n), (-math.pi, math.pi)
+    ends = np.concatenate([_ends(d) for d in distributions])
     windows = [window for d in distributions for window in _windows(d, discrete)]
+    if not windows:
+        raise ValueError("the densities have no mass that can be found; pass x")
+    if pair is not None:
+        windows += _window(lambda x: _log_integrand(*pair, x), ends, discrete)
     low, high = min(w.low for w in windows), max(w.high for w in windows)
     if discrete:
         every = np.arange(low, high + 1) if high - low < n else np.unique(np.linspace(low, high, n).round())
         return every, (low - 0.7, high + 0.7)
     margin = 0.04 * (high - low)
     limits = low - margin, high + margin
-    ends = np.concatenate([np.ravel(end) for d in distributions for end in _ends(d)])
     ends = ends[(limits[0] < ends) & (ends < limits[1])]
     # The neighbours of an end make a jump there vertical.
-    fine = [np.linspace(w.low, w.high, n) for w in windows if w.high - w.low < 0.5 * (high - low)]
+    narrow = [(w, 0.5 * (w.high - w.low)) for w in windows if w.high - w.low < 0.2 * (high - low)]
+    fine = [np.linspace(w.low - more, w.high + more, n) for w, more in narrow]
     jumps = [np.nextafter(ends, -math.inf), ends, np.nextafter(ends, math.inf)]
     return np.unique(np.concatenate([np.linspace(*limits, n), *fine, *jumps])), limits
 
 
-def _innermost(d: Family) -> tuple[Family, Vector, int]:
-    """Return what a distribution is a mixture of, the weights, and how many axes these have; itself, if of nothing."""
-    weights, axes = np.asarray(1.0), 0
-    while (field := next((f for f in fields_of(type(d)) if f.held), None)) is not None:
-        weights, axes = weights[..., None] * d.probs, axes + 1
-        d = getattr(d, field.name)
-    return d, weights, axes
-
-
-def _ends(d: Family) -> tuple[Any, Any]:
-    """Return the ends of the supports of a distribution's components, infinite where there is none."""
-    d, _, _ = _innermost(d)
-    support = support_of(type(d))
+def _ends(d: Family) -> Vector:
+    """Return the finite ends of the supports of the parts of a distribution."""
+    components = parts_of(numpy, d).components
+    support = support_of(type(components))
     assert support is not None
-    low, high = (getattr(d, end, math.inf) if isinstance(end, str) else end for end in (support.low, support.high))
-    return low, high
+    ends = [getattr(components, end, math.inf) if isinstance(end, str) else end for end in (support.low, support.high)]
+    flat: Vector = np.concatenate([np.ravel(end) for end in ends])
+    return flat[np.isfinite(flat)]
 
 
 def _windows(d: Family, discrete: bool) -> list[_Window]:
-    """Return a window for each component of a distribution that matters."""
-    components, weights, axes = _innermost(d)
-    ends = np.concatenate([np.ravel(end) for end in _ends(d)])
-    ends = ends[np.isfinite(ends)]
-
-    def log_densities(x: Vector) -> Vector:
-        return np.reshape(_log_density(components, np.reshape(x, (-1, *[1] * axes))), (len(x), -1))
-
-    count = log_densities(np.zeros(1)).shape[1]
-    each = np.ravel(np.broadcast_to(weights, (count,) if axes == 1 else np.shape(weights)))
+    """Return a window for each part of a distribution that matters."""
+    weights = parts_of(numpy, d).weights
+    each = [1.0] if weights is None else np.ravel(weights)
+    parts = zip(plain_parts(numpy, d), each, strict=True)
     found = [
-        _window(lambda x, i=i: log_densities(x)[:, i], ends, discrete)  # type: ignore[misc]
-        for i in range(count)
-        if each[i] > 1e-3
+        _window(functools.partial(_log_density, part), _ends(part), discrete) for part, weight in parts if weight > 1e-3
     ]
-    return found
+    return [*itertools.chain.from_iterable(found)]
 
 
-def _window(log_density: Callable[[Vector], Vector], ends: Vector, discrete: bool) -> _Window:
-    """Find where a density has its mass: start from all orders of magnitude, and split what holds too much of it.
+def _log_integrand(p: Family, q: Family, x: Vector) -> Vector:
+    """Return log |p log(p / q)|."""
+    log_p, log_q = _log_density(p, x), _log_density(q, x)
+    with np.errstate(all="ignore"):
+        return np.asarray(log_p + np.log(np.abs(log_p - log_q)))
 
-    An interval's share is judged by the larger density at its ends, relative to that of the best interval. So the
-    search climbs towards a peak that all points miss, as long as the density rises towards it.
+
+def _window(log_density: Callable[[Vector], Vector], ends: Vector, discrete: bool) -> list[_Window]:
+    """Find where a density has its mass, if it has any.
+
+    Start from all orders of magnitude, and split the intervals that hold too much of it. The share of an interval is
+    judged by the larger density at its ends, relative to that of the best interval. So the search climbs towards a peak
+    that all points miss, as long as the density rises towards it.
     """
     offsets = np.geomspace(1e-40, 1e40, 321) if not discrete else np.unique(np.geomspace(1, 1e15, 61).round())
     anchors = np.append(ends, 0.0)[:, None]
@@ -675,7 +664,7 @@ def _window(log_density: Callable[[Vector], Vector], ends: Vector, discrete: boo
         x, order = np.unique(np.concatenate([x, middle[split]]), return_index=True)
         y = np.concatenate([y, _finite(log_density(middle[split]))])[order]
     if y.max() == -math.inf:
-        raise ValueError("the densities have no mass that can be found; pass x")
+        return []
     width = np.diff(x)
     density = np.exp(y - y.max())
     mass = np.cumsum(np.concatenate([[0.0], 0.5 * (density[1:] + density[:-1]) * width]))
@@ -686,7 +675,7 @@ def _window(log_density: Callable[[Vector], Vector], ends: Vector, discrete: boo
     far, near = (_quantiles(mass, x, tail, discrete) for tail in (1e-4, 0.05))
     # As far as there is something to see; but some mass, and not the tail of a tail.
     low, high = min(max(visible[0], far[0]), near[0]), max(min(visible[-1], far[1]), near[1])
-    return _Window(math.floor(low), math.ceil(high)) if discrete else _Window(float(low), float(high))
+    return [_Window(float(low), float(high))]
 
 
 def _quantiles(mass: Vector, x: Vector, tail: float, discrete: bool) -> Vector:

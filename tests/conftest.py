@@ -10,6 +10,9 @@ from backends import BACKEND, load
 # Files of tests that have nothing to do with a backend.
 ONCE = ("test_demo", "test_package", "test_public", "test_reference")
 
+# Files of which only those tests have to do with a backend that ask for it.
+PARTLY_ONCE = ("test_plotting",)
+
 
 def pytest_addoption(parser):
     parser.addoption("--backend", default="numpy", help="numpy, torch, jax, tensorflow or strict")
@@ -60,11 +63,12 @@ def pytest_collection_modifyitems(config, items):
         lacking.add("transform")
     if not backend.short_dtypes:
         lacking.add("short_dtype")
-    once = () if backend.runs_the_rest else ONCE
+    once, partly_once = ((), ()) if backend.runs_the_rest else (ONCE, PARTLY_ONCE)
     left_out = [
         item
         for item in items
         if item.path.stem in once
+        or (item.path.stem in partly_once and "backend" not in item.fixturenames)
         or lacking & set(item.fixturenames)
         or not (config.getoption("--full") or is_sampled(item))
     ]
