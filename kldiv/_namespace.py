@@ -45,7 +45,7 @@ def gather(values: Sequence[Any], names: Sequence[str]) -> tuple[Namespace, list
     leaves: list[Array] = []
     weak: list[int] = []
     for i, value in enumerate(values):
-        xp, leaf = _identify(value, names[i])
+        xp, leaf = identify(value, names[i])
         leaves.append(leaf)
         if xp is None:
             weak.append(i)
@@ -106,7 +106,7 @@ def _is_kind(xp: Namespace, dtype: DType, kind: str) -> bool:
         return False
 
 
-def _identify(value: Any, name: str) -> tuple[Namespace | None, Any]:
+def identify(value: Any, name: str) -> tuple[Namespace | None, Any]:
     """Return the backend of `value` (None for numbers and lists) and the array that it holds."""
     xp: Namespace
     kind = type(value)
@@ -141,7 +141,7 @@ def _identify(value: Any, name: str) -> tuple[Namespace | None, Any]:
         import keras
 
         if isinstance(value, keras.Variable):
-            return _identify(value.value, name)
+            return identify(value.value, name)
     if "numpy" in sys.modules:
         import numpy as np
 
