@@ -10,13 +10,14 @@ import math
 from collections.abc import Sequence
 from decimal import Decimal
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
 import kldiv
+from kldiv import domains
 
 Vector = NDArray[np.float64]
 
@@ -178,6 +179,36 @@ def monte_carlo() -> MonteCarlo:
     p, q = (np.array([1.0, 4.0]), np.array([1.0, 1.0])), (np.array([-3.0, 2.0]), np.array([2.5, 2.5]))
     draws = np.random.default_rng(0).normal(*p, size=(DRAWS, 2))
     return MonteCarlo(*p, *q, draws, np.sum(stats.norm.logpdf(draws, *p) - stats.norm.logpdf(draws, *q), axis=1))
+
+
+@kldiv.family(domains.REALS)
+class NormalVariance(NamedTuple):
+    """The normal distribution by its variance, on NumPy."""
+
+    loc: Annotated[Any, domains.Real]
+    variance: Annotated[Any, domains.Positive]
+
+    def log_density(self, x: Vector) -> Vector:
+        """Return the logarithm of the density at `x`."""
+        return np.asarray(-0.5 * (x - self.loc) ** 2 / self.variance - 0.5 * np.log(2 * np.pi * self.variance))
+
+
+@functools.cache
+def descent() -> kldiv.Fit:
+    """The gradient descent that circulates as a notebook: towards N(0, 7) in mean and variance, from N(5, 1).
+
+    Its target is the sum over a grid that forgot dx, which makes every step 10 times as long.
+    """
+    x = np.arange(-10.0, 10.0, 0.1)
+    target = kldiv.from_grid(x, stats.norm.pdf(x, 0.0, math.sqrt(7.0)), width=1.0, normalize=False)
+    return kldiv.fit(
+        target,
+        NormalVariance(5.0, 1.0),
+        optimizer="gradient-descent",
+        learning_rate=0.01,
+        steps=911,
+        unconstrained=False,
+    )
 
 
 def _batch_from_log_variances() -> Comparison:

@@ -277,13 +277,22 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ["gaussians", "iris", "wine"])
+@pytest.mark.parametrize("name", ["gaussians", "convergence", "trajectory", "iris", "wine"])
 def test_figure(folder, name):
-    if name != "gaussians":
+    if name in ("iris", "wine"):
         pytest.importorskip("sklearn")
     pixels = pytest.importorskip("matplotlib.image").imread(folder / f"{name}.png")
     assert min(pixels.shape[:2]) > 400
     assert pixels[..., :3].var() > 0.005
+
+
+def test_descent_is_that_of_the_notebook():
+    parameters = examples.descent().history.parameters
+    steps = [11, 111, 211, 311, 911]
+    loc = [3.240110589514338, 0.33567628558185547, 0.04580545377069405, 0.006973782991828586, -6.21346886535364e-05]
+    variance = [3.583713402009752, 4.877738489906517, 5.254824151499824, 5.528220598522301, 6.353949397003121]
+    np.testing.assert_allclose(parameters["loc"][steps], loc, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(parameters["variance"][steps], variance, rtol=0, atol=1e-9)
 
 
 def test_figures_need_matplotlib(monkeypatch, capsys):
