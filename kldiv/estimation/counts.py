@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from kldiv._checks import broadcast_shapes
 from kldiv._kernels import categorical_gap, log_ratio
@@ -94,7 +93,8 @@ def estimate_from_counts(
     x, y = (_counts(xp, c, name, computing) for c, name in ((x, "x"), (y, "y")))
     _check_shapes(xp, x, y)
     added = xp.like(0.5 if pseudocount is None else pseudocount, x, computing)
-    value, error = (run(_in_dtype, function, xp, dtype, [x, y], x, y, added) for function in _METHODS[method])
+    both = run(_value_and_error, _METHODS[method], xp, dtype, [x, y], x, y, added)
+    value, error = both[..., 0], both[..., 1]
     converged = value < math.inf
     n_samples: Any = xp.sum(x, axis=-1)
     if xp.is_concrete(value):
@@ -112,77 +112,62 @@ def estimate_from_counts(
 # ---------------------------------------------------------------------------------------------------------- the methods
 
 
-class _Terms(NamedTuple):
-    """What value and error of a method are made of, class by class."""
-
-    p: Array
-    q: Array  # positive where p is, for the error
-    logarithm: Array  # an estimate of log(p / q), finite
-
-
-def _zhang_grabchak(xp: Namespace, x: Array, y: Array, added: Array) -> _Terms:
+def _zhang_grabchak(xp: Namespace, x: Array, y: Array, added: Array) -> tuple[Array, Array]:
+    """Return value and squared error of the estimate by digammas."""
     n, m = xp.sum(x, axis=-1, keepdims=True), xp.sum(y, axis=-1, keepdims=True)
     classes = xp.sum(xp.ones_like(y), axis=-1, keepdims=True)
     x_safe = xp.where(x > 0, x, 1.0)
     # psi(x) is log(x) less a gap: the logarithms are one of a quotient, which keeps its digits where it is about 1.
-    logarithm = log_ratio(xp, x_safe / n, (y + 1) / (m + 1))
-    gaps = digamma_gap(xp, n) - digamma_gap(xp, x_safe) + digamma_gap(xp, y + 1) - digamma_gap(xp, m + 1)
-    return _Terms(x / n, (y + 1) / (m + classes), logarithm + gaps)
+    gap_x = digamma_gap(xp, xp.concat([x_safe, n], axis=-1))
+    gap_y = digamma_gap(xp, xp.concat([y + 1, m + 1], axis=-1))
+    gaps = gap_x[..., -1:] - gap_x[..., :-1] + gap_y[..., :-1] - gap_y[..., -1:]
+    logarithm = log_ratio(xp, x_safe / n, (y + 1) / (m + 1)) + gaps
+    p, q = x / n, (y + 1) / (m + classes)
+    return xp.sum(p * logarithm, axis=-1), _variance(xp, p, q, logarithm, n, m)
 
 
-def _frequencies(xp: Namespace, x: Array, y: Array, added: Array) -> _Terms:
-    p, q = x / xp.sum(x, axis=-1, keepdims=True), y / xp.sum(y, axis=-1, keepdims=True)
-    known = (p > 0) & (q > 0)
-    # A class that is missing from x alone counts in the error of y, by q.
-    return _Terms(p, xp.where(y > 0, q, 1.0), log_ratio(xp, xp.where(known, p, 1.0), xp.where(known, q, 1.0)))
+def _plug_in(xp: Namespace, x: Array, y: Array, added: Array) -> tuple[Array, Array]:
+    """Return value and squared error of the estimate by frequencies."""
+    value, variance = _by_frequencies(xp, x, y, x, y)
+    return value, xp.where(value < math.inf, variance, math.inf)
 
 
-def _smoothed(xp: Namespace, x: Array, y: Array, added: Array) -> _Terms:
-    return _frequencies(xp, x + added, y + added, added)
+def _additive(xp: Namespace, x: Array, y: Array, added: Array) -> tuple[Array, Array]:
+    """Return value and squared error of the estimate by smoothed frequencies."""
+    return _by_frequencies(xp, x + added, y + added, x, y)
 
 
-def _mean_logarithm(xp: Namespace, x: Array, y: Array, added: Array) -> Array:
-    terms = _zhang_grabchak(xp, x, y, added)
-    return xp.sum(terms.p * terms.logarithm, axis=-1)
+def _by_frequencies(xp: Namespace, weight_p: Array, weight_q: Array, x: Array, y: Array) -> tuple[Array, Array]:
+    p = weight_p / xp.sum(weight_p, axis=-1, keepdims=True)
+    # A class that is missing from x alone counts in the error of y, one missing from y makes everything infinite.
+    q = xp.where(weight_q > 0, weight_q / xp.sum(weight_q, axis=-1, keepdims=True), 1.0)
+    logarithm = log_ratio(xp, xp.where(p > 0, p, 1.0), q)
+    n, m = xp.sum(x, axis=-1, keepdims=True), xp.sum(y, axis=-1, keepdims=True)
+    return categorical_gap(xp, *xp.broadcast_arrays(weight_p, weight_q)), _variance(xp, p, q, logarithm, n, m)
 
 
-def _plug_in(xp: Namespace, x: Array, y: Array, added: Array) -> Array:
-    return categorical_gap(xp, *xp.broadcast_arrays(x, y))
-
-
-def _additive(xp: Namespace, x: Array, y: Array, added: Array) -> Array:
-    return categorical_gap(xp, *xp.broadcast_arrays(x + added, y + added))
-
-
-def _error(
-    terms: Callable[[Namespace, Array, Array, Array], _Terms], xp: Namespace, x: Array, y: Array, added: Array
-) -> Array:
-    """Return the standard error of a mean of logarithms."""
-    p, q, logarithm = terms(xp, x, y, added)
+def _variance(xp: Namespace, p: Array, q: Array, logarithm: Array, n: Array, m: Array) -> Array:
     deviation = logarithm - xp.sum(p * logarithm, axis=-1, keepdims=True)
     excess = p / q - 1
-    variance = xp.sum(p * deviation * deviation, axis=-1) / xp.sum(x, axis=-1)
-    variance = variance + xp.sum(q * excess * excess, axis=-1) / xp.sum(y, axis=-1)
-    return xp.sqrt(variance)
+    return xp.sum(p * deviation * deviation / n + q * excess * excess / m, axis=-1)
 
 
-def _error_of_plug_in(xp: Namespace, x: Array, y: Array, added: Array) -> Array:
-    missing = xp.any((x > 0) & (y == 0), axis=-1)
-    return xp.where(missing, math.inf, _error(_frequencies, xp, x, y, added))
+_METHODS = {"zhang-grabchak": _zhang_grabchak, "plug-in": _plug_in, "additive": _additive}
 
 
-# For each method the functions for value and error, which are compiled and kept under their identity.
-_METHODS: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
-    "zhang-grabchak": (_mean_logarithm, functools.partial(_error, _zhang_grabchak)),
-    "plug-in": (_plug_in, _error_of_plug_in),
-    "additive": (_additive, functools.partial(_error, _smoothed)),
-}
-
-
-def _in_dtype(xp: Namespace, function: Callable[..., Array], dtype: DType, x: Array, y: Array, added: Array) -> Array:
-    """Return a function of counts, nan for what are none."""
+def _value_and_error(
+    xp: Namespace,
+    method: Callable[..., tuple[Array, Array]],
+    dtype: DType,
+    x: Array,
+    y: Array,
+    added: Array,
+) -> Array:
+    """Return both along a last axis, nan for what are no counts."""
     valid = xp.all(_is_count(xp, x) & _is_count(xp, y), axis=-1) & xp.any(x > 0, axis=-1) & xp.any(y > 0, axis=-1)
-    return xp.astype(xp.where(valid, function(xp, x, y, added), math.nan), dtype)
+    value, variance = method(xp, x, y, added)
+    both = xp.concat([value[..., None], xp.sqrt(variance)[..., None]], axis=-1)
+    return xp.astype(xp.where(valid[..., None], both, math.nan), dtype)
 
 
 # ----------------------------------------------------------------------------------------------------------- the checks

@@ -312,23 +312,20 @@ def _ties(samples: list[Array], names: list[str], k: int) -> Iterator[str]:
     """Raise ValueError for ties that leave no neighbour apart, and yield words on those that are bridged."""
     from kldiv.estimation.neighbours import find_tie
 
-    found = ""
-    for points, name in zip(samples, names, strict=True):
-        tie = find_tie(points)
-        if tie:
-            found = found or f"{name}[{tie[0]}] equals {name}[{tie[1]}]: {_shown(points[tie[0]])}"
-    if not found and len(samples) == 2:
-        n = len(samples[0])
-        tie = find_tie(*samples)
-        if tie:
-            found = f"x[{tie[0]}] equals y[{tie[1] - n}]: {_shown(samples[0][tie[0]])}"
-    if found and k == 1:
+    tie = find_tie(*samples)
+    if tie is None:
+        return
+    n = len(samples[0])
+    places = [(0, i) if i < n else (1, i - n) for i in tie]
+    one, other = (f"{names[sample]}[{i}]" for sample, i in places)
+    sample, i = places[0]
+    found = f"{one} equals {other}: {_shown(samples[sample][i])}"
+    if k == 1:
         raise ValueError(
             f"{found}; samples of distributions with densities have no ties, and the logarithm of their distance is "
             "-inf. If they are rounded, take k above the number of copies; if they are counts, see estimate_from_counts"
         )
-    if found:
-        yield f"{found}, where samples of distributions with densities have no ties"
+    yield f"{found}, where samples of distributions with densities have no ties"
 
 
 def _shown(point: Array) -> str:
