@@ -52,6 +52,9 @@ def sample_mixture(xp: Namespace, draw: Draw, d: Family) -> Array:
     return xp.sum(xp.where(chosen[index], components, xp.zeros_like(components)), axis=-1 - event)
 
 
+fields_of(Mixture)  # read here once: a compiler that meets the family first cannot trace how
+
+
 def _event_axes(d: Family) -> int:
     """Return how many axes an outcome of a distribution has."""
     support = support_of(type(d))
