@@ -45,6 +45,9 @@ class Backend(NamedTuple):
     # How often a compiled function has run in Python after calls with the shapes (3,), again (3,), (5,) and (2, 3).
     runs_of_compiled: list[int]
     refused: dict[str, Callable[[], Any]]  # makes what the framework has and no parameter can be
+    generators: dict[str, Callable[[], Any]]  # makes each kind of source of random numbers that the framework has
+    # The framework's own optimisers of plain gradient descent: from a learning rate, the arguments of kldiv.fit.
+    optimizers: dict[str, Callable[[float], dict[str, Any]]] = {}  # noqa: RUF012
     gaps: dict[str, str] = {}  # noqa: RUF012  # the tests that fail here and must, by their ids, and why
 
 
@@ -74,6 +77,24 @@ def _keras_variable() -> Any:
     import keras
 
     return keras.Variable([1.0, 1.0])
+
+
+def _keras_instance(rate: float) -> dict[str, Any]:
+    import keras
+
+    return {"optimizer": keras.optimizers.SGD(rate)}
+
+
+def _keras_class(rate: float) -> dict[str, Any]:
+    import keras
+
+    return {"optimizer": keras.optimizers.SGD, "learning_rate": rate}
+
+
+def _optax(rate: float) -> dict[str, Any]:
+    import optax
+
+    return {"optimizer": optax.sgd(rate)}
 
 
 def load(name: str) -> Backend:
@@ -112,6 +133,7 @@ def _numpy() -> Backend:
             "subclass": lambda: np.ones(2).view(type("Subclass", (np.ndarray,), {})),
         },
         runs_of_compiled=[1, 2, 3, 4],
+        generators={"Generator": lambda: np.random.default_rng(3)},
         refused={
             "bool": lambda: np.ones(2, dtype=bool),
             "bool scalar": lambda: np.bool_(True),
@@ -160,6 +182,7 @@ def _strict() -> Backend:
             "no axes": lambda: xp.ones(()),
         },
         runs_of_compiled=[1, 2, 3, 4],
+        generators={"Generator": lambda: np.random.default_rng(3)},
         refused={
             "bool": lambda: xp.ones(2, dtype=xp.bool),
             "complex": lambda: xp.ones(2, dtype=xp.complex64),
@@ -236,6 +259,10 @@ def _torch() -> Backend:
         own_pairs=[*_same(_OWN), ("Exponential", "Gamma"), ("Gamma", "Exponential"), ("Bernoulli", "Poisson")],
         examples=30,
         float32_beside_numpy_scalar="float32",
+        optimizers={
+            "class": lambda rate: {"optimizer": torch.optim.SGD, "learning_rate": rate},
+            "function": lambda rate: {"optimizer": lambda tensors: torch.optim.SGD(tensors, lr=rate)},
+        },
         module="kldiv.backends.torch",
         arrays={
             "tensor": lambda: torch.ones(2),
@@ -248,6 +275,7 @@ def _torch() -> Backend:
             "transposed": lambda: torch.ones(2, 3).T,
         },
         runs_of_compiled=[1, 2, 3, 4],
+        generators={"Generator": lambda: torch.Generator().manual_seed(3)},
         refused={
             "bool": lambda: torch.ones(2, dtype=torch.bool),
             "complex": lambda: torch.ones(2, dtype=torch.complex64),
@@ -315,6 +343,7 @@ def _jax() -> Backend:
         own_pairs=_same(["Normal", "NormalLogVariance", "Gamma", "Categorical", "MultivariateNormal", *_OWN[-3:]]),
         examples=3,
         float32_beside_numpy_scalar="float32",
+        optimizers={"optax": _optax},
         module="kldiv.backends.jax",
         arrays={
             "array": lambda: jax.numpy.ones(2),
@@ -324,6 +353,7 @@ def _jax() -> Backend:
             "committed": lambda: jax.device_put(jax.numpy.ones(2), jax.devices()[0]),
         },
         runs_of_compiled=[1, 1, 2, 3],
+        generators={"key": lambda: jax.random.key(3), "PRNGKey": lambda: jax.random.PRNGKey(3)},
         refused={
             "bool": lambda: jax.numpy.ones(2, dtype=bool),
             "complex": lambda: jax.numpy.ones(2, dtype="complex64"),
@@ -411,6 +441,7 @@ def _tensorflow() -> Backend:
         own_pairs=_same([name for name in _OWN if name not in ("Poisson", "MultivariateNormalPrecision")]),
         examples=10,
         float32_beside_numpy_scalar="float32",
+        optimizers={"instance": _keras_instance, "class": _keras_class},
         module="kldiv.backends.tensorflow",
         arrays={
             "tensor": lambda: tf.ones(2),
@@ -421,6 +452,7 @@ def _tensorflow() -> Backend:
             "keras variable": _keras_variable,
         },
         runs_of_compiled=[1, 1, 1, 2],
+        generators={"Generator": lambda: tf.random.Generator.from_seed(3)},
         refused={
             "bool": lambda: tf.constant([True, False]),
             "complex": lambda: tf.constant([1j, 2j]),

@@ -97,9 +97,13 @@ def from_grid(x: Any, density: Any, *, width: Any = None, normalize: bool | None
     computing = computing_dtype(xp, dtype)
     points = xp.astype(arrays[0], computing)
     _require_points(xp, points)
-    cells = _widths(xp, points) if width is None else xp.astype(arrays[-1], computing) + xp.zeros_like(points)
-    if xp.shape(cells) != xp.shape(points):
-        raise ValueError(f"width has shape {xp.shape(cells)}; it is a number or one for each of the points of x")
+    if width is None:
+        cells = _widths(xp, points)
+    else:
+        cells = xp.astype(arrays[-1], computing)
+        if xp.shape(cells) not in ((), xp.shape(points)):
+            raise ValueError(f"width has shape {xp.shape(cells)}; it is a number or one for each of the points of x")
+        cells = cells + xp.zeros_like(points)
     if xp.is_concrete(cells) and not bool(xp.all((cells > 0) & xp.isfinite(cells))):
         raise ValueError("width must be positive and finite")
     if is_distribution:

@@ -12,7 +12,7 @@ from kldiv._families import Family, cast, fields_of, gather_families, kind_of, l
 from kldiv._kernels import categorical_logits_gap
 from kldiv._namespace import computing_dtype
 from kldiv._protocol import Array, DType, Namespace
-from kldiv.fitting.expectation import append_axes
+from kldiv.fitting.expectation import append_axes, batch_zeros
 from kldiv.fitting.grid import Grid, cell_logits, gather_grid, log_weights
 from kldiv.fitting.parameters import Parameter, bound, free, parameters_of
 
@@ -99,11 +99,25 @@ def make_problem(target: Any, init: Family, forward: bool, unconstrained: bool, 
         check_structure(xp, target, init)
         diagnose_all(xp, dtype, target=target, init=init)
         divergence = _between(xp, _constant(xp, target, dtype), init, forward, method)
-    template = _constant(xp, init, dtype)
+    template = _spread(xp, _constant(xp, init, dtype))
     parameters = list(parameters_of(template, unconstrained))
     if not parameters:
         raise ValueError(f"{type(init).__name__} has no parameter that can be moved")
     return Problem(xp, dtype, template, tolerances(xp, init), divergence, parameters, unconstrained)
+
+
+def _spread(xp: Namespace, d: Family) -> Family:
+    """Return the distribution with the parameters of what it holds in one batch, so that each moves on its own."""
+    values: list[Any] = []
+    for field in fields_of(type(d)):
+        value = getattr(d, field.name)
+        if field.held:
+            zeros = batch_zeros(xp, value)
+            axes = [p.axes for p in parameters_of(value, False)]
+            numbers = [x + append_axes(zeros, n) for x, n in zip(free(xp, value, False), axes, strict=True)]
+            value = _spread(xp, bound(xp, value, iter(numbers), False))
+        values.append(value)
+    return type(d)(*values)
 
 
 def _constant(xp: Namespace, d: Family, dtype: DType) -> Family:

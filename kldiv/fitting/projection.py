@@ -78,11 +78,14 @@ class _Projection(NamedTuple):
 _projections: dict[type, _Projection] = {}
 
 
-def _projects(family: type, *needs: str, fixed: tuple[str, ...] = ()) -> Callable[[Callable[..., Family]], None]:
+def _projects(
+    family: type, *needs: str, fixed: tuple[str, ...] = ()
+) -> Callable[[Callable[..., Family]], Callable[..., Family]]:
     """Declare that the decorated function gives the member of a family with the named expectations."""
 
-    def declare(formula: Callable[..., Family]) -> None:
+    def declare(formula: Callable[..., Family]) -> Callable[..., Family]:
         _projections[family] = _Projection(needs, fixed, formula)
+        return formula
 
     return declare
 
@@ -433,7 +436,9 @@ def _require_samples(
         low = fixed[support.low] if isinstance(support.low, str) else support.low
         high = classes - 1.0 if classes else fixed[support.high] if isinstance(support.high, str) else support.high
         good = good & (x >= low) & (x <= high)
-        words = f"{'integers' if support.space == 'integers' else 'numbers'} from {support.low} to {support.high}"
+        words = (
+            f"{'integers' if support.space == 'integers' else 'finite numbers'} from {support.low} to {support.high}"
+        )
         if support.space == "integers":
             good = good & (xp.floor(x) == x)
     bad = ~xp.to_numpy(good)
