@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 Points: TypeAlias = "np.ndarray[Any, Any]"  # float64, a point in each row
 
@@ -26,7 +26,7 @@ def kth_distances(x: Points, y: Points | None, k: int, *, tree: bool | None = No
 
 
 def _by_tree(x: Points, y: Points | None, k: int) -> tuple[Points, Points | None]:
-    own = cKDTree(x)
+    own = KDTree(x)
     leaf_order = own.indices
     queries = x[leaf_order]
 
@@ -36,7 +36,7 @@ def _by_tree(x: Points, y: Points | None, k: int) -> tuple[Points, Points | None
         return found
 
     # The nearest point of all is x itself, or a copy of it.
-    return ask(own, k + 1), None if y is None else ask(cKDTree(y), k)
+    return ask(own, k + 1), None if y is None else ask(KDTree(y), k)
 
 
 def _by_pairs(x: Points, y: Points, k: int, *, skip_own: bool) -> Points:
@@ -65,7 +65,8 @@ def _by_pairs(x: Points, y: Points, k: int, *, skip_own: bool) -> Points:
 def _smallest(block: Points, k: int) -> Points:
     """Return the places of the k smallest entries of each row, in no order."""
     if k == 1:
-        return block.argmin(axis=1)[:, None]
+        places: Points = block.argmin(axis=1)
+        return places[:, None]
     return np.argpartition(block, k - 1, axis=1)[:, :k] if k < block.shape[1] else np.argsort(block, axis=1)
 
 

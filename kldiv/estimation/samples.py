@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 import operator
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from kldiv._checks import diagnose_all, shapes_of
-from kldiv._families import Family, Kind, fields_of, gather_families, held_kinds, kind_of, leaves, name_of, support_of
+from kldiv._families import Kind, fields_of, gather_families, held_kinds, kind_of, leaves, name_of, support_of
 from kldiv._namespace import computing_dtype, gather, namespace
 from kldiv._protocol import Array, DType, Namespace
 from kldiv._special import digamma
@@ -222,7 +222,7 @@ def _spaces(kind: Kind) -> set[str]:
     return {support.space} if support else {s for held in held_kinds(kind) for s in _spaces(held)}
 
 
-def _log_density(xp: Namespace, x: Array, dtype: DType, q: Family | Callable[[Array], Array]) -> Array:
+def _log_density(xp: Namespace, x: Array, dtype: DType, q: Any) -> Array:
     """Return log q at the points, on the host."""
     shape = xp.shape(x)
     if _is_distribution(q):
@@ -288,10 +288,9 @@ def _on_host(xp: Namespace, x: Array, name: str) -> Array:
 
 def _points(xp: Namespace, x: Array, name: str) -> Array:
     """Return finite points on the host, one in each row."""
-    shape = xp.shape(x)
+    host, shape = _on_host(xp, x, name), xp.shape(x)
     if len(shape) not in (1, 2) or shape[1:] == (0,):
         raise ValueError(f"{name} must have shape (points, dimensions) or (points,); got {tuple(shape)}")
-    host = _on_host(xp, x, name)
     bad = (abs(host) < math.inf) == 0
     if bad.any():
         index = tuple(int(i) for i in next(zip(*bad.nonzero(), strict=True)))
