@@ -50,6 +50,7 @@ from jax.scipy.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as
 
 from kldiv import _kernels
 
+compiles_operations = True
 differentiable = True
 
 

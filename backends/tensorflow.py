@@ -63,6 +63,7 @@ _FLOAT_INFO = {
     },
 }
 
+compiles_operations = False
 differentiable = True
 
 

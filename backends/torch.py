@@ -48,6 +48,7 @@ from torch import (
 from torch.linalg import diagonal as diagonal, eigvalsh as eigvalsh
 from torch.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 
+compiles_operations = False
 differentiable = True
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from kldiv._protocol import Array, DType, Namespace
 
+_wholes: dict[Any, Callable[..., Any]] = {}
 _programs: dict[tuple[Namespace, Callable[..., Array], DType], Callable[..., Array]] = {}
 
 
@@ -25,3 +26,15 @@ def run(
     if (xp, function, dtype) not in _programs:
         _programs[xp, function, dtype] = xp.compiled(functools.partial(body, xp, function, dtype))
     return _programs[xp, function, dtype](*args)
+
+
+def whole(body: Callable[..., Any], xp: Namespace, *static: Any) -> Callable[..., Any]:
+    """Return ``partial(body, xp, *static)``, a function of arrays and families to arrays.
+
+    It is compiled as a whole where each of its operations would be compiled by itself.
+    """
+    key = (body, xp, *static)
+    if key not in _wholes:
+        function = functools.partial(body, xp, *static)
+        _wholes[key] = xp.compiled(function) if xp.compiles_operations else function
+    return _wholes[key]

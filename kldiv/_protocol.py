@@ -120,6 +120,11 @@ class Namespace(Protocol):
         """Whether the framework differentiates its functions."""
         ...
 
+    @property
+    def compiles_operations(self) -> bool:
+        """Whether each operation is compiled for each shape, so that a function is better compiled as a whole."""
+        ...
+
     def eigvalsh(self, x: Array, /) -> Array:
         """Return the eigenvalues of a stack of symmetric matrices, ascending."""
         ...

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from kldiv._families import Family, constant, kind_of, leaves
+from kldiv._programs import whole
 from kldiv._protocol import Array, Namespace
 from kldiv._sampling import Counter, Draw, Generator, Sampler, Sobol, require_sampler
 from kldiv.estimation.parts import Parts, parts_of, with_axes
@@ -22,6 +23,7 @@ REPLICATES = 16  # independent scramblings of a Sobol sequence
 DEFAULT = 2**20  # samples at most
 COMPILED = 2**14  # samples where values are not known, so that it cannot be told when to stop
 CHUNK = 2**22  # numbers in the samples of one step
+CHUNKS = (2**6, 2**9, 2**12, 2**16)  # numbers of samples of each part in one step
 # Tail indices; 1/2 is that of an infinite variance.
 HEAVY = 0.6  # from here on a standard error means little
 LIGHT = 0.15  # up to here the control variate is of use
@@ -63,7 +65,7 @@ class _Problem:
         self.xp = xp
         self.parts: Parts = parts_of(xp, p)
         self.sampler: Sampler = require_sampler(kind_of(self.parts.components))
-        self._p, self._q = with_axes(xp, p, self.parts.axes), with_axes(xp, q, self.parts.axes)
+        self._p, self._q = p, q
         self.like = xp.stop_gradient(like)
         lengths = [] if self.parts.weights is None else xp.shape(self.parts.weights)[-self.parts.axes :]
         self.count = math.prod(length or 1 for length in lengths)
@@ -77,18 +79,8 @@ class _Problem:
         source.pathwise = True
         x = self.sampler.sample(xp, Draw(source), components)
         x = x if source.pathwise else xp.stop_gradient(x)
-        log_f = components.log_density(x)
-        log_p = log_f if self.parts.weights is None else self._p.log_density(x)
-        log_q = self._q.log_density(x)
-        # A sample may round to where f has no density; it adds nothing.
-        there = xp.stop_gradient(log_p) > -math.inf
-        log_ratio = xp.where(there, log_p, 0.0) - xp.where(there, log_q, 0.0) + xp.zeros_like(self.deep)
-        top = 0.9 * math.log(xp.finfo(log_p.dtype).max)
-        exponent = -log_ratio
-        small = (exponent < top) & (exponent > -math.inf)
-        ratio = xp.where(small, xp.expm1(xp.where(small, exponent, 0.0)), xp.where(exponent < 0, -1.0, 0.0))
-        score = None if source.pathwise else xp.where(there, log_f - xp.stop_gradient(log_f), 0.0)
-        return Terms(n, log_ratio, ratio, score)
+        found = whole(_terms, xp, source.pathwise)(self._p, self._q, self.deep, x)
+        return Terms(n, *found)
 
     @property
     def deep(self) -> Array:
@@ -144,6 +136,21 @@ class _Problem:
             rest = xp.stop_gradient(values) - baseline[(..., *[None] * self.parts.axes)]
             values = values + xp.where(xp.isfinite(rest), rest, 0.0) * terms.score
         return self.parts.total(xp, xp.sum(values, axis=0))
+
+
+def _terms(xp: Namespace, pathwise: bool, p: Family, q: Family, deep: Array, x: Array) -> tuple[Array, ...]:
+    """Return what samples of each part add, the fields of `Terms`."""
+    parts = parts_of(xp, p)
+    log_f = parts.components.log_density(x)
+    log_p = log_f if parts.weights is None else with_axes(xp, p, parts.axes).log_density(x)
+    log_q = with_axes(xp, q, parts.axes).log_density(x)
+    # A sample may round to where f has no density; it adds nothing.
+    there = xp.stop_gradient(log_p) > -math.inf
+    log_ratio = xp.where(there, log_p, 0.0) - xp.where(there, log_q, 0.0) + xp.zeros_like(deep)
+    exponent = -log_ratio
+    small = (exponent < 0.9 * math.log(xp.finfo(log_p.dtype).max)) & (exponent > -math.inf)
+    ratio = xp.where(small, xp.expm1(xp.where(small, exponent, 0.0)), xp.where(exponent < 0, -1.0, 0.0))
+    return log_ratio, ratio, None if pathwise else xp.where(there, log_f - xp.stop_gradient(log_f), 0.0)
 
 
 class _Moments:
@@ -215,8 +222,9 @@ def monte_carlo(xp: Namespace, p: Family, q: Family, like: Array, rng: Any, sett
         # As many more as the error so far calls for, but no more than fit into memory.
         lack = xp.where(done, 0.0, z * error / xp.where(wanted > 0, wanted, 1.0))
         factor = min(16.0, 1.1 * float(xp.to_numpy(xp.max(xp.where(wanted > 0, lack, 4.0)))) ** 2)
-        room = max(64, CHUNK // problem.numbers)
-        more = min(math.ceil(moments.n * (factor - 1)), room, (most - samples) // problem.count)
+        more = min(math.ceil(moments.n * (factor - 1)), CHUNK // problem.numbers)
+        # Few numbers of samples, as there may be a program for each.
+        more = min(next((n for n in CHUNKS if n >= more), CHUNKS[-1]), (most - samples) // problem.count)
         chunks = [(problem.terms(source, max(2, more)), control)]
 
 
@@ -321,8 +329,8 @@ def _student_quantile(confidence: float, df: int) -> float:
 def _heavy(xp: Namespace, parts: Parts, values: Array, limit: float, *, unless_known: bool = False) -> Array:
     """Return where the tail index of values is above a limit; 1/2 is that of an infinite variance.
 
-    A generalised Pareto distribution is fitted to the distances from the mean of the largest fifth, by the method of
-    Zhang and Stephens (2009), as in Pareto smoothed importance sampling. Of values that are not known nothing is told.
+    A generalised Pareto distribution is fitted to the largest values, and to the smallest, by the method of Zhang and
+    Stephens (2009), as in Pareto smoothed importance sampling. Of values that are not known nothing is told.
     """
     still = xp.stop_gradient(values)
     mask = xp.zeros_like(still[0, ...])
@@ -330,12 +338,13 @@ def _heavy(xp: Namespace, parts: Parts, values: Array, limit: float, *, unless_k
         import numpy as np
 
         x = np.asarray(xp.to_numpy(still), dtype=np.float64)[-(2**14) :]
-        x = np.where(np.isfinite(x), x, 0.0)
-        x = np.sort(np.abs(x - x.mean(axis=0)), axis=0)
+        x = np.sort(np.where(np.isfinite(x), x, 0.0), axis=0)
         count = min(x.shape[0] // 5, int(3 * x.shape[0] ** 0.5))
-        if count >= 10:
+        for sided in (x, -x[::-1]) if count >= 10 else ():
             with np.errstate(all="ignore"):
-                index = _tail_index(x[-count:] - x[-count - 1])
+                # The smaller part of a tail tells whether the larger one is a tail, or reaches into a second mode.
+                indices = [_tail_index(sided[-n:] - sided[-n - 1]) for n in (count, count // 3)]
+            index = np.minimum(*indices)
             heavy = (index > limit) | (unless_known & np.isnan(index))
             mask = mask + xp.like(heavy.astype(float).tolist(), still, still.dtype)
     if parts.weights is not None:

@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kldiv._families import Family, constant, fields_of, kink_of, support_of
+from kldiv._programs import whole
 from kldiv._protocol import Array, Namespace
 from kldiv.domains import Support
 from kldiv.estimation.parts import Parts, log_density, parts_of, plain_parts, with_axes
 
 FIRST = 256  # steps of the first rule, whose every second and fourth point make coarser ones
 LAST = 4096  # of the finest
+WHOLE = (FIRST, 1024, LAST)  # where a rule is compiled as a whole, and not refined step by step
 CLOSE = 2.0**-6  # to 1, where numbers are too coarse
 
 
@@ -29,7 +31,7 @@ class Integral(NamedTuple):
     value: Array
     error: Array  # a bound on what truncation and the step leave, and an estimate of what rounding leaves
     mass: Array  # that the points have seen of each part
-    points: int  # of each part
+    points: int  # of each part and piece
 
 
 class Reach(NamedTuple):
@@ -353,6 +355,18 @@ def _log_sizes(xp: Namespace, integrand: Integrand, piece: Piece, t: list[float]
 
 def integrate(xp: Namespace, p: Family, q: Family, like: Array, *, rtol: float, atol: float) -> Integral:
     """Return the integral of p (log p - log q) over numbers; the batch shape is that of `like`."""
+    if not xp.compiles_operations:
+        return _integral(xp, rtol, atol, FIRST, p, q, like)
+    for count in WHOLE:
+        value, error, mass, _ = whole(_integral, xp, 0.0, 0.0, count)(p, q, like)
+        still = xp.stop_gradient(value)
+        wanted = atol + rtol * xp.abs(xp.where(xp.isfinite(still), still, 0.0))
+        if not xp.is_concrete(still) or bool(xp.all(error <= wanted)):
+            break
+    return Integral(value, error, mass, count + 1)
+
+
+def _integral(xp: Namespace, rtol: float, atol: float, count: int, p: Family, q: Family, like: Array) -> Integral:
     parts = parts_of(xp, p)
     like = like[(..., *[None] * parts.axes)]
     if parts.weights is not None:
@@ -360,7 +374,7 @@ def integrate(xp: Namespace, p: Family, q: Family, like: Array, *, rtol: float, 
     like = xp.stop_gradient(like)
     integrand, still = Integrand(xp, p, q), Integrand(xp, constant(xp, p), constant(xp, q))
     rules = [Rule(xp, integrand, still, piece) for piece in _pieces(xp, still, p, q, parts, like)]
-    found = refine(xp, rules, parts, like, rtol=rtol, atol=atol)
+    found = refine(xp, rules, parts, like, rtol=rtol, atol=atol, count=count)
     return found._replace(error=found.error + unseen(xp, parts, found.mass, found.value))
 
 
@@ -368,13 +382,16 @@ def unseen(xp: Namespace, parts: Parts, mass: Array, value: Array) -> Array:
     """Return what mass that was not seen, or was computed wrongly, may add to a divergence."""
     size = xp.abs(xp.stop_gradient(value))
     missing = parts.total(xp, xp.abs(mass - 1))
-    return xp.stop_gradient(xp.where(size < math.inf, 2 * missing * (1 + xp.where(size < math.inf, size, 0.0)), 0.0))
+    # Of identical distributions the value is exactly 0, and the mass no matter.
+    matters = (size < math.inf) & (size > 0)
+    return xp.stop_gradient(xp.where(matters, 2 * missing * (1 + xp.where(matters, size, 0.0)), 0.0))
 
 
-def refine(xp: Namespace, rules: list[Rule], parts: Parts, like: Array, *, rtol: float, atol: float) -> Integral:
+def refine(
+    xp: Namespace, rules: list[Rule], parts: Parts, like: Array, *, rtol: float, atol: float, count: int = FIRST
+) -> Integral:
     """Return the sum of rules, whose steps are halved until two results agree within the tolerance."""
     concrete = all(xp.is_concrete(rule.width) for rule in rules)
-    count = FIRST
     results: list[list[Array]] = []  # of each rule, from coarse to fine, for a window of length 1
     others: list[tuple[Array, Array]] = []  # rounding and mass
     for rule in rules:
@@ -395,7 +412,7 @@ def refine(xp: Namespace, rules: list[Rule], parts: Parts, like: Array, *, rtol:
         done = (error <= wanted) | (error <= rounding) | ~(size < math.inf)
         if not concrete or count >= LAST or bool(xp.all(done)):
             error = xp.where(size < math.inf, error + rounding, 0.0)
-            return Integral(value, error, mass, (count + 1) * len(rules))
+            return Integral(value, error, mass, count + 1)
         for i, rule in enumerate(rules):
             terms, *more = rule.terms([(2 * k + 1) / (2 * count) for k in range(count)])
             results[i].append(0.5 * results[i][-1] + xp.sum(terms, axis=0) / (2 * count))

@@ -13,10 +13,11 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from kldiv._families import Family, constant, support_of
+from kldiv._programs import whole
 from kldiv._protocol import Array, Namespace
-from kldiv.domains import ONE_HOT
+from kldiv.domains import ONE_HOT, Support
 from kldiv.estimation.parts import Parts, log_density, parts_of, with_axes
-from kldiv.estimation.quadrature import Integral, Integrand, Piece, Rule, column, located, refine, unseen
+from kldiv.estimation.quadrature import FIRST, Integral, Integrand, Piece, Rule, column, located, refine, unseen
 
 EXACT = 2**14  # outcomes that are all added up, if there are no more
 DENSE = 2**10  # outcomes at each end that are added up, if there are more
@@ -38,26 +39,60 @@ class Sum(NamedTuple):
 
 def add_up(xp: Namespace, p: Family, q: Family, like: Array, *, rtol: float, atol: float) -> Integral:
     """Return the sum of p (log p - log q) over integers, or vectors with a single 1; batches are shaped as `like`."""
+    d = parts_of(xp, p).components
+    support = support_of(type(d))
+    assert support is not None
+    if support == ONE_HOT:
+        count = xp.shape(d[0])[-1]
+        if count is None:
+            raise ValueError("the number of classes must be known where a function is traced")
+        value, error, mass, _ = whole(_over_classes, xp, count)(p, q, like)
+        return Integral(value, error, mass, count)
+    count = _count(xp, *_ends(xp, d, support))
+    if count is not None:
+        value, error, mass, _ = whole(_over_all, xp, count)(p, q, like)
+        return Integral(value, error, mass, count)
+    if not xp.compiles_operations:
+        return _with_tail(xp, rtol, atol, p, q, like)
+    value, error, mass, _ = whole(_with_tail, xp, 0.0, 0.0)(p, q, like)
+    return Integral(value, error, mass, DENSE + FIRST + 1)
+
+
+def _ends(xp: Namespace, d: Family, support: Support) -> tuple[Any, Any]:
+    """Return the ends of a support, each a number or an array."""
+    if isinstance(support.high, str) and not hasattr(d, support.high):  # the last class
+        return support.low, float((xp.shape(d[0])[-1] or math.nan) - 1)
+    low, high = (getattr(d, end) if isinstance(end, str) else end for end in (support.low, support.high))
+    return low, high
+
+
+def _prepared(xp: Namespace, p: Family, q: Family, like: Array) -> tuple[Parts, _Terms, Array]:
     parts = parts_of(xp, p)
     like = like[(..., *[None] * parts.axes)]
     if parts.weights is not None:
         like = like + xp.zeros_like(parts.weights)
     like = xp.stop_gradient(like)
-    terms = _Terms(xp, p, q, parts, like)
+    return parts, _Terms(xp, p, q, parts, like), like
+
+
+def _over_classes(xp: Namespace, count: int, p: Family, q: Family, like: Array) -> Integral:
+    parts, terms, _ = _prepared(xp, p, q, like)
+    return _finished(xp, parts, terms.over_classes(count), count)
+
+
+def _over_all(xp: Namespace, count: int, p: Family, q: Family, like: Array) -> Integral:
+    parts, terms, _ = _prepared(xp, p, q, like)
     support = support_of(type(parts.components))
     assert support is not None
-    if support == ONE_HOT:
-        count = xp.shape(parts.components[0])[-1]
-        if count is None:
-            raise ValueError("the number of classes must be known where a function is traced")
-        return _finished(xp, parts, terms.over_classes(count), count)
-    low, high = _end(parts.components, support.low), _end(parts.components, support.high)
-    if isinstance(high, str):  # the last class
-        high = float((xp.shape(parts.components[0])[-1] or math.nan) - 1)
-    count = _count(xp, low, high)
-    if count is not None:
-        return _finished(xp, parts, terms.over(low, high, count), count)
+    return _finished(xp, parts, terms.over(*_ends(xp, parts.components, support), count), count)
 
+
+def _with_tail(xp: Namespace, rtol: float, atol: float, p: Family, q: Family, like: Array) -> Integral:
+    """Return the sum over the ends of the support, with an integral for the rest."""
+    parts, terms, like = _prepared(xp, p, q, like)
+    support = support_of(type(parts.components))
+    assert support is not None
+    low, high = _ends(xp, parts.components, support)
     start = low + xp.zeros_like(like)
     rest, stop, many = start + DENSE, None, None
     total = terms.over(start, high, DENSE)
@@ -91,10 +126,6 @@ def _finished(xp: Namespace, parts: Parts, total: Sum, points: int) -> Integral:
     finite = xp.abs(xp.stop_gradient(value)) < math.inf
     error = xp.where(finite, error + unseen(xp, parts, total.mass, value), 0.0)
     return Integral(value, error, total.mass, points)
-
-
-def _end(d: Family, end: float | str) -> Any:
-    return getattr(d, end, end) if isinstance(end, str) else end
 
 
 def _count(xp: Namespace, low: Any, high: Any) -> int | None:
