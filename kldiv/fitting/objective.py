@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from kldiv._checks import check_structure, diagnose_all, tolerances, valid
 from kldiv._divergence import NoClosedForm, find
-from kldiv._families import Family, cast, fields_of, gather_families, kind_of, leaves, rebuild, require_family
+from kldiv._families import Family, cast, constant, fields_of, gather_families, kind_of, require_family
 from kldiv._kernels import categorical_logits_gap
 from kldiv._namespace import computing_dtype
 from kldiv._protocol import Array, DType, Namespace
@@ -24,6 +24,7 @@ class Problem(NamedTuple):
 
     xp: Namespace
     dtype: DType
+    zeros: Array  # of the shape of the batch
     template: Family
     eps: Family
     divergence: Divergence
@@ -82,11 +83,11 @@ def make_problem(target: Any, init: Family, forward: bool, unconstrained: bool, 
         xp, arrays, dtype, target, (init,) = gather_grid(target, init=init)
         computing = computing_dtype(xp, dtype)
         _require_concrete(xp, arrays)
-        target = Grid(
-            *[xp.astype(x, computing) for x in target[:2]],
-            _constant(xp, target.distribution, dtype),
-            *[xp.astype(x, computing) for x in target[3:]],
+        aim = constant(xp, cast(xp, target.distribution, dtype))
+        points, width, mass, total = (
+            xp.astype(x, computing) for x in (target.points, target.width, target.mass, target.total)
         )
+        target = Grid(points, width, aim, mass, total)
         if any((f.held or f.domain).axes for f in fields_of(type(init))):  # type: ignore[union-attr]
             raise ValueError(f"init is a {type(init).__name__}; the target is a grid of numbers")
         if not forward and bool(xp.any(xp.abs(target.total - 1) > float(xp.finfo(dtype).eps) ** 0.5)):
@@ -98,12 +99,14 @@ def make_problem(target: Any, init: Family, forward: bool, unconstrained: bool, 
         _require_concrete(xp, arrays)
         check_structure(xp, target, init)
         diagnose_all(xp, dtype, target=target, init=init)
-        divergence = _between(xp, _constant(xp, target, dtype), init, forward, method)
-    template = _spread(xp, _constant(xp, init, dtype))
+        aim = constant(xp, cast(xp, target, dtype))
+        divergence = _between(xp, aim, init, forward, method)
+    template = _spread(xp, constant(xp, cast(xp, init, dtype)))
     parameters = list(parameters_of(template, unconstrained))
     if not parameters:
         raise ValueError(f"{type(init).__name__} has no parameter that can be moved")
-    return Problem(xp, dtype, template, tolerances(xp, init), divergence, parameters, unconstrained)
+    zeros = batch_zeros(xp, aim) + batch_zeros(xp, template)
+    return Problem(xp, dtype, zeros, template, tolerances(xp, init), divergence, parameters, unconstrained)
 
 
 def _spread(xp: Namespace, d: Family) -> Family:
@@ -120,10 +123,6 @@ def _spread(xp: Namespace, d: Family) -> Family:
     return type(d)(*values)
 
 
-def _constant(xp: Namespace, d: Family, dtype: DType) -> Family:
-    return rebuild(d, iter([xp.stop_gradient(x) for _, x in leaves(cast(xp, d, dtype), "")]))
-
-
 def _require_concrete(xp: Namespace, arrays: list[Array]) -> None:
     if not all(xp.is_concrete(x) for x in arrays):
         raise TypeError("fit is a loop in Python: call it outside of compiled functions and transforms")
@@ -134,12 +133,11 @@ def start(problem: Problem) -> list[Array]:
     xp = problem.xp
     with xp.quiet():
         numbers = free(xp, problem.template, problem.unconstrained)
-        value = problem.value(*numbers)
     for parameter, x in zip(problem.parameters, numbers, strict=True):
         if not bool(xp.all(xp.isfinite(x))):
             raise ValueError(
                 f"{parameter.owner}.{parameter.name} of init is at the edge of its domain, which no step leaves; "
                 "start from inside it"
             )
-    zeros = xp.zeros_like(value)
-    return [x + append_axes(zeros, p.axes) for p, x in zip(problem.parameters, numbers, strict=True)]
+    pairs = zip(problem.parameters, numbers, strict=True)
+    return [x + append_axes(problem.zeros, p.axes) for p, x in pairs]

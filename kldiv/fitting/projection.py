@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -199,9 +198,19 @@ def _wrapped(d: Family, axes: int) -> Family:
     return d
 
 
-@functools.cache
+# Kept, as compiled programs are known by their function; a plain table, which torch.compile can trace.
+_programs: dict[tuple[Kind, bool], Callable[..., tuple[Family, tuple[Array, ...]]]] = {}
+_left_programs: dict[Kind, Callable[..., Family]] = {}
+
+
 def _program(kind: Kind, of_distribution: bool) -> Callable[..., tuple[Family, tuple[Array, ...]]]:
     """Return the function from a distribution or samples to the projection and the expectations that it is made of."""
+    if (kind, of_distribution) not in _programs:
+        _programs[kind, of_distribution] = _make_program(kind, of_distribution)
+    return _programs[kind, of_distribution]
+
+
+def _make_program(kind: Kind, of_distribution: bool) -> Callable[..., tuple[Family, tuple[Array, ...]]]:
     base, axes = _base_of(kind)
     projection = _projections[class_of(base)]
 
@@ -638,8 +647,14 @@ def _softmax(xp: Namespace, a: Array) -> Array:
     return normalised(xp, xp.exp(a - xp.max(a, axis=-1, keepdims=True)))
 
 
-@functools.cache
 def _left_program(kind: Kind) -> Callable[..., Family]:
+    """Return the function from members and weights to their left centroid."""
+    if kind not in _left_programs:
+        _left_programs[kind] = _make_left_program(kind)
+    return _left_programs[kind]
+
+
+def _make_left_program(kind: Kind) -> Callable[..., Family]:
     base, axes = _base_of(kind)
     if held_kinds(base) or class_of(base) not in _naturals:
         raise NoClosedForm(f"there is no left centroid of {name_of(kind)}; minimise the divergence with kldiv.fit")
