@@ -119,7 +119,7 @@ class _Problem:
             usable
             & xp.isfinite(variance)
             & xp.isfinite(covariance)
-            & ~_heavy(xp, self.parts, ratio, LIGHT, unless_known=True)
+            & ~_heavy(xp, self.parts, ratio, LIGHT, cautious=True)
         )
         return xp.where(usable, -covariance / xp.where(usable, variance, 1.0), 0.0)
 
@@ -326,7 +326,7 @@ def _student_quantile(confidence: float, df: int) -> float:
     return float(stdtrit(df, 0.5 + 0.5 * confidence))
 
 
-def _heavy(xp: Namespace, parts: Parts, values: Array, limit: float, *, unless_known: bool = False) -> Array:
+def _heavy(xp: Namespace, parts: Parts, values: Array, limit: float, *, cautious: bool = False) -> Array:
     """Return where the tail index of values is above a limit; 1/2 is that of an infinite variance.
 
     A generalised Pareto distribution is fitted to the largest values, and to the smallest, by the method of Zhang and
@@ -343,9 +343,10 @@ def _heavy(xp: Namespace, parts: Parts, values: Array, limit: float, *, unless_k
         for sided in (x, -x[::-1]) if count >= 10 else ():
             with np.errstate(all="ignore"):
                 # The smaller part of a tail tells whether the larger one is a tail, or reaches into a second mode.
+                # Who is cautious takes either for one, and what has no index too.
                 indices = [_tail_index(sided[-n:] - sided[-n - 1]) for n in (count, count // 3)]
-            index = np.minimum(*indices)
-            heavy = (index > limit) | (unless_known & np.isnan(index))
+            index = np.maximum(*indices) if cautious else np.minimum(*indices)
+            heavy = (index > limit) | (cautious & np.isnan(index))
             mask = mask + xp.like(heavy.astype(float).tolist(), still, still.dtype)
     if parts.weights is not None:
         weights = xp.stop_gradient(parts.weights)
