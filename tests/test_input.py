@@ -702,8 +702,16 @@ def kl_known_known(xp, rate_p, rate_q):
 @only(
     ("p", "q", "words"),
     [
-        (Known(1.0), Unknown(1.0), ["KL(Known || Unknown)", "there are formulas to Known", "kldiv.register"]),
-        (Unknown(1.0), Known(1.0), ["KL(Unknown || Known)", "from Unknown there are none", "kldiv.register"]),
+        (
+            Known(1.0),
+            Unknown(1.0),
+            ["KL(Known || Unknown)", "there are formulas to Known", "kldiv.register", "kldiv.estimate"],
+        ),
+        (
+            Unknown(1.0),
+            Known(1.0),
+            ["KL(Unknown || Known)", "from Unknown there are none", "kldiv.register", "kldiv.estimate"],
+        ),
         (
             kldiv.Independent(Unknown([1.0])),
             kldiv.Independent(Known([1.0])),
