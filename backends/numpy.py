@@ -224,7 +224,8 @@ def value_and_grad(function: Callable[..., np.ndarray], /) -> Callable[..., tupl
 
 def _step(x: np.ndarray) -> np.ndarray:
     power = np.round(np.log2(np.finfo(x.dtype).eps) / 6.5) + np.floor(np.log2(np.maximum(1, np.abs(x))))
-    return np.exp2(power).astype(x.dtype)  # which adds and subtracts without an error
+    step: np.ndarray = np.exp2(power).astype(x.dtype)  # a power of 2 is added and subtracted without an error
+    return step
 
 
 _WEIGHTS = {1: 45 / 60, 2: -9 / 60, 3: 1 / 60}

@@ -193,7 +193,7 @@ def updates(
     leaves = [x.detach().clone().requires_grad_() for x in arrays]
     if learning_rate is not None and not isinstance(optimizer, type):
         raise TypeError("a function that makes an optimiser sets its learning rate; pass none to fit")
-    made = optimizer(leaves) if learning_rate is None else optimizer(leaves, lr=learning_rate)
+    made: Any = optimizer(leaves) if learning_rate is None else optimizer(leaves, lr=learning_rate)
     if not isinstance(made, torch.optim.Optimizer):
         raise TypeError(f"optimizer made a {type(made).__name__} of a list of tensors, not a torch.optim.Optimizer")
 

@@ -814,8 +814,8 @@ def test_named_optimisers_descend(made, values, name):
 
 def test_own_optimiser_of_the_framework_descends_alike(differentiable, made, optimizer):
     target, init = made(NORMALS[0]), kldiv.Normal(0.0, 1.0)
-    own = kldiv.fit(target, init, **optimizer(0.1), steps=5)
-    ours = kldiv.fit(target, init, optimizer="gradient-descent", learning_rate=0.1, steps=5)
+    own = kldiv.fit(target, init, **optimizer(0.125), steps=5)
+    ours = kldiv.fit(target, init, optimizer="gradient-descent", learning_rate=0.125, steps=5)
     np.testing.assert_allclose(own.history.divergence, ours.history.divergence, rtol=1e-12)
 
 

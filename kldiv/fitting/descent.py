@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any, TypeAlias
 
 from kldiv._families import Family
@@ -130,7 +130,8 @@ def fit(
     """
     if direction not in ("forward", "reverse"):
         raise ValueError(f'direction must be "forward" or "reverse"; got {direction!r}')
-    for name, count in (("steps", steps), ("every", every)):
+    counts: dict[str, Any] = {"steps": steps, "every": every}
+    for name, count in counts.items():
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise ValueError(f"{name} must be a positive integer; got {count!r}")
     if isinstance(optimizer, str) and optimizer != "lbfgs" and optimizer not in _NAMED:
@@ -163,7 +164,7 @@ def fit(
 
 
 @contextlib.contextmanager
-def _bar(progress: bool, steps: int) -> Iterator[Any]:
+def _bar(progress: bool, steps: int) -> Generator[Any]:
     if not progress:
         yield None
         return

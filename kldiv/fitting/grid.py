@@ -113,9 +113,8 @@ def from_grid(x: Any, density: Any, *, width: Any = None, normalize: bool | None
     if normalize is None and xp.is_concrete(mass):
         _require_normalised(xp, mass, float(xp.finfo(dtype).eps) ** 0.5)
     total = mass if normalize is False else xp.ones_like(mass)
-    grid = Grid(points, cells, found, mass, total)
-    found = cast_back(xp, found, dtype)
-    return Grid(*[xp.astype(a, dtype) for a in grid[:2]], found, *[xp.astype(a, dtype) for a in grid[3:]])
+    points, cells, mass, total = (xp.astype(a, dtype) for a in (points, cells, mass, total))
+    return Grid(points, cells, cast_back(xp, found, dtype), mass, total)
 
 
 def cast_back(xp: Namespace, d: Family, dtype: DType) -> Family:

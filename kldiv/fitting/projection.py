@@ -375,7 +375,7 @@ def _project_samples(
         raise ValueError(f"weights have shape {xp.shape(weights)}; there are {shape[0]} samples")
     if xp.is_concrete(x) and xp.is_concrete(weights):
         _require_samples(xp, x, weights, kind, classes, dict(zip(projection.fixed, fixed, strict=True)))
-    if is_class:
+    if classes is not None:
         x = one_hot(xp, x, classes)
     q, moments = run(_project, _program(kind, False), xp, dtype, [x, *arrays], Samples(x, weights), fixed)
     _require_result(xp, dtype, q, moments, projection, kind, "the samples")
