@@ -239,13 +239,13 @@ def _approximation(xp: Namespace, grids: _Grids) -> Array:
 def _variational(xp: Namespace, p: Family, q: Family) -> Bounds:
     grids = _grids(xp, p, q)
     upper = _variational_upper(xp, grids.pi, grids.om, grids.kl)
-    return Bounds(_single_lower(xp, grids, xp.zeros_like(upper)), upper)
+    return Bounds(_single_lower(xp, grids, _zero(xp, upper)), upper)
 
 
 def _matching(xp: Namespace, p: Family, q: Family) -> Bounds:
     grids = _grids(xp, p, q)
     upper = _matching_upper(xp, grids)
-    return Bounds(xp.zeros_like(upper), upper)
+    return Bounds(_zero(xp, upper), upper)
 
 
 def _durrieu(xp: Namespace, p: Family, q: Family) -> Bounds:
@@ -256,7 +256,7 @@ def _durrieu(xp: Namespace, p: Family, q: Family) -> Bounds:
 def _tightest(xp: Namespace, p: Family, q: Family) -> Bounds:
     grids = _grids(xp, p, q)
     upper = _variational_upper(xp, grids.pi, grids.om, grids.kl)
-    lower = _single_lower(xp, grids, xp.zeros_like(upper))
+    lower = _single_lower(xp, grids, _zero(xp, upper))
     upper = _smaller(xp, upper, _matching_upper(xp, grids))
     if _normal_pair(kind_of(grids.f), kind_of(grids.g)) is not None:
         durrieu = _durrieu_bounds(xp, grids)
@@ -285,6 +285,11 @@ def _require_method(xp: Namespace, method: str, p: Family, q: Family) -> None:
         m, n = [xp.shape(d.probs)[-1] if isinstance(d, Mixture) else 1 for d in (p, q)]
         if m is None or n is None or m != n:
             raise ValueError(f"method 'matching' pairs components, but p has {m} and q has {n}")
+
+
+def _zero(xp: Namespace, upper: Array) -> Array:
+    """Return 0 as the lower bound, with derivative 0."""
+    return 0.0 * finite_part(xp, upper)[0]
 
 
 def _larger(xp: Namespace, x: Array, y: Array) -> Array:
@@ -416,6 +421,17 @@ class _NormalPair(NamedTuple):
 
 def _normal_pair(p: Kind, q: Kind) -> _NormalPair | None:
     """Return the way to see two kinds as normal: because they are, or because both are the same map of normal ones."""
+    if (p, q) not in _normal_pairs:
+        _normal_pairs[p, q] = _search_normal_pair(p, q)
+    return _normal_pairs[p, q]
+
+
+_normal_pairs: dict[tuple[Kind, Kind], _NormalPair | None] = {}
+
+
+def _search_normal_pair(p: Kind, q: Kind) -> _NormalPair | None:
+    if p == q and p in _OVERLAPS:  # the usual case, before a search that takes a compiler long to follow
+        return _NormalPair(lambda xp, f, own, g: (f, own, g), _OVERLAPS[p])
     for at_p, at_q, path in reachable(p, q):
         if at_p == at_q and at_p in _OVERLAPS:
 
