@@ -29,8 +29,8 @@ class Estimate(NamedTuple):
     >>> import kldiv
     >>> mixture = kldiv.Mixture([0.5, 0.5], kldiv.Normal([-1.0, 1.0], 1.0))
     >>> estimate = kldiv.estimate(mixture, kldiv.Normal(0.0, 2.0**0.5), rtol=1e-9)
-    >>> round(float(estimate.value), 9), bool(estimate.error < 1e-9), bool(estimate.converged)
-    (0.009742769, True, True)
+    >>> round(float(estimate.value), 10), bool(estimate.error < 1e-11), bool(estimate.converged)
+    (0.0097427699, True, True)
     """
 
     value: Array
