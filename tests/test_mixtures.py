@@ -81,7 +81,7 @@ PARAMETRISATIONS = {
 
 @only(("family", "scale"), PARAMETRISATIONS.items(), ids=lambda f: f.__name__)
 @only("method", ["variational", "durrieu"])
-def test_bounds_do_not_change_under_a_linear_map(backend, both, mixture, family, scale, method):
+def test_bounds_do_not_change_under_a_linear_map(eager, backend, both, mixture, family, scale, method):
     loc, covariance = lifted([-1.0, 1.0], 1.0)
     p = kldiv.Mixture(
         backend.array([0.5, 0.5], "float64"),
@@ -105,7 +105,7 @@ DIAGONAL = {
 
 
 @only("family", DIAGONAL.values(), ids=DIAGONAL.keys())
-def test_diagonal_families_agree_with_the_general_one(backend, both, family):
+def test_diagonal_families_agree_with_the_general_one(eager, backend, both, family):
     rng = np.random.default_rng(0)
     weights, loc, scale = rng.dirichlet(np.ones(3), 2), rng.normal(size=(2, 3, 2)), np.exp(rng.normal(size=(2, 3, 2)))
 
@@ -119,12 +119,12 @@ def test_diagonal_families_agree_with_the_general_one(backend, both, family):
     np.testing.assert_allclose(both(*make(family, scale), method="durrieu"), general, rtol=1e-12)
 
 
-def test_single_components_have_the_closed_form(backend, both):
+def test_single_components_have_the_closed_form(eager, backend, both):
     p, q = (kldiv.Gamma(*(backend.array(x, "float64") for x in pair)) for pair in ((2.0, 1.0), (3.0, 2.0)))
     np.testing.assert_allclose(both(p, q), [0.190921303781642241772048] * 2, rtol=1e-13)
 
 
-def test_exact_where_q_is_single_and_components_do_not_overlap(backend, both, mixture):
+def test_exact_where_q_is_single_and_components_do_not_overlap(eager, backend, both, mixture):
     # KL = sum_a pi_a (log pi_a + D_a), up to exp(-1e3).
     p, q = mixture([0.25, 0.75], [-100.0, 100.0], [1.0, 1.0]), mixture([1.0], [0.0], [100.0])
     exact = scipy.special.xlogy([0.25, 0.75], [0.25, 0.75]).sum() + np.log(100) + (1 + 1e4) / 2e4 - 0.5
@@ -165,7 +165,7 @@ def test_quadrature_of_two_pairs():
 
 
 @only(("size_p", "size_q"), [(3, 2), (2, 2)])
-def test_truth_is_between_the_bounds(mixture, both, size_p, size_q):
+def test_truth_is_between_the_bounds(eager, mixture, both, size_p, size_q):
     p, q = random_mixtures(0, 8, size_p), random_mixtures(1, 8, size_q)
     exact = np.array([truth([x[i] for x in p], [x[i] for x in q]) for i in range(8)])
     lower, upper = both(mixture(*p), mixture(*q))
@@ -175,7 +175,7 @@ def test_truth_is_between_the_bounds(mixture, both, size_p, size_q):
 
 
 @only("method", METHODS[1:])
-def test_tightest_is_at_least_as_tight_as_any(mixture, both, method):
+def test_tightest_is_at_least_as_tight_as_any(eager, mixture, both, method):
     p, q = mixture(*random_mixtures(2, 20, 3)), mixture(*random_mixtures(3, 20, 3))
     lower, upper = both(p, q, method=method)
     best_lower, best_upper = both(p, q)
@@ -183,14 +183,14 @@ def test_tightest_is_at_least_as_tight_as_any(mixture, both, method):
     assert (best_upper <= upper).all()
 
 
-def test_least_of_the_variational_bounds_is_reached(mixture, both):
+def test_least_of_the_variational_bounds_is_reached(eager, mixture, both):
     """The order of components does not matter: the least is 0 for two orders of one mixture."""
     weights, loc, scale = [0.2, 0.3, 0.5], [-3.0, 0.0, 4.0], [1.0, 0.5, 2.0]
     q = mixture(weights[::-1], loc[::-1], scale[::-1])
     assert both(mixture(weights, loc, scale), q, method="variational")[1] < 1e-13
 
 
-def test_near_equality_matching_keeps_its_digits(mixture, both):
+def test_near_equality_matching_keeps_its_digits(eager, mixture, both):
     step = 2.0**-30
     p, q = mixture([0.5, 0.5], [-1.0, 1.0], [1.0, 1.0]), mixture([0.5 + step, 0.5 - step], [-1.0, 1.0 + step], [1, 1])
     # 2 step^2 from the weights, and step^2 / 4 from the mean.
@@ -198,7 +198,7 @@ def test_near_equality_matching_keeps_its_digits(mixture, both):
 
 
 @only("method", METHODS)
-def test_equal_mixtures(mixture, both, method):
+def test_equal_mixtures(eager, mixture, both, method):
     p = mixture(*D2[0])
     lower, upper = both(p, p, method=method)
     assert lower == 0
@@ -208,7 +208,7 @@ def test_equal_mixtures(mixture, both, method):
 # -------------------------------------------------------------------------------------------------- edges and gradients
 
 
-def test_batches_broadcast(mixture, both):
+def test_batches_broadcast(eager, mixture, both):
     p, q = random_mixtures(0, 2, 3), random_mixtures(1, 4, 2)
     lower, upper = both(mixture(*(x[:, None] for x in p)), mixture(*q))
     assert lower.shape == upper.shape == (2, 4)
@@ -216,7 +216,7 @@ def test_batches_broadcast(mixture, both):
     np.testing.assert_allclose([lower[1, 2], upper[1, 2]], one, rtol=1e-12)
 
 
-def test_parameters_that_components_share(backend, both, mixture):
+def test_parameters_that_components_share(eager, backend, both, mixture):
     shared = kldiv.Mixture(
         backend.array([0.5, 0.5], "float64"), kldiv.Normal(backend.array([-1.0, 1.0], "float64"), 2.0)
     )
@@ -225,7 +225,7 @@ def test_parameters_that_components_share(backend, both, mixture):
 
 
 @only("method", METHODS[:3])
-def test_components_of_weight_zero_do_not_count(mixture, both, method):
+def test_components_of_weight_zero_do_not_count(eager, mixture, both, method):
     p, q = ([0.3, 0.0, 0.7], [-2.0, 50.0, 3.0], [0.5, 0.1, 1.0]), ([0.6, 0.4, 0.0], [-1.0, 2.0, 3.0], [1.0, 1.5, 1.0])
     np.testing.assert_allclose(both(mixture(*p), mixture(*q), method=method), EXACT[method], rtol=1e-13)
 
@@ -244,7 +244,7 @@ def test_infinite_divergences_between_components(backend, both):
 
 
 @only("method", METHODS)
-def test_extreme_parameters_give_no_nan(mixture, both, method):
+def test_extreme_parameters_give_no_nan(eager, mixture, both, method):
     p = mixture([1.0, 0.0], [-1e100, 1e100], [1e-100, 1e100])
     q = mixture([1e-300, 1.0], [1e150, 0.0], [1e-200, 1e200])
     assert not np.isnan(both(p, q, method=method)).any()
@@ -261,8 +261,7 @@ def numerical_gradient(function, x, h=1e-4):
     return slope
 
 
-@only("method", METHODS[1:])
-@only("side", [0, 1], ids=["lower", "upper"])
+@only(("method", "side"), [("durrieu", 0), ("durrieu", 1), ("variational", 1), ("matching", 1)])
 def test_gradients(differentiable, method, side):
     backend = differentiable
     weights, loc, scale = (backend.array(x, "float64") for x in D2[1])
@@ -281,7 +280,7 @@ def test_gradients(differentiable, method, side):
     np.testing.assert_allclose(actual, exact, rtol=1e-8, atol=1e-10)
 
 
-@only("method", METHODS)
+@only("method", ["tightest", "durrieu"])
 def test_gradients_at_the_edges_are_finite(differentiable, method):
     backend = differentiable
     low, high = (backend.array(x, "float64") for x in ([0.0, 0.5], [1.0, 3.0]))

@@ -40,7 +40,7 @@ def each_alone(array, laws):
     return array(np.log(laws)[:, None])
 
 
-def test_mean_over_all_paths_is_the_divergence(backend, array):
+def test_mean_over_all_paths_is_the_divergence(eager, backend, array):
     paths, laws_p = chain(FIRST_P, P, 10)
     _, laws_q = chain(FIRST_P, Q, 10)
     probs = chosen(laws_p, paths).prod(axis=-1)
@@ -57,7 +57,7 @@ def test_divergence_of_ten_states(backend, array):
     np.testing.assert_allclose(probs @ values, 0.991474848855537555166587, rtol=1e-13)
 
 
-def test_variance_is_hundreds_of_times_below_that_of_k1(backend, array):
+def test_variance_is_hundreds_of_times_below_that_of_k1(eager, backend, array):
     paths, laws_p = chain(FIRST_P, P, 10)
     _, laws_q = chain(FIRST_Q, Q, 10)
     probs = chosen(laws_p, paths).prod(axis=-1)
@@ -94,13 +94,13 @@ def test_value_and_standard_error(backend, dtype):
     assert backend.to_numpy(estimate.converged).all()
 
 
-def test_equal_models_have_divergence_zero(backend, array):
+def test_equal_models_have_divergence_zero(eager, backend, array):
     p, _ = draw(np.random.default_rng(0), 3, 4, 3)
     estimate = kldiv.sequence_kl(array(p), array(p))
     assert float(estimate.value) == float(estimate.error) == 0
 
 
-def test_what_does_not_count_has_no_influence(backend, array):
+def test_what_does_not_count_has_no_influence(eager, backend, array):
     p, q = draw(np.random.default_rng(0), 3, 4, 3)
     mask = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]])
     expected = (step_divergences(p, q) * mask).sum() / 3
@@ -110,7 +110,7 @@ def test_what_does_not_count_has_no_influence(backend, array):
 
 
 @pytest.mark.parametrize("make", [lambda x, _: x.tolist(), lambda x, array: array(x), lambda x, array: array(x) > 0])
-def test_masks_of_lists_numbers_and_booleans(array, make):
+def test_masks_of_lists_numbers_and_booleans(eager, array, make):
     p, q = draw(np.random.default_rng(0), 3, 4, 3)
     mask = np.array([1, 0, 1, 0])
     estimate = kldiv.sequence_kl(array(p), array(q), mask=make(mask, array))
@@ -128,14 +128,14 @@ def test_tokens_that_are_ruled_out(backend, array):
     np.testing.assert_allclose(backend.to_numpy(estimate.error), [0, np.log(1.5) / 2, 0, 0], rtol=1e-14)
 
 
-def test_one_sample_has_no_standard_error(array):
+def test_one_sample_has_no_standard_error(eager, array):
     p, q = draw(np.random.default_rng(0), 1, 4, 3)
     estimate = kldiv.sequence_kl(array(p), array(q))
     assert float(estimate.error) == np.inf
     assert not bool(estimate.converged)
 
 
-def test_long_vocabularies_are_taken_some_steps_at_a_time(backend, array, monkeypatch):
+def test_long_vocabularies_are_taken_some_steps_at_a_time(eager, backend, array, monkeypatch):
     p, q = draw(np.random.default_rng(0), 3, 7, 5)
     whole = kldiv.sequence_kl(array(p), array(q))
     monkeypatch.setattr(sequences, "_CHUNK", 32)
@@ -269,7 +269,7 @@ DETACHED = {"k1": 0.0, "k2": THETA / 4, "k3": THETA, "k3_with_score": THETA / 4}
 
 
 @pytest.mark.parametrize(("name", "expected"), SAMPLED.items())
-def test_mean_is_the_divergence(backend, array, name, expected):
+def test_mean_is_the_divergence(eager, backend, array, name, expected):
     x = array(THETA + NODES)
     log_p, log_q = kldiv.Normal(THETA, 1.0).log_density(x), kldiv.Normal(0.0, 2.0).log_density(x)
     values = backend.to_numpy(getattr(kldiv, name)(log_p, log_q))
@@ -312,7 +312,7 @@ each_estimate = pytest.mark.parametrize("name", BEYOND)
 
 
 @each_estimate
-def test_infinite_logarithms(backend, array, name):
+def test_infinite_logarithms(eager, backend, array, name):
     log_p, log_q = np.array([*EDGES, (-1000.0, 0.0)]).T
     np.testing.assert_array_equal(backend.to_numpy(getattr(kldiv, name)(array(log_p), array(log_q))), BEYOND[name])
 
@@ -334,12 +334,12 @@ def test_k3_keeps_its_digits_near_equality(backend, dtype):
 
 
 @each_estimate
-def test_nan_is_refused_by_name(array, name):
+def test_nan_is_refused_by_name(eager, array, name):
     with pytest.raises(ValueError, match=r"log_q must be numbers, not nan; got nan at index \(1,\)"):
         getattr(kldiv, name)(array([0.0, 0.0]), array([0.0, np.nan]))
 
 
 @each_estimate
-def test_shapes_broadcast(backend, array, name):
+def test_shapes_broadcast(eager, backend, array, name):
     value = getattr(kldiv, name)(array(np.zeros((3, 1))), array(np.zeros(2)))
     assert backend.to_numpy(value).shape == (3, 2)

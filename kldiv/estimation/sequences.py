@@ -95,7 +95,8 @@ def sequence_kl(logits_p: Any, logits_q: Any, *, mask: Any = None, log_probs: An
     if __debug__ and is_concrete and bool(xp.any(xp.isnan(found.value))):
         logits = {name: CategoricalLogits(_counted(xp, x, counts)) for name, x in zip(named, (p, q), strict=False)}
         diagnose_all(xp, dtype, **logits)
-        _diagnose(xp, "log_probs", "numbers that are at most 0", more[0], _are_log_probs(xp, more[0]))
+        for x in more:
+            _diagnose(xp, "log_probs", "numbers that are at most 0", x, _are_log_probs(xp, x))
     n = xp.shape(p)[-3]
     method = "Rao-Blackwell, over sampled prefixes" + ("" if log_probs is None else ", with the score of the prefixes")
     return Estimate(found.value, found.error, method, n if n is not None else -1, found.converged)
