@@ -11,7 +11,7 @@ from backends import BACKEND, load
 ONCE = ("test_demo", "test_package", "test_public", "test_reference")
 
 # Files of which only those tests have to do with a backend that ask for it.
-PARTLY_ONCE = ("test_plotting",)
+PARTLY_ONCE = ("test_docs", "test_plotting")
 
 
 def pytest_addoption(parser):
