@@ -81,17 +81,18 @@ def sequence_kl(logits_p: Any, logits_q: Any, *, mask: Any = None, log_probs: An
     named = {"logits_p": logits_p, "logits_q": logits_q}
     if log_probs is not None:
         named["log_probs"] = log_probs
-    xp, arrays, dtype = gather([*named.values()], [*named])
+    # list(...) and sums rather than stars inside of brackets, which AutoGraph does not read right.
+    xp, arrays, dtype = gather(list(named.values()), list(named))
     _require_shapes(xp, dict(zip(named, arrays, strict=True)))
     p, q = arrays[:2]
     counts = xp.ones_like(p[..., 0]) > 0 if mask is None else _read_mask(xp, mask, p)
-    is_concrete = all(xp.is_concrete(x) for x in [*arrays, counts])
+    is_concrete = all(xp.is_concrete(x) for x in arrays + [counts])  # noqa: RUF005
     pieces = [
         run(_steps, categorical_logits_gap, xp, dtype, arrays, *x) for x in _chunks(xp, p, q, counts, is_concrete)
     ]
     steps = pieces[0] if len(pieces) == 1 else xp.concat(pieces, axis=-1)
     more = (xp.where(counts, arrays[2], 0.0),) if log_probs is not None else ()
-    found: _Summary = run(_summary, _with_score, xp, dtype, [*arrays, counts], steps, *more)
+    found: _Summary = run(_summary, _with_score, xp, dtype, arrays + [counts], steps, *more)  # noqa: RUF005
     if __debug__ and is_concrete and bool(xp.any(xp.isnan(found.value))):
         logits = {name: CategoricalLogits(_counted(xp, x, counts)) for name, x in zip(named, (p, q), strict=False)}
         diagnose_all(xp, dtype, **logits)
