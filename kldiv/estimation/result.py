@@ -10,6 +10,8 @@ from kldiv._protocol import Array
 class Estimate(NamedTuple):
     """An estimate of a divergence, in nats, that says how it was made and how far off it may be.
 
+    A compiler may refuse to return it whole, as `method` is a text: return what is needed of the others.
+
     Attributes
     ----------
     value

@@ -64,7 +64,7 @@ def estimate_from_samples(
     -------
     Estimate
         `value`, `error` and `converged` are of the framework, dtype and device of the arrays, without axes. The
-        neighbours are found on the host, in float64.
+        neighbours are found on the host, in float64, and there are no derivatives.
 
         `error` is one standard error, by subsampling (a bootstrap would make ties): 40 groups, each of a tenth of the
         points of x and of y, of at most 1000, and disjoint as far as they can be, give independent estimates; their

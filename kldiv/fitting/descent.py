@@ -88,7 +88,7 @@ def fit(
         is between 0 and 1, logits of probabilities, the triangular factor of a covariance matrix with the logarithm of
         its diagonal. Otherwise in the parameters themselves, which a long step may make invalid.
     method
-        For a pair without closed form, the method of `kldiv.estimate`.
+        For a pair without closed form, the method of `kldiv.estimate`. Samples are drawn with one and the same seed.
     every
         Which steps the history keeps: each, or every so many, and the last.
     callback
