@@ -76,10 +76,12 @@ def estimate(
     confidence
         Of that interval.
     max_samples
-        How many samples to take at most: None for 2^20. Under a compiler there are no values to tell when to stop, and
-        exactly so many are taken: None for 2^14.
+        How many samples to take at most, but for the first step, which takes some thousands with Sobol sequences:
+        None for 2^20. Under a compiler there are no values to tell when to stop, and exactly so many are taken: None
+        for 2^14.
     rng
-        Where samples come from: a seed, the framework's own generator or key, or None for fresh ones at each call.
+        Where samples come from: a seed, the framework's own generator or key, or None for fresh ones at each call,
+        which compilers do not allow. The same seed gives the same numbers.
     progress
         Whether to show a bar with the estimate and its error so far (with tqdm).
 
@@ -94,6 +96,8 @@ def estimate(
     ------
     ValueError
         If an argument is invalid, or the method does not apply to the pair.
+    TypeError
+        If `rng` is none of those, an argument is not a distribution, or the parameters belong to different frameworks.
     NoClosedForm
         If ``method="closed-form"`` and there is none.
     NotImplementedError
