@@ -343,7 +343,7 @@ class Counter:
 
     def _count(self, like: Array, axes: int, value: float, each: bool = False) -> Array:
         self.coordinates += _coordinates(self._xp, like, axes)
-        return self._xp.zeros_like(like)[... if each else None] + value
+        return self._xp.zeros_like(like)[(...,) if each else (None, ...)] + value
 
     def binomial(self, count: Array, probs: Array, axes: int, each: bool) -> Array:
         return self._count(probs, axes, 0.0, each)
@@ -394,7 +394,7 @@ class Sobol:
         batch = len(self._xp.shape(like)) - axes - each
         columns = self._points[:, self._used : self._used + count]
         self._used += count
-        points = np.reshape(columns, (self.n, *[1] * batch, *event))
+        points = np.reshape(columns, (self.n, *[1] * batch, *map(int, event)))  # type: ignore[arg-type]
         values = [np.asarray(self._xp.to_numpy(self._xp.stop_gradient(x)), dtype=np.float64) for x in parameters]
         numbers = function(*values, points)
         if self._dtype == self._xp.float32:  # rounding may lead to the ends

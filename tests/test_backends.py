@@ -404,3 +404,50 @@ def test_compiled_is_silent_about_branches_that_are_not_taken(backend, xp):
     program = xp.compiled(lambda d: xp.where(d.x > 0, d.x / d.y, xp.log(d.x)))
     value = program(Two(backend.array([1.0, 0.0], "float64"), backend.array([0.0, 1.0], "float64")))
     np.testing.assert_array_equal(backend.to_numpy(value), [np.inf, -np.inf])
+
+
+# --- Random numbers ---------------------------------------------------------------------------------------------------
+
+DRAWS = {  # a draw for each entry of an array, and the mean and the variance that it has
+    "binomial": (lambda source, n, x: source.binomial(n, 0.0 * x + 5.0, x), lambda x: 5 * x, lambda x: 5 * x * (1 - x)),
+    "gamma": (lambda source, n, x: source.gamma(n, x), lambda x: x, lambda x: x),
+    "normal": (lambda source, n, x: source.normal(n, x), lambda x: 0 * x, lambda x: 0 * x + 1),
+    "poisson": (lambda source, n, x: source.poisson(n, x), lambda x: x, lambda x: x),
+    "uniform": (lambda source, n, x: source.uniform(n, x), lambda x: 0 * x + 0.5, lambda x: 0 * x + 1 / 12),
+}
+
+
+@over_dtypes
+@pytest.mark.parametrize(("draw", "mean", "variance"), DRAWS.values(), ids=DRAWS.keys())
+def test_draws_have_the_dtype_and_the_moments(eager, xp, draw, mean, variance, dtype):
+    x = np.asarray([[0.2], [0.7]])
+    like = eager.array(x, dtype)
+    draws = draw(xp.random(0, like), 5000, like)
+    assert eager.dtype_name(draws) == dtype
+    values = eager.to_numpy(draws)
+    assert values.shape == (5000, 2, 1)
+    assert np.all(abs(values.mean(axis=0) - mean(x)) < 4 * np.sqrt(variance(x) / 5000))
+    np.testing.assert_allclose(values.var(axis=0, dtype="float64"), variance(x), rtol=0.2)
+
+
+@over_dtypes
+def test_uniform_draws_are_strictly_inside(backend, xp, dtype):
+    like = backend.array(0.0, dtype)
+    values = backend.to_numpy(xp.random(0, like).uniform(2**18, like))
+    assert backend.dtype_name(xp.random(0, like).uniform(1, like)) == dtype
+    assert np.all((values > 0) & (values < 1))
+
+
+def test_draws_of_a_source_differ_and_so_do_its_seeds(backend, xp):
+    like = backend.array([0.0, 0.0], "float32")
+    source = xp.random(0, like)
+    values = [backend.to_numpy(source.uniform(2, like)).ravel() for _ in range(2)]
+    assert len(np.unique(values)) == 8
+    seeds = [source.seed(), source.seed(), xp.random(0, like).seed()]
+    assert all(isinstance(seed, int) for seed in seeds)
+    assert seeds[0] != seeds[1]
+
+
+def test_arrays_are_joined_along_the_last_axis(backend, xp):
+    x, y = backend.array(X, "float32"), backend.array(X[:, :1], "float32")
+    np.testing.assert_array_equal(backend.to_numpy(xp.concat([x, y], axis=-1)), np.concat([X, X[:, :1]], axis=-1))
