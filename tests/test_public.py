@@ -259,6 +259,7 @@ CORE = sources(
         "kldiv/_demo*.py",
         "kldiv/_examples.py",
         "kldiv/estimation/neighbours.py",  # works on the host, whatever the framework
+        "kldiv/estimation/tails.py",
         "kldiv/fitting/course.py",  # so does what is kept there, and SciPy's optimiser
         "kldiv/plotting.py",  # so does matplotlib
     ],

@@ -25,7 +25,7 @@ from kldiv._namespace import computing_dtype
 from kldiv._protocol import Array, Namespace
 from kldiv._sampling import sampler_of
 from kldiv.domains import ONE_HOT
-from kldiv.estimation.monte_carlo import Settings, monte_carlo, quasi_monte_carlo
+from kldiv.estimation.monte_carlo import Settings, monte_carlo, normal_quantile, quasi_monte_carlo
 from kldiv.estimation.quadrature import Integral, integrate
 from kldiv.estimation.result import Estimate, EstimateWarning
 from kldiv.estimation.summation import add_up
@@ -268,9 +268,11 @@ def _over_components(xp: Namespace, p: Family, q: Family, like: Array, rng: Any,
     # Standard errors of independent estimates add in squares, bounds as they are.
     error = xp.sum(found.error**2, axis=-1) ** 0.5 if sampled else xp.sum(found.error, axis=-1)
     method = f"the sum over independent components, each by {found.method}"
-    converged = xp.all(found.converged, axis=-1)
     heavy = None if found.heavy is None else xp.any(found.heavy, axis=-1)
-    return Found(value, error + like, method, found.samples, converged & (like == 0), heavy)
+    size = xp.abs(xp.stop_gradient(value))
+    wanted = settings.atol + settings.rtol * xp.where(size < math.inf, size, 0.0)
+    converged = ((normal_quantile(settings.confidence) if sampled else 1.0) * error <= wanted) & (like == 0)
+    return Found(value, error + like, method, found.samples, converged & ~heavy if sampled else converged, heavy)
 
 
 def _variational(xp: Namespace, p: Family, q: Family, like: Array, settings: Settings) -> Found:
@@ -290,7 +292,7 @@ def _warn(xp: Namespace, found: Found, value: Array) -> None:
     """Warn of estimates that did not converge, with the place of the first one."""
     if not found.warns or not xp.is_concrete(value):
         return
-    bad = ~xp.to_numpy(found.converged + (value != value))
+    bad = ~xp.to_numpy(found.converged | (value != value))
     if not bad.any():
         return
     index = tuple(int(i) for i in next(zip(*bad.nonzero(), strict=True))) if bad.ndim else ()

@@ -1,9 +1,9 @@
 """Monte Carlo and randomised quasi-Monte Carlo: the mean of log p - log q over samples of P, and its standard error.
 
-A mixture is stratified: each component is sampled equally often, and counts by its weight. To the log ratio a multiple
-of the control variate q / p - 1 is added, whose expectation is 0; the multiple is fitted on other samples, so that it
-leaves no bias. An estimate can be differentiated: through the samples where those move smoothly with the parameters,
-and elsewhere by the score of the density that they come from.
+A mixture is stratified: each component is sampled equally often, and counts by its weight. To the log ratio at
+independent samples a multiple of the control variate q / p - 1 is added, whose expectation is 0; the multiple is fitted
+on other samples, so that it leaves no bias. An estimate can be differentiated: through the samples where those move
+smoothly with the parameters, and elsewhere by the score of the density that they come from.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from kldiv._families import Family, constant, kind_of, leaves
 from kldiv._programs import whole
 from kldiv._protocol import Array, Namespace
 from kldiv._sampling import Counter, Draw, Generator, Sampler, Sobol, require_sampler
-from kldiv.estimation.parts import Parts, parts_of, with_axes
+from kldiv.estimation.parts import Parts, parts_of, with_axes, with_rank
+from kldiv.estimation.tails import is_heavy
 
 PILOT = 512  # samples that the control variate is fitted on
 REPLICATES = 16  # independent scramblings of a Sobol sequence
 DEFAULT = 2**20  # samples at most
 COMPILED = 2**14  # samples where values are not known, so that it cannot be told when to stop
 CHUNK = 2**22  # numbers in the samples of one step
-CHUNKS = (2**6, 2**9, 2**12, 2**16)  # numbers of samples of each part in one step
+CHUNKS = (2**6, 2**8, 2**10, 2**12, 2**14, 2**16)  # numbers of samples of each part in one step
 # Tail indices; 1/2 is that of an infinite variance.
 HEAVY = 0.6  # from here on a standard error means little
 LIGHT = 0.15  # up to here the control variate is of use
@@ -68,16 +69,17 @@ class _Problem:
         self._p, self._q = p, q
         self.like = xp.stop_gradient(like)
         lengths = [] if self.parts.weights is None else xp.shape(self.parts.weights)[-self.parts.axes :]
-        self.count = math.prod(length or 1 for length in lengths)
+        self.count = math.prod([length or 1 for length in lengths])
         members = [x for d in (p, q) for _, x in leaves(d, "")]
-        self.numbers = self.count * max(math.prod(length or 1 for length in xp.shape(x)) for x in [like, *members])
+        self.numbers = self.count * max([math.prod([length or 1 for length in xp.shape(x)]) for x in [like, *members]])
 
     def terms(self, source: Any, n: int) -> Terms:
         """Draw `n` samples of each part."""
         xp, components = self.xp, self.parts.components
         source.n = n
         source.pathwise = True
-        x = self.sampler.sample(xp, Draw(source), components)
+        # With all batch axes, or the samples' own axis would be taken for one.
+        x = self.sampler.sample(xp, Draw(source), with_rank(xp, components, len(xp.shape(self.deep))))
         x = x if source.pathwise else xp.stop_gradient(x)
         found = whole(_terms, xp, source.pathwise)(self._p, self._q, self.deep, x)
         return Terms(n, *found)
@@ -119,7 +121,7 @@ class _Problem:
             usable
             & xp.isfinite(variance)
             & xp.isfinite(covariance)
-            & ~_heavy(xp, self.parts, ratio, LIGHT, cautious=True)
+            & ~is_heavy(xp, self.parts, ratio, LIGHT, cautious=True)
         )
         return xp.where(usable, -covariance / xp.where(usable, variance, 1.0), 0.0)
 
@@ -149,7 +151,9 @@ def _terms(xp: Namespace, pathwise: bool, p: Family, q: Family, deep: Array, x: 
     log_ratio = xp.where(there, log_p, 0.0) - xp.where(there, log_q, 0.0) + xp.zeros_like(deep)
     exponent = -log_ratio
     small = (exponent < 0.9 * math.log(xp.finfo(log_p.dtype).max)) & (exponent > -math.inf)
-    ratio = xp.where(small, xp.expm1(xp.where(small, exponent, 0.0)), xp.where(exponent < 0, -1.0, 0.0))
+    ratio = xp.where(
+        small, xp.expm1(xp.where(small, exponent, 0.0)), xp.where(exponent < 0, -xp.ones_like(exponent), 0.0)
+    )
     return log_ratio, ratio, None if pathwise else xp.where(there, log_f - xp.stop_gradient(log_f), 0.0)
 
 
@@ -192,7 +196,7 @@ def monte_carlo(xp: Namespace, p: Family, q: Family, like: Array, rng: Any, sett
     source = Generator(xp, rng, problem.like)
     concrete = xp.is_concrete(deep)
     most = settings.max_samples or (DEFAULT if concrete else COMPILED)
-    z = _normal_quantile(settings.confidence)
+    z = normal_quantile(settings.confidence)
 
     pilot = problem.terms(source, max(2, 2 * (min(PILOT if concrete else most, most) // (2 * problem.count))))
     first, second = _halves(pilot)
@@ -218,7 +222,7 @@ def monte_carlo(xp: Namespace, p: Family, q: Family, like: Array, rng: Any, sett
         settings.report(samples, still, error)
         done = (z * error <= wanted) | ~finite
         if not concrete or samples + 2 * problem.count > most or bool(xp.all(done)):
-            return Mean(mean, error, z * error, samples, _heavy(xp, parts, values, HEAVY) & finite)
+            return Mean(mean, error, z * error, samples, is_heavy(xp, parts, values, HEAVY) & finite)
         # As many more as the error so far calls for, but no more than fit into memory.
         lack = xp.where(done, 0.0, z * error / xp.where(wanted > 0, wanted, 1.0))
         factor = min(16.0, 1.1 * float(xp.to_numpy(xp.max(xp.where(wanted > 0, lack, 4.0)))) ** 2)
@@ -246,59 +250,37 @@ def quasi_monte_carlo(xp: Namespace, p: Family, q: Family, like: Array, rng: Any
     pilot = terms(sources.pop(), max(64, PILOT // problem.count))
     shift = problem.weighted(xp.sum(xp.stop_gradient(pilot.log_ratio), axis=0) / pilot.n)
     shift = xp.where(xp.isfinite(shift), shift, 0.0)
-    # Of log p - log q and of q / p - 1, for each sequence.
-    sums = [[xp.zeros_like(like), xp.zeros_like(like)] for _ in sources]
-    # A power of 2 of points, for the balance of the sequences, from 16 on.
-    n, points = 2 ** max(4, (256 // problem.count).bit_length() - 1), 0
+    sums = [xp.zeros_like(like)] * REPLICATES
+    # Powers of 2 of points, for the balance of the sequences.
+    n, points = _power_of_2(min(256, most // REPLICATES) // problem.count), 0
     while True:
-        for both, source in zip(sums, sources, strict=True):
+        for i, source in enumerate(sources):
             drawn = terms(source, n)
-            both[0] = both[0] + problem.total(drawn, drawn.log_ratio, shift)
-            both[1] = both[1] + problem.total(drawn, drawn.ratio, 0 * shift)
+            sums[i] = sums[i] + problem.total(drawn, drawn.log_ratio, shift)
         points += n
-        means = _controlled(xp, [a / points for a, _ in sums], [b / points for _, b in sums])
+        means = [s / points for s in sums]
         mean = sum(means[1:], means[0]) / REPLICATES
         still = xp.stop_gradient(mean)
         finite = xp.isfinite(still)
         error = xp.sqrt(_variance(xp, [xp.where(finite, xp.stop_gradient(m), 0.0) for m in means]) / REPLICATES)
         samples = points * REPLICATES * problem.count
         settings.report(samples, still, error)
-        done = (t * error <= _wanted(xp, still, settings)) | ~finite
+        # Of so few sequences the error is itself uncertain; who stops at the first that is small enough is too sure.
+        done = (1.25 * t * error <= _wanted(xp, still, settings)) | ~finite
         if 2 * samples > most or bool(xp.all(done)):
-            heavy = _heavy(xp, problem.parts, drawn.log_ratio, HEAVY) & finite
+            heavy = is_heavy(xp, problem.parts, drawn.log_ratio, HEAVY) & finite
             return Mean(mean, error, t * error, samples, heavy)
-        n = min(points, 2 ** max(4, (CHUNK // problem.numbers).bit_length() - 1))
+        n = min(points, _power_of_2(CHUNK // problem.numbers))
+
+
+def _power_of_2(most: int) -> int:
+    return int(2 ** (max(2, most).bit_length() - 1))
 
 
 def _variance(xp: Namespace, values: list[Array]) -> Array:
     mean = sum(values[1:], values[0]) / len(values)
     squares = [(x - mean) ** 2 for x in values]
     return sum(squares[1:], squares[0]) / (len(values) - 1)
-
-
-def _controlled(xp: Namespace, means: list[Array], ratios: list[Array]) -> list[Array]:
-    """Return means with as much of their control variate as the other ones call for, where that helps clearly.
-
-    What helps independent samples may hurt these, whose error is not made by the same features of a function.
-    """
-    still = [xp.stop_gradient(m) for m in means]
-    finite = xp.isfinite(sum(still[1:], still[0]))
-    still = [xp.where(finite, m, 0.0) for m in still]
-    controls = [xp.stop_gradient(r) for r in ratios]
-    n = len(means)
-    total_a, total_b = sum(still[1:], still[0]), sum(controls[1:], controls[0])
-    multiples = []
-    for a, b in zip(still, controls, strict=True):
-        mean_a, mean_b = (total_a - a) / (n - 1), (total_b - b) / (n - 1)
-        products = [(x - mean_a) * (y - mean_b) for x, y in zip(still, controls, strict=True)]
-        squares = [(y - mean_b) ** 2 for y in controls]
-        covariance = sum(products[1:], products[0]) - (a - mean_a) * (b - mean_b)
-        variance = sum(squares[1:], squares[0]) - (b - mean_b) ** 2
-        regular = variance > 0
-        multiples.append(xp.where(regular, -covariance / xp.where(regular, variance, 1.0), 0.0))
-    added = [x + c * y for x, c, y in zip(still, multiples, controls, strict=True)]
-    helps = (_variance(xp, added) < 0.25 * _variance(xp, still)) & finite
-    return [x + xp.where(helps, c, 0.0) * y for x, c, y in zip(means, multiples, ratios, strict=True)]
 
 
 def coordinates(xp: Namespace, sampler: Sampler, d: Family) -> int:
@@ -314,7 +296,8 @@ def _wanted(xp: Namespace, value: Array, settings: Settings) -> Array:
     return xp.where(wanted > settings.atol, wanted, settings.atol)
 
 
-def _normal_quantile(confidence: float) -> float:
+def normal_quantile(confidence: float) -> float:
+    """Return how many standard errors half an interval is long."""
     from scipy.special import ndtri
 
     return float(ndtri(0.5 + 0.5 * confidence))
@@ -324,51 +307,3 @@ def _student_quantile(confidence: float, df: int) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(df, 0.5 + 0.5 * confidence))
-
-
-def _heavy(xp: Namespace, parts: Parts, values: Array, limit: float, *, cautious: bool = False) -> Array:
-    """Return where the tail index of values is above a limit; 1/2 is that of an infinite variance.
-
-    A generalised Pareto distribution is fitted to the largest values, and to the smallest, by the method of Zhang and
-    Stephens (2009), as in Pareto smoothed importance sampling. Of values that are not known nothing is told.
-    """
-    still = xp.stop_gradient(values)
-    mask = xp.zeros_like(still[0, ...])
-    if xp.is_concrete(still):
-        import numpy as np
-
-        x = np.asarray(xp.to_numpy(still), dtype=np.float64)[-(2**14) :]
-        x = np.sort(np.where(np.isfinite(x), x, 0.0), axis=0)
-        count = min(x.shape[0] // 5, int(3 * x.shape[0] ** 0.5))
-        for sided in (x, -x[::-1]) if count >= 10 else ():
-            with np.errstate(all="ignore"):
-                # The smaller part of a tail tells whether the larger one is a tail, or reaches into a second mode.
-                # Who is cautious takes either for one, and what has no index too.
-                indices = [_tail_index(sided[-n:] - sided[-n - 1]) for n in (count, count // 3)]
-            index = np.maximum(*indices) if cautious else np.minimum(*indices)
-            heavy = (index > limit) | (cautious & np.isnan(index))
-            mask = mask + xp.like(heavy.astype(float).tolist(), still, still.dtype)
-    if parts.weights is not None:
-        weights = xp.stop_gradient(parts.weights)
-        mask = xp.max(xp.where(weights > 0, mask, 0.0), axis=tuple(range(-parts.axes, 0)))
-    return mask > 0
-
-
-def _tail_index(excess: Any) -> Any:
-    """Return the shape of the generalised Pareto distribution of sorted excesses along the first axis.
-
-    It is -inf where all are 0, and nan where too many are for a fit.
-    """
-    import numpy as np
-
-    n = excess.shape[0]
-    candidates = 30 + int(n**0.5)
-    quarter, top = excess[int(n / 4 + 0.5) - 1], excess[-1]
-    j = np.arange(1, candidates + 1).reshape(-1, *[1] * quarter.ndim)
-    b = 1 / top + (1 - np.sqrt(candidates / (j - 0.5))) / (3 * quarter)
-    k = np.log1p(-b[:, None] * excess[None]).mean(axis=1)
-    likelihood = n * (np.log(-b / k) - k - 1)
-    weights = 1 / np.exp(likelihood[None] - likelihood[:, None]).sum(axis=1)
-    best = (b * weights).sum(axis=0) / weights.sum(axis=0)
-    shape = np.log1p(-best * excess).mean(axis=0)
-    return np.where(top > 0, shape, -np.inf)

@@ -59,6 +59,19 @@ def with_axes(xp: Namespace, d: Family, count: int, inside: int = 0) -> Family:
     return type(d)(*values)
 
 
+def with_rank(xp: Namespace, d: Family, rank: int, inside: int = 0) -> Family:
+    """Return a distribution with batch axes of length 1 before its own, so that it has `rank` of them in all."""
+    values: list[Family] = []
+    for field in fields_of(type(d)):
+        value = getattr(d, field.name)
+        if field.held:
+            values.append(with_rank(xp, value, rank, inside + len(field.held.axes)))
+        else:
+            missing = rank + inside + len(field.domain.axes) - len(xp.shape(value))  # type: ignore[union-attr]
+            values.append(value[(*[None] * missing, ...)] if missing > 0 else value)
+    return type(d)(*values)
+
+
 def log_density(xp: Namespace, d: Family, x: Array, *, extended: bool = False) -> Array:
     """Return the log density; with `extended`, that of a distribution of integers between the integers too."""
     if not extended:

@@ -242,19 +242,19 @@ def _kinks(
 ) -> Iterator[Array]:
     """Yield the points at which a density may not be smooth, inside or outside the support of a part."""
     own = kink_of(type(f))
-    others = [*(plain_parts(xp, p) if parts.weights is not None else ()), *plain_parts(xp, q)]
     if own and parts.weights is None:
         yield getattr(f, own) + xp.zeros_like(like)
-    for d in others:
-        d = with_axes(xp, d, parts.axes)
-        kink, its = kink_of(type(d)), support_of(type(d))
-        if kink:
-            yield getattr(d, kink) + xp.zeros_like(like)
-        if its is None or its.space != support.space:
-            continue
-        for end, mine in ((its.low, support.low), (its.high, support.high)):
-            same = end == mine and not isinstance(end, str)
-            if not same and (isinstance(end, str) or math.isfinite(end)):
+    for mixed in (p, q) if parts.weights is not None else (q,):
+        cls = type(parts_of(xp, mixed).components)
+        kink, its = kink_of(cls), support_of(cls)
+        ends: list[float | str] = [kink] if kink else []
+        if its is not None and its.space == support.space:
+            for end, mine in ((its.low, support.low), (its.high, support.high)):
+                if isinstance(end, str) or (end != mine and math.isfinite(end)):
+                    ends.append(end)
+        for d in plain_parts(xp, mixed) if ends else ():
+            d = with_axes(xp, d, parts.axes)
+            for end in ends:
                 yield (getattr(d, end) if isinstance(end, str) else end) + xp.zeros_like(like)
 
 
@@ -384,7 +384,7 @@ def unseen(xp: Namespace, parts: Parts, mass: Array, value: Array) -> Array:
     missing = parts.total(xp, xp.abs(mass - 1))
     # Of identical distributions the value is exactly 0, and the mass no matter.
     matters = (size < math.inf) & (size > 0)
-    return xp.stop_gradient(xp.where(matters, 2 * missing * (1 + xp.where(matters, size, 0.0)), 0.0))
+    return xp.stop_gradient(xp.where(matters, 10 * missing * (1 + xp.where(matters, size, 0.0)), 0.0))
 
 
 def refine(

@@ -77,14 +77,14 @@ def _prepared(xp: Namespace, p: Family, q: Family, like: Array) -> tuple[Parts, 
 
 def _over_classes(xp: Namespace, count: int, p: Family, q: Family, like: Array) -> Integral:
     parts, terms, _ = _prepared(xp, p, q, like)
-    return _finished(xp, parts, terms.over_classes(count), count)
+    return _finite(xp, parts, terms.over_classes(count), count)
 
 
 def _over_all(xp: Namespace, count: int, p: Family, q: Family, like: Array) -> Integral:
     parts, terms, _ = _prepared(xp, p, q, like)
     support = support_of(type(parts.components))
     assert support is not None
-    return _finished(xp, parts, terms.over(*_ends(xp, parts.components, support), count), count)
+    return _finite(xp, parts, terms.over(*_ends(xp, parts.components, support), count), count)
 
 
 def _with_tail(xp: Namespace, rtol: float, atol: float, p: Family, q: Family, like: Array) -> Integral:
@@ -113,19 +113,21 @@ def _with_tail(xp: Namespace, rtol: float, atol: float, p: Family, q: Family, li
     # Where the integral is infinite, what is added to it may be anything.
     infinite = xp.abs(xp.stop_gradient(integral.value)) == math.inf
     total = total + ends
-    added = _finished(xp, parts, total._replace(mass=total.mass + integral.mass), DENSE)
-    value = integral.value + xp.where(infinite, 0.0, added.value)
-    error = added.error + integral.error + parts.total(xp, xp.abs(xp.stop_gradient(omitted)))
-    finite = xp.abs(xp.stop_gradient(value)) < math.inf
-    return added._replace(value=value, error=xp.where(finite, error, 0.0), points=added.points + integral.points)
+    value = integral.value + xp.where(infinite, 0.0, parts.total(xp, total.value))
+    error = integral.error + xp.stop_gradient(parts.total(xp, total.rounding + xp.abs(omitted)))
+    return _finished(xp, parts, value, error, total.mass + integral.mass, DENSE + integral.points)
 
 
-def _finished(xp: Namespace, parts: Parts, total: Sum, points: int) -> Integral:
-    """Return the expectation over the parts."""
-    value, error = parts.total(xp, total.value), xp.stop_gradient(parts.total(xp, total.rounding))
+def _finite(xp: Namespace, parts: Parts, total: Sum, points: int) -> Integral:
+    """Return the expectation over the parts, of sums over all outcomes."""
+    error = xp.stop_gradient(parts.total(xp, total.rounding))
+    return _finished(xp, parts, parts.total(xp, total.value), error, total.mass, points)
+
+
+def _finished(xp: Namespace, parts: Parts, value: Array, error: Array, mass: Array, points: int) -> Integral:
     finite = xp.abs(xp.stop_gradient(value)) < math.inf
-    error = xp.where(finite, error + unseen(xp, parts, total.mass, value), 0.0)
-    return Integral(value, error, total.mass, points)
+    error = xp.where(finite, error + unseen(xp, parts, mass, value), 0.0)
+    return Integral(value, error, mass, points)
 
 
 def _count(xp: Namespace, low: Any, high: Any) -> int | None:
@@ -191,7 +193,7 @@ class _Terms:
 
 
 def _blocks(xp: Namespace, count: int, like: Array) -> Iterator[list[float]]:
-    numbers = math.prod(length or 1 for length in xp.shape(like))
+    numbers = math.prod([length or 1 for length in xp.shape(like)])
     size = max(16, min(count, BLOCK // max(1, numbers)))
     for start in range(0, count, size):
         yield [float(k) for k in range(start, min(start + size, count))]
