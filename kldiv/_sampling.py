@@ -301,8 +301,6 @@ def sample(p: Family, n: int, *, rng: Any = None) -> Array:
     >>> x.shape, [round(float(m)) for m in x.mean(axis=0)]
     ((1000, 2), [0, 100])
     """
-    import numpy as np
-
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ValueError(f"n must be a positive integer; got {n!r}")
     xp, arrays, dtype, (p,) = gather_families(p=p)
@@ -311,7 +309,7 @@ def sample(p: Family, n: int, *, rng: Any = None) -> Array:
         diagnose_all(xp, dtype, p=p)
     source = Generator(xp, rng, batch_member(p))
     source.n = n
-    with np.errstate(all="ignore"):  # what overflows is led back, and branches not taken are computed
+    with xp.quiet():  # what overflows is led back, and branches not taken are computed
         x = xp.astype(sampler.sample(xp, Draw(source), cast(xp, p, dtype)), dtype)
         return _within(xp, support_of(kind_of(p)), None, x)
 
@@ -387,18 +385,16 @@ class Sobol:
     def _quantiles(
         self, function: Callable[..., Any], like: Array, axes: int, *parameters: Array, each: bool = False
     ) -> Array:
-        import numpy as np
-
         count = _coordinates(self._xp, like, axes)
         event = self._xp.shape(like)[len(self._xp.shape(like)) - axes :]
         batch = len(self._xp.shape(like)) - axes - each
         columns = self._points[:, self._used : self._used + count]
         self._used += count
-        points = np.reshape(columns, (self.n, *[1] * batch, *map(int, event)))  # type: ignore[arg-type]
-        values = [np.asarray(self._xp.to_numpy(self._xp.stop_gradient(x)), dtype=np.float64) for x in parameters]
+        points = columns.reshape(self.n, *[1] * batch, *event)
+        values = [self._xp.to_numpy(self._xp.stop_gradient(x)).astype("float64") for x in parameters]
         numbers = function(*values, points)
         if self._dtype == self._xp.float32:  # rounding may lead to the ends
-            numbers = np.clip(numbers, -3e38, 3e38)
+            numbers = numbers.clip(-3e38, 3e38)
         return self._xp.like(numbers, like, self._dtype) + self._xp.zeros_like(like)
 
     def binomial(self, count: Array, probs: Array, axes: int, each: bool) -> Array:
