@@ -141,6 +141,10 @@ def random(rng: Any, like: Any, /) -> Random:
     return Random(rng, like)
 
 
+def settle(x: Any, /) -> None:
+    """Do nothing: operations are done when they return."""
+
+
 def shape(x: Any, /) -> tuple[int | None, ...]:
     """Return the shape."""
     return tuple(x.shape)

@@ -180,6 +180,12 @@ def random(rng: Any, like: jax.Array, /) -> Random:
     return Random(rng, like)
 
 
+def settle(x: jax.Array, /) -> None:
+    """Wait for an array that has values: XLA's threads for the CPU are few, and each program wants some."""
+    if is_concrete(x):
+        jax.block_until_ready(x)
+
+
 def shape(x: jax.Array, /) -> tuple[int | None, ...]:
     """Return the shape."""
     return tuple(x.shape)
@@ -193,10 +199,17 @@ def solve(a: jax.Array, b: jax.Array, /) -> jax.Array:
 
 def solve_triangular(a: jax.Array, b: jax.Array, /) -> jax.Array:
     """Solve `a @ x = b` for lower triangular `a`; the batch axes broadcast."""
-    batch = jax.numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    more = builtins.max(0, b.ndim - a.ndim)
+    # Batch axes that only `b` has become columns: XLA solves a system for each matrix of `a`, one after the other.
+    columns = jax.numpy.moveaxis(b, tuple(range(more)), tuple(range(-more, 0)))
+    kept = columns.shape[: b.ndim - more]
+    columns = columns.reshape(*kept[:-1], -1)
+    batch = jax.numpy.broadcast_shapes(a.shape[:-2], columns.shape[:-2])
     a = jax.numpy.broadcast_to(a, (*batch, *a.shape[-2:]))
-    b = jax.numpy.broadcast_to(b, (*batch, *b.shape[-2:]))
-    return jax.lax.linalg.triangular_solve(a, b, left_side=True, lower=True)
+    columns = jax.numpy.broadcast_to(columns, (*batch, *columns.shape[-2:]))
+    x = jax.lax.linalg.triangular_solve(a, columns, left_side=True, lower=True)
+    x = x.reshape(*batch, *b.shape[-2:], *b.shape[:more])
+    return jax.numpy.moveaxis(x, tuple(range(-more, 0)), tuple(range(more)))
 
 
 def stop_gradient(x: jax.Array, /) -> jax.Array:

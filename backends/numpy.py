@@ -154,6 +154,10 @@ def random(rng: Any, like: np.ndarray, /) -> Random:
     return Random(rng, like)
 
 
+def settle(x: np.ndarray, /) -> None:
+    """Do nothing: operations are done when they return."""
+
+
 def shape(x: np.ndarray, /) -> tuple[int | None, ...]:
     """Return the shape."""
     return x.shape

@@ -256,6 +256,10 @@ def padded(x: tf.Tensor, other: tf.Tensor, /) -> tf.Tensor:
     return tf.pad(x, paddings)
 
 
+def settle(x: tf.Tensor, /) -> None:
+    """Do nothing: operations are done when they return."""
+
+
 def shape(x: tf.Tensor, /) -> tuple[int | None, ...]:
     """Return the static shape; None stands for a length that is not known while tracing."""
     rank: Any = x.shape.rank

@@ -154,6 +154,10 @@ def random(rng: Any, like: torch.Tensor, /) -> Random:
     return Random(rng, like)
 
 
+def settle(x: torch.Tensor, /) -> None:
+    """Do nothing: operations are done when they return."""
+
+
 def shape(x: torch.Tensor, /) -> tuple[int | None, ...]:
     """Return the shape."""
     return tuple(x.shape)

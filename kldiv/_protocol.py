@@ -159,6 +159,10 @@ class Namespace(Protocol):
         """
         ...
 
+    def settle(self, x: Array, /) -> None:
+        """Wait until `x` is computed, where programs that are under way at once may wait for each other forever."""
+        ...
+
     def shape(self, x: Array, /) -> Shape:
         """Return the static shape as a plain tuple."""
         ...

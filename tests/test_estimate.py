@@ -88,7 +88,10 @@ INFINITE = [
     Exact("zeta", kldiv.Zeta(2.0), kldiv.Geometric(0.5), math.inf, "sum"),
     Exact("no such class", kldiv.Categorical([0.5, 0.5]), kldiv.Categorical([1.0, 0.0]), math.inf, "sum"),
 ]
-each_exact = only("case", EXACT, ids=str)
+# Where estimates are compiled, each family is a program more; `--full` runs all.
+QUICK = [
+    case for case in EXACT if case.name in ("far", "farther", "mixtures", "mixtures back", "cauchy", "poisson", "same")
+]
 
 
 def quiet(*arguments, **options):
@@ -103,8 +106,7 @@ def quiet(*arguments, **options):
 # ------------------------------------------------------------------------------------------------ deterministic methods
 
 
-@each_exact
-def test_deterministic_estimate_is_exact(backend, case):
+def assert_exact(backend, case):
     p, q = made(backend, case.p), made(backend, case.q)
     found = kldiv.estimate(p, q, method=case.method, rtol=1e-10)
     truth = float(mp.mpf(case.truth))
@@ -117,6 +119,16 @@ def test_deterministic_estimate_is_exact(backend, case):
     assert backend.is_array(found.error)
 
 
+@only("case", QUICK, ids=str)
+def test_deterministic_estimate_is_exact(backend, case):
+    assert_exact(backend, case)
+
+
+@only("case", [case for case in EXACT if case not in QUICK], ids=str)
+def test_deterministic_estimate_of_another_family_is_exact(eager, case):
+    assert_exact(eager, case)
+
+
 @only("case", EXACT, ids=str)
 def test_deterministic_estimate_in_single_precision(eager, case):
     p, q = made(eager, case.p, "float32"), made(eager, case.q, "float32")
@@ -127,20 +139,29 @@ def test_deterministic_estimate_in_single_precision(eager, case):
     assert float(eager.to_numpy(found.error)) <= 1e-4 + 1e-2 * truth
 
 
-@only("case", INFINITE, ids=str)
-def test_infinite_divergence_is_found_infinite(backend, case):
+def assert_infinite(backend, case):
     found = kldiv.estimate(made(backend, case.p), made(backend, case.q), method=case.method)
     assert float(backend.to_numpy(found.value)) == math.inf
     assert float(backend.to_numpy(found.error)) == 0
     assert bool(backend.to_numpy(found.converged))
 
 
-def test_error_is_honest_where_outcomes_are_rounded(backend):
-    p, q = (made(backend, Normal(1e6, scale)) for scale in (0.01, 0.02))
+@only("case", INFINITE[:1], ids=str)
+def test_infinite_divergence_is_found_infinite(backend, case):
+    assert_infinite(backend, case)
+
+
+@only("case", INFINITE[1:], ids=str)
+def test_another_infinite_divergence_is_found_infinite(eager, case):
+    assert_infinite(eager, case)
+
+
+def test_error_is_honest_where_outcomes_are_rounded(eager):
+    p, q = (made(eager, Normal(1e6, scale)) for scale in (0.01, 0.02))
     found = quiet(p, q, method="quadrature", rtol=1e-10)
-    off = abs(float(backend.to_numpy(found.value)) - (math.log(2) - 0.375))
-    assert 1e-12 < off < float(backend.to_numpy(found.error))
-    assert not bool(backend.to_numpy(found.converged))
+    off = abs(float(eager.to_numpy(found.value)) - (math.log(2) - 0.375))
+    assert 1e-12 < off < float(eager.to_numpy(found.error))
+    assert not bool(eager.to_numpy(found.converged))
 
 
 @only("mean", [3.0, 300.0, 1000.0, 1e6])
@@ -155,7 +176,7 @@ def test_error_of_a_sum_is_honest(eager, mean):
 def test_sum_over_many_trials(eager, n):
     p, q = (made(eager, kldiv.Binomial(float(n), probs)) for probs in (0.25, 0.375))
     truth = n * (mp.mpf(0.25) * mp.log(mp.mpf(2) / 3) + mp.mpf(0.75) * mp.log(mp.mpf(0.75) / 0.625))
-    found = kldiv.estimate(p, q, method="sum", rtol=1e-9)
+    found = kldiv.estimate(p, q, method="sum", rtol=1e-8)
     assert abs(float(eager.to_numpy(found.value)) - float(truth)) <= 1e-9 * float(truth)
 
 
@@ -172,7 +193,7 @@ def test_tail_that_is_cut_off_is_not_trusted(eager):
 CHOICES = {
     "closed form: KL(Normal || Normal)": (Normal(0.0, 1.0), Normal(1.0, 1.0), 0.5),
     "quadrature": (TWO, OTHER, 0.646834407173066982),
-    "sum": (Mixture([0.5, 0.5], kldiv.Poisson([1.0, 1.0])), kldiv.Poisson(1.0), 0.0),
+    "sum": (Mixture([0.5, 0.5], kldiv.Poisson([1.0, 1.0])), kldiv.Poisson(2.0), 1 - math.log(2)),
     "quasi-monte-carlo": (
         Mixture([1.0], kldiv.MultivariateNormalDiag([[0.0]], [[1.0]])),
         kldiv.MultivariateNormalDiag([1.0], [1.0]),
@@ -207,10 +228,10 @@ def test_closed_form_is_demanded(backend):
         kldiv.estimate(made(backend, TWO), made(backend, OTHER), method="closed-form")
 
 
-def test_variational_approximation_comes_with_what_bounds_leave_open(backend):
-    found = kldiv.estimate(made(backend, TWO), made(backend, OTHER), method="variational")
-    assert abs(float(backend.to_numpy(found.value)) - 0.667013298418106406427935) < 1e-12
-    assert abs(float(backend.to_numpy(found.value)) - 0.646834407173066982) < float(backend.to_numpy(found.error))
+def test_variational_approximation_comes_with_what_bounds_leave_open(eager):
+    found = kldiv.estimate(made(eager, TWO), made(eager, OTHER), method="variational")
+    assert abs(float(eager.to_numpy(found.value)) - 0.667013298418106406427935) < 1e-12
+    assert abs(float(eager.to_numpy(found.value)) - 0.646834407173066982) < float(eager.to_numpy(found.error))
 
 
 # -------------------------------------------------------------------------------------------------------------- samples
@@ -244,15 +265,28 @@ SAMPLED = [
 ]
 
 
-@only("method", ["monte-carlo", "quasi-monte-carlo"])
-@only("case", SAMPLED, ids=str)
-def test_estimate_from_samples_is_inside_its_interval(backend, case, method):
+def assert_inside_its_interval(backend, case, method):
     found = kldiv.estimate(made(backend, case.p), made(backend, case.q), method=method, rtol=0.03, rng=11)
     error = float(backend.to_numpy(found.error))
     value, truth = float(backend.to_numpy(found.value)), float(mp.mpf(case.truth))
     assert abs(value - truth) <= 3.5 * error
     assert 0 < error <= 0.03 / 1.95 * value
     assert bool(backend.to_numpy(found.converged))
+
+
+each_method = only("method", ["monte-carlo", "quasi-monte-carlo"])
+
+
+@each_method
+@only("case", [case for case in SAMPLED if case.name in ("mixtures", "five", "five back")], ids=str)
+def test_estimate_from_samples_is_inside_its_interval(backend, case, method):
+    assert_inside_its_interval(backend, case, method)
+
+
+@each_method
+@only("case", [case for case in SAMPLED if case.name not in ("mixtures", "five", "five back")], ids=str)
+def test_another_estimate_from_samples_is_inside_its_interval(eager, case, method):
+    assert_inside_its_interval(eager, case, method)
 
 
 ROWS = 400
@@ -383,10 +417,10 @@ def test_nested_mixture_is_the_flat_one(eager):
     assert abs(values[0] - values[1]) < 1e-10
 
 
-def test_component_without_weight_does_not_count(backend):
-    p = made(backend, Mixture([0.0, 1.0], Normal([-9.0, 0.0], 1.0)))
-    found = kldiv.estimate(p, made(backend, Normal(1.0, 1.0)), method="quadrature", rtol=1e-10)
-    assert abs(float(backend.to_numpy(found.value)) - 0.5) < 1e-10
+def test_component_without_weight_does_not_count(eager):
+    p = made(eager, Mixture([0.0, 1.0], Normal([-9.0, 0.0], 1.0)))
+    found = kldiv.estimate(p, made(eager, Normal(1.0, 1.0)), method="quadrature", rtol=1e-10)
+    assert abs(float(eager.to_numpy(found.value)) - 0.5) < 1e-10
 
 
 @pytest.mark.parametrize("p", [Mixture([0.5, 0.5], kldiv.Uniform([0.0, 1.0], [2.0, 3.0]))], ids=["steps"])

@@ -81,6 +81,7 @@ class _Problem:
         # With all batch axes, or the samples' own axis would be taken for one.
         x = self.sampler.sample(xp, Draw(source), with_rank(xp, components, len(xp.shape(self.deep))))
         x = x if source.pathwise else xp.stop_gradient(x)
+        xp.settle(xp.stop_gradient(x))
         found = whole(_terms, xp, source.pathwise)(self._p, self._q, self.deep, x)
         return Terms(n, *found)
 

@@ -185,11 +185,16 @@ def located(xp: Namespace, integrand: Integrand, piece: Piece) -> Piece:
     step = (high - low) / count
     grid = column(xp, [low + step * k for k in range(count + 1)], piece.place) + xp.zeros_like(piece.place)
     v = _peak(xp, height(grid), grid)
-    around = [k / 8 for k in range(-8, 9)]
-    for _ in range(8 if piece.place.dtype == xp.float32 else 14):
-        grid = v + step * column(xp, around, v)
-        v = _peak(xp, height(grid), grid)
-        step = step / 8
+    around = column(xp, [k / 8 for k in range(-8, 9)], v)
+
+    def zoom(state: tuple[Array, Array], _: Array) -> tuple[Array, Array]:
+        at, width = state
+        points = at + width * around
+        return _peak(xp, height(points), points), width / 8
+
+    rounds = 8 if piece.place.dtype == xp.float32 else 14
+    counter = xp.like([[[0.0]]] * rounds, piece.place, piece.place.dtype)
+    v, _ = xp.fold(zoom, (v, xp.zeros_like(v) + step), (counter,))
     top = height(v[None, ...])
     distances = column(xp, [2.0**k for k in range(-44, 8)], v)
     spread = xp.zeros_like(v) + 2.0**-44
