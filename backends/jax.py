@@ -137,7 +137,7 @@ class Random:
                 )
             rng = secrets.randbits(31)
         if isinstance(rng, jax.Array):
-            is_key = jax.dtypes.issubdtype(rng.dtype, jax.dtypes.prng_key)
+            is_key = jax.numpy.issubdtype(rng.dtype, jax.dtypes.prng_key)
             self._key = rng if is_key else jax.random.wrap_key_data(rng)
         elif isinstance(rng, int) and not isinstance(rng, bool):
             self._key = jax.random.key(rng & (2**63 - 1))
@@ -145,6 +145,7 @@ class Random:
             raise TypeError(f"rng must be a seed, a JAX key or None; got {rng!r}")
 
     def _next(self) -> jax.Array:
+        key: jax.Array
         self._key, key = jax.random.split(self._key)
         return key
 
@@ -171,7 +172,8 @@ class Random:
 
     def uniform(self, n: int, like: jax.Array, /) -> jax.Array:
         """Draw from the uniform distribution, 0 excluded."""
-        tiny = finfo(like.dtype).tiny
+        info: Any = finfo
+        tiny = info(like.dtype).tiny
         return jax.random.uniform(self._next(), (n, *like.shape), like.dtype, minval=tiny)
 
 
@@ -183,7 +185,8 @@ def random(rng: Any, like: jax.Array, /) -> Random:
 def settle(x: jax.Array, /) -> None:
     """Wait for an array that has values: XLA's threads for the CPU are few, and each program wants some."""
     if is_concrete(x):
-        jax.block_until_ready(x)
+        wait: Any = jax.block_until_ready
+        wait(x)
 
 
 def shape(x: jax.Array, /) -> tuple[int | None, ...]:

@@ -195,7 +195,7 @@ class Random:
             rng = secrets.randbits(63)
         if self._generator is None and (not isinstance(rng, int) or isinstance(rng, bool)):
             raise TypeError(f"rng must be a seed, a tf.random.Generator or None; got {rng!r}")
-        self._seed = rng
+        self._seed: Any = rng
 
     def _next(self) -> tf.Tensor:
         if self._generator is not None:

@@ -301,7 +301,8 @@ def sample(p: Family, n: int, *, rng: Any = None) -> Array:
     >>> x.shape, [round(float(m)) for m in x.mean(axis=0)]
     ((1000, 2), [0, 100])
     """
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+    count: Any = n  # whatever a caller may pass
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ValueError(f"n must be a positive integer; got {n!r}")
     xp, arrays, dtype, (p,) = gather_families(p=p)
     sampler = require_sampler(kind_of(p))

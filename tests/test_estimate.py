@@ -345,11 +345,11 @@ def test_sample_that_q_rules_out_makes_the_estimate_infinite(backend):
     assert float(backend.to_numpy(found.value)) == math.inf
 
 
-def test_heavy_tail_is_not_trusted(backend):
-    p, q = made(backend, kldiv.StudentT(2.2, 0.0, 1.0)), made(backend, Normal(0.0, 1.0))
+def test_heavy_tail_is_not_trusted(eager):
+    p, q = made(eager, kldiv.StudentT(2.2, 0.0, 1.0)), made(eager, Normal(0.0, 1.0))
     with pytest.warns(kldiv.EstimateWarning, match="so heavy that the error means little"):
         found = kldiv.estimate(p, q, method="monte-carlo", rng=1, max_samples=20_000)
-    assert not bool(backend.to_numpy(found.converged))
+    assert not bool(eager.to_numpy(found.converged))
 
 
 def test_warning_names_the_place_and_the_remedy(backend):

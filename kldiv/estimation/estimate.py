@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -162,14 +162,13 @@ def _check_options(method: str, rtol: float, atol: float, confidence: float, max
             raise ValueError(f"{name} must be a number of at least 0; got {value!r}")
     if isinstance(confidence, bool) or not isinstance(confidence, Real) or not 0 < float(confidence) < 1:
         raise ValueError(f"confidence must be a number between 0 and 1, such as 0.95; got {confidence!r}")
-    if max_samples is not None and (
-        isinstance(max_samples, bool) or not isinstance(max_samples, int) or max_samples < 100
-    ):
+    whole: Any = max_samples  # whatever a caller may pass
+    if whole is not None and (isinstance(whole, bool) or not isinstance(whole, int) or whole < 100):
         raise ValueError(f"max_samples must be an integer of at least 100, or None; got {max_samples!r}")
 
 
 @contextlib.contextmanager
-def _reporter(xp: Namespace, progress: bool, max_samples: int | None) -> Iterator[Callable[[int, Array, Array], None]]:
+def _reporter(xp: Namespace, progress: bool, max_samples: int | None) -> Generator[Callable[[int, Array, Array], None]]:
     """Lend a function that shows the samples so far, and the estimate and error that are worst."""
     if not progress:
         yield lambda samples, value, error: None
@@ -272,7 +271,9 @@ def _over_components(xp: Namespace, p: Family, q: Family, like: Array, rng: Any,
     size = xp.abs(xp.stop_gradient(value))
     wanted = settings.atol + settings.rtol * xp.where(size < math.inf, size, 0.0)
     converged = ((normal_quantile(settings.confidence) if sampled else 1.0) * error <= wanted) & (like == 0)
-    return Found(value, error + like, method, found.samples, converged & ~heavy if sampled else converged, heavy)
+    if heavy is not None:
+        converged = converged & ~heavy
+    return Found(value, error + like, method, found.samples, converged, heavy)
 
 
 def _variational(xp: Namespace, p: Family, q: Family, like: Array, settings: Settings) -> Found:

@@ -209,6 +209,7 @@ def monte_carlo(xp: Namespace, p: Family, q: Family, like: Array, rng: Any, sett
     baseline = problem.weighted(shift)
     moments = _Moments(xp, deep)
     total = xp.zeros_like(like)
+    values = pilot.log_ratio
     while True:
         for terms, c in chunks:
             values = problem.controlled(terms, c)
@@ -252,6 +253,7 @@ def quasi_monte_carlo(xp: Namespace, p: Family, q: Family, like: Array, rng: Any
     shift = problem.weighted(xp.sum(xp.stop_gradient(pilot.log_ratio), axis=0) / pilot.n)
     shift = xp.where(xp.isfinite(shift), shift, 0.0)
     sums = [xp.zeros_like(like)] * REPLICATES
+    drawn = pilot
     # Powers of 2 of points, for the balance of the sequences.
     n, points = _power_of_2(min(256, most // REPLICATES) // problem.count), 0
     while True:

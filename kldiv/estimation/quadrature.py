@@ -228,8 +228,8 @@ def _pieces(xp: Namespace, integrand: Integrand, p: Family, q: Family, parts: Pa
             exists = a < b
             a, b = xp.where(exists, a, 0.0), xp.where(exists, b, 1.0)
         unit = support.high == 1.0 and support.space == "line"
-        still = [None if end is None else xp.stop_gradient(end) for end in (a, b)]
-        found = located(xp, integrand, Piece(*still, False, exists, unit, like, like))
+        still_a, still_b = (None if end is None else xp.stop_gradient(end) for end in (a, b))
+        found = located(xp, integrand, Piece(still_a, still_b, False, exists, unit, like, like))
         pieces.append(found._replace(low=a, high=b))
     return pieces
 
@@ -295,8 +295,8 @@ class Rule:
         count = math.ceil((stop - start) / 0.2)
         step = (stop - start) / count
         us = [start + step * k for k in range(count + 1)]
-        ends = [down, 0.5 * down, 0.5 * up, up]
-        all_sizes, log_ratios = _log_sizes(xp, still, piece, [*map(math.sinh, us), *ends])
+        reaches = [down, 0.5 * down, 0.5 * up, up]
+        all_sizes, log_ratios = _log_sizes(xp, still, piece, [*map(math.sinh, us), *reaches])
         sizes = all_sizes[: count + 1, ...] + column(xp, [math.log(math.cosh(v)) for v in us], piece.place)
         top = xp.max(sizes, axis=0)
         top = xp.where(xp.isfinite(top), top, 0.0)
@@ -362,13 +362,16 @@ def integrate(xp: Namespace, p: Family, q: Family, like: Array, *, rtol: float, 
     """Return the integral of p (log p - log q) over numbers; the batch shape is that of `like`."""
     if not xp.compiles_operations:
         return _integral(xp, rtol, atol, FIRST, p, q, like)
+    found: Integral | None = None
     for count in WHOLE:
         value, error, mass, _ = whole(_integral, xp, 0.0, 0.0, count)(p, q, like)
+        found = Integral(value, error, mass, count + 1)
         still = xp.stop_gradient(value)
         wanted = atol + rtol * xp.abs(xp.where(xp.isfinite(still), still, 0.0))
         if not xp.is_concrete(still) or bool(xp.all(error <= wanted)):
             break
-    return Integral(value, error, mass, count + 1)
+    assert found is not None
+    return found
 
 
 def _integral(xp: Namespace, rtol: float, atol: float, count: int, p: Family, q: Family, like: Array) -> Integral:
