@@ -122,7 +122,7 @@ def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
 
 def concat(arrays: Any, /, *, axis: int | None = 0) -> tf.Tensor:
     """Return the arrays joined along `axis`."""
-    return tf.concat(list(arrays), axis)
+    return tf.concat(list(arrays), 0 if axis is None else axis)
 
 
 def cumulative_sum(x: tf.Tensor, /, *, axis: int | None = None) -> tf.Tensor:
