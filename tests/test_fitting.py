@@ -801,7 +801,10 @@ def test_unconstrained_numbers_stand_for_parameters(eager, made, values, member)
     assert np.isfinite(np.concatenate([x.ravel() for x in values(moved)])).all()
 
 
-@only("domain", [d for d in vars(domains).values() if isinstance(d, domains.Domain)], ids=str)
+DOMAINS = {name: value for name, value in vars(domains).items() if isinstance(value, domains.Domain)}
+
+
+@only("domain", DOMAINS.values(), ids=DOMAINS.keys())
 def test_every_domain_has_unconstrained_numbers(eager, domain):
     assert parameters.is_fixed(domain) or parameters._chart(domain) is not None
 
