@@ -256,6 +256,7 @@ CORE = sources(
     without=[
         "kldiv/_namespace.py",
         "kldiv/__main__.py",
+        "kldiv/_sobol.py",  # SciPy's sequences and quantiles, on the host
         "kldiv/_demo*.py",
         "kldiv/_examples.py",
         "kldiv/estimation/neighbours.py",  # works on the host, whatever the framework

@@ -25,10 +25,11 @@ from kldiv._namespace import computing_dtype
 from kldiv._protocol import Array, Namespace
 from kldiv._sampling import sampler_of
 from kldiv.domains import ONE_HOT
-from kldiv.estimation.monte_carlo import Settings, monte_carlo, normal_quantile, quasi_monte_carlo
+from kldiv.estimation.monte_carlo import Settings, monte_carlo, quasi_monte_carlo
 from kldiv.estimation.quadrature import Integral, integrate
 from kldiv.estimation.result import Estimate, EstimateWarning
 from kldiv.estimation.summation import add_up
+from kldiv.estimation.tails import normal_quantile
 from kldiv.families.independent import Independent
 
 METHODS = ("auto", "closed-form", "sum", "quadrature", "monte-carlo", "quasi-monte-carlo", "variational")

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 from kldiv._families import Family, constant, kind_of, leaves
 from kldiv._programs import whole
 from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Counter, Draw, Generator, Sampler, Sobol, require_sampler
+from kldiv._sampling import Counter, Draw, Generator, Sampler, require_sampler
+from kldiv._sobol import Sobol
 from kldiv.estimation.parts import Parts, parts_of, with_axes, with_rank
-from kldiv.estimation.tails import is_heavy
+from kldiv.estimation.tails import is_heavy, normal_quantile, student_quantile
 
 PILOT = 512  # samples that the control variate is fitted on
 REPLICATES = 16  # independent scramblings of a Sobol sequence
@@ -243,7 +244,7 @@ def quasi_monte_carlo(xp: Namespace, p: Family, q: Family, like: Array, rng: Any
     seeds = Generator(xp, rng, problem.like)
     dimensions = coordinates(xp, problem.sampler, problem.parts.components)
     sources = [Sobol(xp, like.dtype, dimensions, seeds.seed()) for _ in range(REPLICATES + 1)]
-    t = _student_quantile(settings.confidence, REPLICATES - 1)
+    t = student_quantile(settings.confidence, REPLICATES - 1)
 
     def terms(source: Sobol, n: int) -> Terms:
         source.advance(n)
@@ -297,16 +298,3 @@ def _wanted(xp: Namespace, value: Array, settings: Settings) -> Array:
     size = xp.abs(value)
     wanted = settings.rtol * xp.where(size < math.inf, size, 0.0)
     return xp.where(wanted > settings.atol, wanted, settings.atol)
-
-
-def normal_quantile(confidence: float) -> float:
-    """Return how many standard errors half an interval is long."""
-    from scipy.special import ndtri
-
-    return float(ndtri(0.5 + 0.5 * confidence))
-
-
-def _student_quantile(confidence: float, df: int) -> float:
-    from scipy.special import stdtrit
-
-    return float(stdtrit(df, 0.5 + 0.5 * confidence))

@@ -1,10 +1,11 @@
-"""Whether the tail of some terms is so heavy that their mean, or its standard error, means little; on the host."""
+"""Whether the tail of some terms is so heavy that their mean or its error means little, and quantiles; on the host."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri, stdtrit
 
 from kldiv._protocol import Array, Namespace
 from kldiv.estimation.parts import Parts
@@ -61,3 +62,13 @@ def tail_index(excess: Any) -> Any:
         best = (b * weights).sum(axis=0) / weights.sum(axis=0)
         shape = np.log1p(-best * excess).mean(axis=0)
     return np.where(top > 0, shape, -np.inf)
+
+
+def normal_quantile(confidence: float) -> float:
+    """Return how many standard errors half an interval is long."""
+    return float(ndtri(0.5 + 0.5 * confidence))
+
+
+def student_quantile(confidence: float, df: int) -> float:
+    """Return the same for a standard error of so many degrees of freedom."""
+    return float(stdtrit(df, 0.5 + 0.5 * confidence))
