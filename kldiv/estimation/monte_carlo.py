@@ -89,10 +89,7 @@ class _Problem:
     @property
     def deep(self) -> Array:
         """An array of the shape of the batch and the parts."""
-        deep = self.like[(..., *[None] * self.parts.axes)]
-        return (
-            deep if self.parts.weights is None else deep + self.xp.zeros_like(self.xp.stop_gradient(self.parts.weights))
-        )
+        return self.parts.like(self.xp, self.like)
 
     def weighted(self, x: Array, power: int = 1) -> Array:
         """Return the sum over parts, with the constant weights to a power."""

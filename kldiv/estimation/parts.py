@@ -22,6 +22,11 @@ class Parts(NamedTuple):
     components: Family
     axes: int
 
+    def like(self, xp: Namespace, batch: Array) -> Array:
+        """Return zeros, without derivatives, of the shape of a batch and its parts."""
+        deep = xp.zeros_like(xp.stop_gradient(batch))[(..., *[None] * self.axes)]
+        return deep if self.weights is None else deep + xp.zeros_like(xp.stop_gradient(self.weights))
+
     def total(self, xp: Namespace, x: Array) -> Array:
         """Return the expectation of what has a value for each part."""
         if self.weights is None:

@@ -376,10 +376,7 @@ def integrate(xp: Namespace, p: Family, q: Family, like: Array, *, rtol: float, 
 
 def _integral(xp: Namespace, rtol: float, atol: float, count: int, p: Family, q: Family, like: Array) -> Integral:
     parts = parts_of(xp, p)
-    like = like[(..., *[None] * parts.axes)]
-    if parts.weights is not None:
-        like = like + xp.zeros_like(parts.weights)
-    like = xp.stop_gradient(like)
+    like = parts.like(xp, like)
     integrand, still = Integrand(xp, p, q), Integrand(xp, constant(xp, p), constant(xp, q))
     rules = [Rule(xp, integrand, still, piece) for piece in _pieces(xp, still, p, q, parts, like)]
     found = refine(xp, rules, parts, like, rtol=rtol, atol=atol, count=count)

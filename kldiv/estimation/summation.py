@@ -68,10 +68,7 @@ def _ends(xp: Namespace, d: Family, support: Support) -> tuple[Any, Any]:
 
 def _prepared(xp: Namespace, p: Family, q: Family, like: Array) -> tuple[Parts, _Terms, Array]:
     parts = parts_of(xp, p)
-    like = like[(..., *[None] * parts.axes)]
-    if parts.weights is not None:
-        like = like + xp.zeros_like(parts.weights)
-    like = xp.stop_gradient(like)
+    like = parts.like(xp, like)
     return parts, _Terms(xp, p, q, parts, like), like
 
 
