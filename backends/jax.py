@@ -2,6 +2,7 @@
 
 import builtins
 import contextlib
+import math
 import secrets
 import sys
 from collections.abc import Callable
@@ -206,7 +207,7 @@ def solve_triangular(a: jax.Array, b: jax.Array, /) -> jax.Array:
     # Batch axes that only `b` has become columns: XLA solves a system for each matrix of `a`, one after the other.
     columns = jax.numpy.moveaxis(b, tuple(range(more)), tuple(range(-more, 0)))
     kept = columns.shape[: b.ndim - more]
-    columns = columns.reshape(*kept[:-1], -1)
+    columns = columns.reshape(*kept[:-1], math.prod(columns.shape[len(kept) - 1 :]))
     batch = jax.numpy.broadcast_shapes(a.shape[:-2], columns.shape[:-2])
     a = jax.numpy.broadcast_to(a, (*batch, *a.shape[-2:]))
     columns = jax.numpy.broadcast_to(columns, (*batch, *columns.shape[-2:]))
