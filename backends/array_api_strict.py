@@ -3,7 +3,7 @@
 Special functions are SciPy's, by way of NumPy.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import array_api_strict
@@ -48,6 +48,7 @@ from array_api_strict import (
 )
 from kldiv.backends import numpy as _numpy
 
+by_chunks = None
 compiles_operations = False
 differentiable = False
 
@@ -88,6 +89,21 @@ def fold(step: Callable[..., Any], state: Any, items: tuple[Any, ...], /) -> Any
     for k in range(items[0].shape[-3]):
         state = step(state, *(x[..., k, :, :] for x in items))
     return state
+
+
+def has_nan(x: Any, /) -> bool:
+    """Tell whether there is a nan."""
+    return bool(np.isnan(to_numpy(x)).any())
+
+
+def from_host(values: np.ndarray, other: Any, /) -> Any:
+    """Return a strict array that shares the memory."""
+    return array_api_strict.from_dlpack(values)
+
+
+def host_view(x: Any, /) -> np.ndarray:
+    """Return the values as a NumPy array."""
+    return to_numpy(x)
 
 
 def is_concrete(x: Any, /) -> bool:
@@ -148,6 +164,18 @@ def settle(x: Any, /) -> None:
 def shape(x: Any, /) -> tuple[int | None, ...]:
     """Return the shape."""
     return tuple(x.shape)
+
+
+def shortcut(
+    formula: str, axes: int, parameters: list[Any], dtype: Any, exact: Callable[..., Any], /
+) -> Callable[..., tuple[Any, bool]] | None:
+    """Return None: this namespace is there to show what the core uses."""
+    return None
+
+
+def signature(x: Any, /) -> Hashable:
+    """Return dtype and shape."""
+    return x.dtype, x.shape
 
 
 def stop_gradient(x: Any, /) -> Any:

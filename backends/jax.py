@@ -5,7 +5,7 @@ import contextlib
 import math
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
@@ -51,6 +51,7 @@ from jax.scipy.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as
 
 from kldiv import _kernels
 
+by_chunks = None
 compiles_operations = True
 differentiable = True
 
@@ -104,6 +105,23 @@ def fold(step: Callable[..., Any], state: Any, items: tuple[jax.Array, ...], /) 
     """Return the last of the states ``state = step(state, *item)``, with items along the third axis from the end."""
     first = tuple(jax.numpy.moveaxis(x, -3, 0) for x in items)
     return jax.lax.scan(lambda state, item: (step(state, *item), None), state, first)[0]
+
+
+def has_nan(x: Any, /) -> bool:
+    """Tell whether there is a nan."""
+    return bool(np.isnan(np.asarray(x)).any())
+
+
+def from_host(values: np.ndarray, other: jax.Array, /) -> jax.Array:
+    """Return an array that shares the memory, if that is aligned."""
+    x: jax.Array = jax.numpy.asarray(values)
+    return jax.device_put(x, other.sharding) if other.committed else x
+
+
+def host_view(x: Any, /) -> np.ndarray | None:
+    """Return the memory of an array on one CPU."""
+    devices = x.devices()
+    return np.asarray(x) if len(devices) == 1 and next(iter(devices)).platform == "cpu" else None
 
 
 def is_concrete(x: Any, /) -> bool:
@@ -193,6 +211,18 @@ def settle(x: jax.Array, /) -> None:
 def shape(x: jax.Array, /) -> tuple[int | None, ...]:
     """Return the shape."""
     return tuple(x.shape)
+
+
+def shortcut(
+    formula: str, axes: int, parameters: list[Any], dtype: Any, exact: Callable[..., Any], /
+) -> Callable[..., tuple[Any, bool]] | None:
+    """Return None: programs of XLA are the fast way."""
+    return None
+
+
+def signature(x: Any, /) -> Hashable:
+    """Return dtype and shape of an array that is no tracer."""
+    return (x.dtype, x.shape) if is_concrete(x) else None
 
 
 def solve(a: jax.Array, b: jax.Array, /) -> jax.Array:

@@ -6,11 +6,12 @@
 import builtins
 import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import record  # the one place that tells whether a tape is active
 
 float32 = tf.float32
 float64 = tf.float64
@@ -63,6 +64,7 @@ _FLOAT_INFO = {
     },
 }
 
+by_chunks = None
 compiles_operations = False
 differentiable = True
 
@@ -156,6 +158,21 @@ def fold(step: Callable[..., Any], state: Any, items: tuple[tf.Tensor, ...], /) 
         return tf.transpose(x, [item, *batch, row, column])
 
     return tf.foldl(keep_shape, tuple([items_first(x) for x in items]), initializer=state)
+
+
+def has_nan(x: tf.Tensor, /) -> bool:
+    """Tell whether there is a nan."""
+    return bool(np.isnan(x).any())
+
+
+def from_host(values: np.ndarray, other: tf.Tensor, /) -> tf.Tensor:
+    """Return a tensor that shares the memory."""
+    return tf.experimental.dlpack.from_dlpack(values.__dlpack__())
+
+
+def host_view(x: tf.Tensor, /) -> np.ndarray | None:
+    """Return the memory of a tensor on the CPU, unless a tape or a forward accumulator is active."""
+    return None if "CPU" not in x.device or record.could_possibly_record() else np.asarray(x)
 
 
 def is_concrete(x: tf.Tensor, /) -> bool:
@@ -266,6 +283,18 @@ def shape(x: tf.Tensor, /) -> tuple[int | None, ...]:
     if rank is None:
         raise ValueError("a tensor of unknown rank; give it one with tf.ensure_shape or an input_signature")
     return tuple(x.shape)
+
+
+def shortcut(
+    formula: str, axes: int, parameters: list[Any], dtype: Any, exact: Callable[..., Any], /
+) -> Callable[..., tuple[Any, bool]] | None:
+    """Return None: graphs are the fast way."""
+    return None
+
+
+def signature(x: tf.Tensor, /) -> Hashable:
+    """Return dtype and shape where there is no graph under construction."""
+    return (x.dtype, tuple(x.shape)) if is_concrete(x) else None
 
 
 def solve(a: tf.Tensor, b: tf.Tensor, /) -> tf.Tensor:

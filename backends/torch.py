@@ -2,7 +2,7 @@
 
 import builtins
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import torch
@@ -48,6 +48,7 @@ from torch import (
 from torch.linalg import diagonal as diagonal, eigvalsh as eigvalsh
 from torch.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 
+by_chunks = None
 compiles_operations = False
 differentiable = True
 
@@ -78,6 +79,24 @@ def fold(step: Callable[..., Any], state: Any, items: tuple[torch.Tensor, ...], 
     for k in range(items[0].shape[-3]):
         state = step(state, *(x[..., k, :, :] for x in items))
     return state
+
+
+def has_nan(x: torch.Tensor, /) -> bool:
+    """Tell whether there is a nan."""
+    return bool(torch.isnan(x).any())
+
+
+def from_host(values: Any, other: torch.Tensor, /) -> torch.Tensor:
+    """Return a tensor that shares the memory."""
+    return torch.from_numpy(values)
+
+
+def host_view(x: torch.Tensor, /) -> Any:
+    """Return the memory of a plain tensor on the CPU that needs no gradient, backwards or forwards."""
+    plain = type(x) in (torch.Tensor, torch.nn.Parameter) and x.device.type == "cpu"
+    if not plain or (x.requires_grad and torch.is_grad_enabled()) or x._fw_grad(0) is not None:  # pyright: ignore
+        return None
+    return x.detach().numpy()
 
 
 def is_concrete(x: torch.Tensor, /) -> bool:
@@ -161,6 +180,31 @@ def settle(x: torch.Tensor, /) -> None:
 def shape(x: torch.Tensor, /) -> tuple[int | None, ...]:
     """Return the shape."""
     return tuple(x.shape)
+
+
+def shortcut(
+    formula: str, axes: int, parameters: list[Any], dtype: Any, exact: Callable[..., Any], /
+) -> Callable[..., tuple[Any, bool]] | None:
+    """Return None: not yet."""
+    return None
+
+
+def signature(x: torch.Tensor, /) -> Hashable:
+    """Return what a call depends on of a plain tensor with values, None for any other."""
+    if type(x) not in (torch.Tensor, torch.nn.Parameter) or not _is_plain():
+        return None
+    return x.dtype, x.shape, x.device, x.requires_grad and torch.is_grad_enabled()
+
+
+def _is_plain() -> bool:
+    """Tell whether nothing follows what is done with tensors but the autograd of `backward`."""
+    return not (
+        torch.compiler.is_compiling()
+        or torch._C._functorch.peek_interpreter_stack() is not None
+        or torch._C._len_torch_dispatch_stack()
+        or torch.autograd.forward_ad._current_level >= 0
+        or torch.jit.is_tracing()
+    )
 
 
 def solve(a: torch.Tensor, b: torch.Tensor, /) -> torch.Tensor:

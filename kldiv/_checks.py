@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from kldiv._families import Family, Field, cast, fields_of, kind_of, leaves, name_of, rebuild, support_of
@@ -158,23 +158,46 @@ def _all_along(xp: Namespace, mask: Array, axes: int) -> Array:
     return xp.all(mask, axis=tuple(range(-axes, 0))) if axes else mask
 
 
-def diagnose_all(xp: Namespace, dtype: DType, **distributions: Family) -> None:
-    """Raise ValueError for the first invalid parameter of named distributions, computed in `dtype`."""
+def diagnose_all(
+    xp: Namespace, dtype: DType, starts: Mapping[str, Family] | None = None, /, **distributions: Family
+) -> None:
+    """Raise ValueError for the first invalid parameter of named distributions, computed in `dtype`.
+
+    For distributions of parts of arrays, `starts` are those of the indices at which the parts begin.
+    """
     for name, d in distributions.items():
-        diagnose(xp, cast(xp, d, dtype), tolerances(xp, d), name)
+        diagnose(xp, cast(xp, d, dtype), tolerances(xp, d), name, (starts or {}).get(name))
 
 
-def diagnose(xp: Namespace, d: Family, eps: Family, name: str) -> None:
+def diagnose(xp: Namespace, d: Family, eps: Family, name: str, starts: Family | None = None) -> None:
     """Raise ValueError for the first invalid parameter of a distribution, with its value and place."""
     cls = type(d)
     for field in fields_of(cls):
         if field.held:
-            diagnose(xp, getattr(d, field.name), getattr(eps, field.name), name)
+            held_starts = None if starts is None else getattr(starts, field.name)
+            diagnose(xp, getattr(d, field.name), getattr(eps, field.name), name, held_starts)
             continue
         for requirement in _requirements(xp, d, eps, field):
             bad = ~xp.to_numpy(requirement.holds)
             if bad.any():
                 index = tuple(int(i) for i in next(zip(*bad.nonzero(), strict=True))) if bad.ndim else ()
                 value = xp.to_numpy(requirement.shown())[index]
+                if starts is not None:
+                    index = _moved(index, starts, field, bad.ndim - requirement.event_axes)
                 place = f"at index {index} of" if index else "in"
                 raise ValueError(f"{cls.__name__}.{field.name} must {requirement.words}; got {value} {place} {name}")
+
+
+def _moved(index: tuple[int, ...], starts: Family, field: Field, batch_axes: int) -> tuple[int, ...]:
+    """Return where an index into a part, with its `batch_axes` in front, is in the whole."""
+    domain = field.domain
+    assert domain is not None
+    moved = list(index)
+    for name in (field.name, domain.above or domain.beyond):
+        if name:
+            axes = next(f.domain.axes for f in fields_of(type(starts)) if f.name == name and f.domain)
+            start = getattr(starts, name)
+            batch = start[: len(start) - len(axes)]
+            for i in range(1, len(batch) + 1):
+                moved[batch_axes - i] = max(moved[batch_axes - i], index[batch_axes - i] + batch[-i])
+    return tuple(moved)

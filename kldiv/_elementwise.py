@@ -14,8 +14,12 @@ from kldiv._protocol import Array, DType, Namespace
 
 
 def _elementwise(kernel: Callable[[Namespace, Array, Array], Array], x: Any, y: Any) -> Array:
-    xp, arrays, dtype = gather([x, y], ["x", "y"])
+    xp, arrays, dtype = gather([x, y], ["x", "y"], lazy=True)
     broadcast_shapes((("x", xp.shape(arrays[0])), ("y", xp.shape(arrays[1]))))
+    if xp.by_chunks:
+        from kldiv import _chunks
+
+        return _chunks.elementwise(xp, _with_edges, kernel, dtype, arrays)
     return run(_with_edges, kernel, xp, dtype, arrays, *arrays)
 
 

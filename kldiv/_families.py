@@ -173,7 +173,7 @@ def require_family(distribution: Any, name: str) -> None:
             require_family(getattr(distribution, field.name), f"{type(distribution).__name__}.{field.name} of {name}")
 
 
-def gather_families(**distributions: Any) -> tuple[Namespace, list[Array], DType, list[Family]]:
+def gather_families(*, lazy: bool = False, **distributions: Any) -> tuple[Namespace, list[Array], DType, list[Family]]:
     """Return the namespace of named distributions, all their parameters as its arrays, the dtype of a result, and them.
 
     Raises TypeError if an argument is not a distribution, or the parameters belong to different frameworks.
@@ -181,7 +181,7 @@ def gather_families(**distributions: Any) -> tuple[Namespace, list[Array], DType
     for name, d in distributions.items():
         require_family(d, name)
     names, values = zip(*[leaf for name, d in distributions.items() for leaf in leaves(d, name)], strict=True)
-    xp, arrays, dtype = gather(values, names)
+    xp, arrays, dtype = gather(values, names, lazy=lazy)
     each = iter(arrays)
     return xp, arrays, dtype, [rebuild(d, each) for d in distributions.values()]
 

@@ -38,8 +38,11 @@ def namespace(*arrays: Any) -> Namespace:
     return gather(arrays, [f"argument {i}" for i in range(len(arrays))])[0]
 
 
-def gather(values: Sequence[Any], names: Sequence[str]) -> tuple[Namespace, list[Array], DType]:
-    """Return the namespace of `values`, the values as its arrays, and the dtype that a result has."""
+def gather(values: Sequence[Any], names: Sequence[str], *, lazy: bool = False) -> tuple[Namespace, list[Array], DType]:
+    """Return the namespace of `values`, the values as its arrays, and the dtype that a result has.
+
+    If `lazy`, arrays may be in chunks that are yet to be computed, and those of NumPy stay as they are beside them.
+    """
     found: Namespace | None = None
     owner = 0
     leaves: list[Array] = []
@@ -49,9 +52,9 @@ def gather(values: Sequence[Any], names: Sequence[str]) -> tuple[Namespace, list
         leaves.append(leaf)
         if xp is None:
             weak.append(i)
-        elif found is None:
+        elif found is None or (xp.by_chunks and found.__name__ == "kldiv.backends.numpy"):
             found, owner = xp, i
-        elif xp is not found:
+        elif xp is not found and not (found.by_chunks and xp.__name__ == "kldiv.backends.numpy"):
             raise TypeError(
                 f"{names[owner]} is {_describe(values[owner])} but {names[i]} is {_describe(value)}; "
                 "convert one of them, so that all arrays belong to one framework"
@@ -60,7 +63,12 @@ def gather(values: Sequence[Any], names: Sequence[str]) -> tuple[Namespace, list
         from kldiv.backends import numpy
 
         found = numpy
-    if weak and found.__name__ == "kldiv.backends.numpy":
+    if found.by_chunks and not lazy:
+        raise TypeError(
+            f"{names[owner]} is {_describe(values[owner])}; dask arrays are for kl_divergence, kl_div and rel_entr, "
+            "and have no derivatives. For anything else call compute() on it, or map_blocks for its chunks one by one"
+        )
+    if weak and (found.by_chunks or found.__name__ == "kldiv.backends.numpy"):
         # NumPy's scalars carry a dtype among NumPy's arrays; beside another framework they are numbers.
         for i in [i for i in weak if hasattr(leaves[i], "dtype")]:
             leaves[i] = found.asarray(leaves[i])
@@ -142,6 +150,19 @@ def identify(value: Any, name: str) -> tuple[Namespace | None, Any]:
 
         if isinstance(value, keras.Variable):
             return identify(value.value, name)
+    if "dask.array" in sys.modules:
+        import dask.array
+
+        if isinstance(value, dask.array.Array):
+            identify(dask.array.utils.meta_from_array(value), f"a chunk of {name}")
+            if any(length != length for length in value.shape):
+                raise ValueError(
+                    f"{name} is a dask array with chunks of unknown sizes; call its compute_chunk_sizes() first"
+                )
+            from kldiv.backends import dask as by_chunks
+
+            chunked: Any = by_chunks  # a namespace as far as it takes to hand its chunks to another
+            return chunked, value
     if "numpy" in sys.modules:
         import numpy as np
 
@@ -162,7 +183,7 @@ def identify(value: Any, name: str) -> tuple[Namespace | None, Any]:
         return None, value
     raise TypeError(
         f"{name} is {_describe(value)}; pass a number, a list of numbers, "
-        "or a dense array of NumPy, PyTorch, TensorFlow or JAX"
+        "or a dense array of NumPy, PyTorch, TensorFlow, JAX or Dask"
     )
 
 

@@ -23,9 +23,16 @@ def run(
     """Return ``body(xp, function, dtype, *args)``, compiled if the arrays have values and eager calls are slow."""
     if not all(xp.is_concrete(x) for x in arrays):
         return body(xp, function, dtype, *args)
+    return program_of(body, function, xp, dtype)(*args)
+
+
+def program_of(
+    body: Callable[..., Array], function: Callable[..., Array], xp: Namespace, dtype: DType
+) -> Callable[..., Array]:
+    """Return ``body(xp, function, dtype, ...)`` as a function of the rest, compiled where eager calls are slow."""
     if (xp, function, dtype) not in _programs:
         _programs[xp, function, dtype] = xp.compiled(functools.partial(body, xp, function, dtype))
-    return _programs[xp, function, dtype](*args)
+    return _programs[xp, function, dtype]
 
 
 def whole(body: Callable[..., Any], xp: Namespace, *static: Any) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ API standard, the second SciPy's special functions, the third the few things out
 without.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
@@ -99,6 +99,11 @@ class Namespace(Protocol):
     def xlogy(self, x: Array, y: Array, /) -> Array: ...
 
     # Neither, or not as the standard has it.
+    @property
+    def by_chunks(self) -> Callable[..., Array] | None:
+        """Apply a function of NumPy's arrays to arrays in chunks; None where an array is one whole."""
+        ...
+
     def cholesky(self, x: Array, /) -> Array:
         """Return the lower Cholesky factor; of a matrix that is not positive definite: nan, never an exception."""
         ...
@@ -136,6 +141,21 @@ class Namespace(Protocol):
         """
         ...
 
+    def has_nan(self, x: Array, /) -> bool:
+        """Tell whether there is a nan in a concrete array."""
+        ...
+
+    def from_host(self, values: Any, other: Array, /) -> Array:
+        """Return a NumPy array as an array of the framework on the device of `other`; its memory changes hands."""
+        ...
+
+    def host_view(self, x: Array, /) -> Any:
+        """Return the memory of a concrete `x` as a NumPy array, not to be written to.
+
+        None if it is not the computer's own, or if derivatives with respect to `x` may be asked for.
+        """
+        ...
+
     def is_concrete(self, x: Array, /) -> bool:
         """Tell whether Python may look at the values of `x`: false under a tracer or a batching transform."""
         ...
@@ -165,6 +185,21 @@ class Namespace(Protocol):
 
     def shape(self, x: Array, /) -> Shape:
         """Return the static shape as a plain tuple."""
+        ...
+
+    def shortcut(
+        self, formula: str, axes: int, parameters: list[Any], dtype: DType, exact: Callable[..., Array], /
+    ) -> Callable[..., tuple[Array, bool]] | None:
+        """Return a faster way to the values of a formula, None if there is none for such parameters.
+
+        It is a function of whether a nan matters and of parameters like these, and returns the values and whether there
+        is a nan that matters. `formula` is the name of the formula, `axes` the number of batch axes that it is summed
+        over. `exact(xp, *arrays)` computes the same in the core, with nan for invalid parameters.
+        """
+        ...
+
+    def signature(self, x: Array, /) -> Hashable:
+        """Return what the preparation of a call depends on: dtype and shape, at least. None for a tracer."""
         ...
 
     def solve(self, a: Array, b: Array, /) -> Array:

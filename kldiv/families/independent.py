@@ -58,7 +58,9 @@ def independent_rule(p: Kind, q: Kind) -> Rule | None:
     def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
         return xp.sum(inner.evaluate(xp, a.base, b.base), axis=-1)
 
-    return Rule(p, q, inner.method, ("the sum over independent components", *inner.steps), inner.formula, evaluate)
+    steps = ("the sum over independent components", *inner.steps)
+    summed = None if inner.summed is None else inner.summed + 1
+    return Rule(p, q, inner.method, steps, inner.formula, evaluate, summed)
 
 
 @lifts

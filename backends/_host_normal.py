@@ -1,0 +1,191 @@
+"""Normal distributions in one sweep: elementwise, and summed over the components of a vector."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from kldiv.backends._host import Array, Kernel, Scratch, polynomial
+
+# Chebyshev fits, ascending powers, (float64, float32); tests/test_host.py derives them again with mpmath.
+# Twice sum_k z^k / (2 k + 3) on [0, 1/9].
+ATANH_TAIL = (
+    (
+        0.6666666666666666, 0.40000000000014585, 0.2857142856710876, 0.22222222717427864, 0.18181789436132859,
+        0.15385570064958623, 0.13314144209654935, 0.12001072809590713, 0.08800738486144674, 0.1616404561194353,
+    ),
+    (
+        0.6666666732052742, 0.3999970633192972, 0.28592357994302836, 0.21706575800880373, 0.2322432922402335,
+    ),
+)  # fmt: skip
+# The same on [0, 0.45], where a / b lies between 1/5 and 5.
+WIDE_ATANH_TAIL = (
+    (
+        0.6666666666666666, 0.40000000000000335, 0.2857142857132913, 0.22222222233831654, 0.18181817466545172,
+        0.15384642246601657, 0.13332663493450797, 0.11776428555197764, 0.10376830623651456, 0.10948993916156774,
+        -0.01640163229750714, 0.6562266445495142, -2.406834126246199, 8.306961227853398, -20.86350644593873,
+        40.056198097927805, -55.73709201372002, 53.90267462113847, -32.32437181099288, 9.33932040882181,
+    ),
+    (
+        0.6666666718987385, 0.3999981213133509, 0.28582415846177134, 0.21977772345877858, 0.20865161150844247,
+        -0.008078916477542164, 0.687625806402264, -0.9166994918316461, 0.9818769083889832,
+    ),
+)  # fmt: skip
+NEAR = (-0.5, 1.0)  # where u - log1p(u) is that series
+_WIDE = [np.asarray(c, dtype) for c, dtype in zip(WIDE_ATANH_TAIL, (np.float64, np.float32), strict=True)]
+SLACK = {4: 2.0**15, 8: 2.0**60}  # a quotient within these bounds may be multiplied with seven others, or fifteen
+
+
+def _gap(scratch: Scratch, u: Array, a: Array, b: Array) -> Array:
+    """u - log(1 + u) for 1 + u = a / b."""
+    s, z, value = scratch(2, u.shape), scratch(3, u.shape), scratch(4, u.shape)
+    np.add(u, 2.0, out=s)
+    np.divide(u, s, out=s)
+    np.multiply(s, s, out=z)
+    polynomial(ATANH_TAIL[u.itemsize == 4], z, value)
+    value *= z
+    np.subtract(u, value, out=value)
+    value *= s
+    if not (u.min() >= NEAR[0] and u.max() <= NEAR[1]):
+        far = np.nonzero(~((u >= NEAR[0]) & (u <= NEAR[1])))
+        r = a[far] / b[far]
+        r[~(r >= np.finfo(r.dtype).smallest_normal)] = np.nan  # of subnormal numbers, or of invalid ones
+        value[far] = u[far] - np.log(r)
+    return value
+
+
+def _terms(scratch: Scratch, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Array:
+    u, z = scratch(0, loc_p.shape), scratch(1, loc_p.shape)
+    np.subtract(scale_p, scale_q, out=u)
+    u /= scale_q
+    np.subtract(loc_p, loc_q, out=z)
+    z /= scale_q
+    value = _gap(scratch, u, scale_p, scale_q)
+    if not scale_q.min() > 0:
+        value[~(scale_q > 0)] = np.nan
+    u *= u
+    z *= z
+    u += z
+    u *= 0.5
+    value += u
+    return value
+
+
+def normal(scratch: Scratch, out: Array, *parameters: Array) -> None:
+    """u - log(1 + u) + u^2 / 2 + z^2 / 2, with u = s_p / s_q - 1 and z = (m_p - m_q) / s_q."""
+    np.copyto(out, _terms(scratch, *parameters))
+
+
+def normal_scalar(loc_p: float, scale_p: float, loc_q: float, scale_q: float) -> float:
+    """The same for Python floats."""
+    if not (scale_p > 0 and scale_q > 0):
+        return math.nan
+    u = (scale_p - scale_q) / scale_q
+    z = (loc_p - loc_q) / scale_q
+    if NEAR[0] <= u <= NEAR[1]:
+        s = u / (2 + u)
+        w = s * s
+        tail = 0.0
+        for c in reversed(ATANH_TAIL[0]):
+            tail = tail * w + c
+        gap = s * (u - w * tail)
+    else:
+        r = scale_p / scale_q
+        if not 1e-300 < r < math.inf:
+            return math.nan
+        gap = u - math.log(r)
+    return gap + 0.5 * (u * u + z * z)
+
+
+def normal_few(loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Array | None:
+    """The same for few numbers, where a call costs more than its numbers; None if it does not hold for all."""
+    if not np.minimum.reduce(scale_q, axis=None) > 0:
+        return None
+    u = (scale_p - scale_q) / scale_q
+    s = u / (u + 2.0)
+    w = s * s
+    if not np.maximum.reduce(w, axis=None) <= 0.45:
+        return None
+    coefficients = _WIDE[u.itemsize == 4]
+    powers = np.empty((len(coefficients), w.size), w.dtype)
+    powers[0] = w.reshape(-1)
+    known = 1
+    while known < len(powers):
+        more = min(known, len(powers) - known)
+        np.multiply(powers[:more], powers[known - 1], out=powers[known : known + more])
+        known += more
+    z = (loc_p - loc_q) / scale_q
+    value = s * (u - (coefficients @ powers).reshape(w.shape)) + 0.5 * (u * u + z * z)
+    return value if np.maximum.reduce(value, axis=None) < np.inf else None
+
+
+def normal_rows(scratch: Scratch, out: Array, *parameters: Array) -> None:
+    """The sum along the last axis: by the textbook's formula where its terms do not cancel, elementwise elsewhere."""
+    loc_p, scale_p, loc_q, scale_q = parameters
+    rows, n = loc_p.shape[:-1], loc_p.shape[-1]
+    r, z = scratch(0, loc_p.shape), scratch(1, loc_p.shape)
+    slack = SLACK[r.itemsize]
+    np.divide(scale_p, scale_q, out=r)
+    if scale_q.min() > 0 and r.min() > 1 / slack and r.max() < slack:
+        np.subtract(loc_p, loc_q, out=z)
+        z /= scale_q
+        squares = np.vecdot(r, r) + np.vecdot(z, z)
+        # The logarithm of a product of quotients for the sum of their logarithms.
+        width = n
+        while width % 2 == 0 and width > n / (8 if r.itemsize == 4 else 16):
+            width //= 2
+            np.multiply(r[..., :width], r[..., width : 2 * width], out=r[..., :width])
+        logs = np.log(r[..., :width], out=z[..., :width]).sum(axis=-1)
+        np.subtract(0.5 * (squares - n), logs, out=out)
+        factor = min(8.0, 2 * math.sqrt(n))
+        near = ~(factor * out >= squares + n + np.abs(logs))
+    else:
+        near = np.ones(rows, bool)
+    if near.any():
+        if near.all():
+            out[...] = _terms(scratch, *parameters).sum(axis=-1)
+        else:
+            out[near] = _terms(scratch, *[x[near] for x in parameters]).sum(axis=-1)
+
+
+def normal_gradients(
+    scratch: Scratch, weights: Array, values: Array, needed: tuple[Any, ...], *parameters: Array
+) -> None:
+    """z / s_q for m_p, u (2 + u) / s_p for s_p, -z / s_q for m_q and -(u (2 + u) + z^2) / s_q for s_q, weighted."""
+    loc_p, scale_p, loc_q, scale_q = parameters
+    weights = weights if weights.ndim == loc_p.ndim else weights[..., None]
+    u, z, w = scratch(0, loc_p.shape), scratch(1, loc_p.shape), scratch(2, loc_p.shape)
+    np.subtract(loc_p, loc_q, out=z)
+    z /= scale_q
+    for of_loc, sign in ((needed[0], 1), (needed[2], -1)):
+        if of_loc is not None:
+            np.divide(weights, scale_q, out=of_loc)
+            of_loc *= z
+            if sign < 0:
+                np.negative(of_loc, out=of_loc)
+    if needed[1] is None and needed[3] is None:
+        return
+    np.subtract(scale_p, scale_q, out=u)
+    u /= scale_q
+    np.add(u, 2.0, out=w)
+    u *= w
+    if needed[1] is not None:
+        np.divide(u, scale_p, out=needed[1])
+        needed[1] *= weights
+    if needed[3] is not None:
+        z *= z
+        u += z
+        u /= scale_q
+        u *= weights
+        np.negative(u, out=needed[3])
+
+
+_NORMAL = Kernel(normal, 0, normal_gradients, normal_few, normal_scalar)
+_NORMAL_ROWS = Kernel(normal_rows, 1, normal_gradients)
+
+KERNELS = {
+    ("kl_normal_normal", 0): _NORMAL,
+    ("kl_normal_normal", 1): _NORMAL_ROWS,
+    ("kl_multivariate_normal_diag_multivariate_normal_diag", 0): _NORMAL_ROWS,
+}

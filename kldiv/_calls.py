@@ -1,0 +1,103 @@
+"""Calls that repeat: what was found out about classes, dtypes and shapes of the arguments serves the next call.
+
+A call is known by its *signature*: the classes of the distributions and what a backend reads off each parameter. Most
+of the time of a small call goes into recognising arguments; a signature that was met before skips all of it, and leads to
+the backend's shortcut for the formula if it has one. Tracers have no signature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, TypeAlias
+
+from kldiv._families import Family, leaves, rebuild
+from kldiv._namespace import identify
+from kldiv._protocol import Array, DType, Namespace
+
+# call(validate, *parameters) returns the value and whether there is a nan in it that matters: none if not `validate`
+Call: TypeAlias = Callable[..., tuple[Array, bool]]
+Signature: TypeAlias = tuple[Hashable, ...]
+
+MOST = 4096  # calls that are remembered
+
+_calls: dict[Signature | None, Call] = {}
+_readers: dict[type, Callable[[Any], Hashable]] = {float: type, int: lambda n: int if abs(n) < 2**53 else None}
+
+
+def signature(p: Any, q: Any, parameters: list[Any]) -> Signature | None:
+    """Return the signature of a call and collect the parameters, None if there is a parameter without one."""
+    found: list[Hashable] = []
+    return tuple(found) if _read(p, found, parameters) and _read(q, found, parameters) else None
+
+
+def _read(d: Any, found: list[Hashable], parameters: list[Any]) -> bool:
+    if not isinstance(d, tuple):
+        return False
+    found.append(type(d))
+    for x in d:
+        reader = _readers.get(type(x))
+        if reader is None:
+            if not _read(x, found, parameters):
+                return False
+            continue
+        read = reader(x)
+        if read is None:
+            return False
+        found.append(read)
+        parameters.append(x)
+    return True
+
+
+def recall(key: Signature | None) -> Call | None:
+    """Return the call of that signature, if it is known."""
+    return _calls.get(key)
+
+
+def remember(key: Signature, call: Call) -> None:
+    """Keep what to do with calls of that signature."""
+    if len(_calls) >= MOST:
+        _calls.clear()
+    _calls[key] = call
+
+
+def learn(xp: Namespace, parameters: Iterable[Any]) -> None:
+    """Keep how the signature of parameters of these types is read; `xp` is the backend of those that are arrays."""
+    for x in parameters:
+        owner, array = identify(x, "a parameter")
+        if owner is None:
+            if not isinstance(x, list):
+                _readers.setdefault(type(x), type)
+        elif array is x:
+            _readers.setdefault(type(x), xp.signature)
+
+
+def hollow(d: Family) -> Family:
+    """Return a distribution of that kind without its parameters."""
+    return rebuild(d, iter([None for _ in leaves(d, "")]))
+
+
+def forget_calls() -> None:
+    """Search anew for what to do: a rule may have changed."""
+    _calls.clear()
+
+
+def general(
+    xp: Namespace,
+    dtype: DType,
+    p: Family,
+    q: Family,
+    parameters: list[Any],
+    program: Callable[[Family, Family], Array],
+) -> Call:
+    """Return the call of a program of two distributions, with numbers among the parameters where these have some."""
+    is_number = [identify(x, "a parameter")[0] is None for x in parameters]
+    array = is_number.index(False) if False in is_number else None
+    p, q = hollow(p), hollow(q)
+
+    def call(validate: bool, *parameters: Any) -> tuple[Array, bool]:
+        other = None if array is None else parameters[array]
+        each = iter([xp.like(x, other, dtype) if n else x for x, n in zip(parameters, is_number, strict=True)])
+        value = program(rebuild(p, each), rebuild(q, each))
+        return value, validate and xp.has_nan(value)
+
+    return call
