@@ -70,7 +70,7 @@ def _alternating(arrays: Sequence[Array], labels: list[tuple[int, ...]]) -> list
 
 def _with_whole_event(x: Any, batch: int) -> Array:
     """Return `x`, which may be NumPy's, as a dask array of one chunk along all axes but the first, `batch` many."""
-    if not isinstance(x, dask.array.Array):
+    if not isinstance(x, _dask.Array):
         return _dask.from_array(x, chunks=-1)
     event = range(batch, x.ndim)
     if all(x.numblocks[axis] == 1 for axis in event):

@@ -49,7 +49,7 @@ def _divergence_of_chunk(
     p, q = _filled(p, q, chunks)
     value = kl_divergence(p, q, validate=False)
     xp = namespace(value)
-    if validate and __debug__ and bool(xp.any(xp.isnan(value))):
+    if validate and __debug__ and xp.has_nan(value):
         start_p, start_q = _filled(p, q, starts)
         diagnose_all(xp, dtype, {"p": start_p, "q": start_q}, p=p, q=q)
     return xp.astype(xp.asarray(value), dtype)

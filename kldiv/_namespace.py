@@ -152,9 +152,10 @@ def identify(value: Any, name: str) -> tuple[Namespace | None, Any]:
             return identify(value.value, name)
     if "dask.array" in sys.modules:
         import dask.array
+        from dask.array.utils import meta_from_array
 
         if isinstance(value, dask.array.Array):
-            identify(dask.array.utils.meta_from_array(value), f"a chunk of {name}")
+            identify(meta_from_array(value), f"a chunk of {name}")
             if any(length != length for length in value.shape):
                 raise ValueError(
                     f"{name} is a dask array with chunks of unknown sizes; call its compute_chunk_sizes() first"
