@@ -147,6 +147,6 @@ def polynomial(coefficients: Sequence[float], x: Array, out: Array) -> Array:
 
 def kernel_of(formula: str, axes: int) -> Kernel | None:
     """Return the kernel of a formula that is summed over so many batch axes."""
-    from kldiv.backends import _host_normal
+    from kldiv.backends import _host_categorical, _host_normal
 
-    return _host_normal.KERNELS.get((formula, axes))
+    return _host_normal.KERNELS.get((formula, axes)) or _host_categorical.KERNELS.get((formula, axes))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from kldiv.backends._host import Array, Kernel, Scratch, polynomial
+from kldiv.backends._host_exp import expm1_gap
 
 # Chebyshev fits, ascending powers, (float64, float32); tests/test_host.py derives them again with mpmath.
 # Twice sum_k z^k / (2 k + 3) on [0, 1/9].
@@ -37,8 +38,8 @@ _WIDE = [np.asarray(c, dtype) for c, dtype in zip(WIDE_ATANH_TAIL, (np.float64, 
 SLACK = {4: 2.0**15, 8: 2.0**60}  # a quotient within these bounds may be multiplied with seven others, or fifteen
 
 
-def _gap(scratch: Scratch, u: Array, a: Array, b: Array) -> Array:
-    """u - log(1 + u) for 1 + u = a / b."""
+def near_gap(scratch: Scratch, u: Array) -> tuple[Array, Any]:
+    """u - log(1 + u) where that is near 0, and the indices of where it is not: None if that is nowhere."""
     s, z, value = scratch(2, u.shape), scratch(3, u.shape), scratch(4, u.shape)
     np.add(u, 2.0, out=s)
     np.divide(u, s, out=s)
@@ -47,12 +48,9 @@ def _gap(scratch: Scratch, u: Array, a: Array, b: Array) -> Array:
     value *= z
     np.subtract(u, value, out=value)
     value *= s
-    if not (u.min() >= NEAR[0] and u.max() <= NEAR[1]):
-        far = np.nonzero(~((u >= NEAR[0]) & (u <= NEAR[1])))
-        r = a[far] / b[far]
-        r[~(r >= np.finfo(r.dtype).smallest_normal)] = np.nan  # of subnormal numbers, or of invalid ones
-        value[far] = u[far] - np.log(r)
-    return value
+    if u.min() >= NEAR[0] and u.max() <= NEAR[1]:
+        return value, None
+    return value, np.nonzero(~((u >= NEAR[0]) & (u <= NEAR[1])))
 
 
 def _terms(scratch: Scratch, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Array:
@@ -61,7 +59,11 @@ def _terms(scratch: Scratch, loc_p: Array, scale_p: Array, loc_q: Array, scale_q
     u /= scale_q
     np.subtract(loc_p, loc_q, out=z)
     z /= scale_q
-    value = _gap(scratch, u, scale_p, scale_q)
+    value, far = near_gap(scratch, u)
+    if far is not None:
+        r = scale_p[far] / scale_q[far]
+        r[~(r >= np.finfo(r.dtype).smallest_normal)] = np.nan  # of subnormal numbers, or of invalid ones
+        value[far] = u[far] - np.log(r)
     if not scale_q.min() > 0:
         value[~(scale_q > 0)] = np.nan
     u *= u
@@ -149,8 +151,38 @@ def normal_rows(scratch: Scratch, out: Array, *parameters: Array) -> None:
             out[near] = _terms(scratch, *[x[near] for x in parameters]).sum(axis=-1)
 
 
+def _log_variance_terms(
+    scratch: Scratch, loc_p: Array, log_variance_p: Array, loc_q: Array, log_variance_q: Array
+) -> Array:
+    t, z, value = (scratch(i, loc_p.shape) for i in range(3))
+    np.subtract(log_variance_p, log_variance_q, out=t)
+    np.multiply(log_variance_q, -0.5, out=z)
+    np.exp(z, out=z)
+    z *= loc_p - loc_q
+    z *= z
+    expm1_gap(t, value)
+    if not t.max() <= 1:
+        far = np.nonzero(~(t <= 1))
+        a, b, d = log_variance_p[far], log_variance_q[far], t[far]
+        error = (a - (d - (d - a))) - (b + (d - a))  # of the difference (Knuth), which tells in the exponential
+        value[far] += error * np.expm1(d)
+    value += z
+    value *= 0.5
+    return value
+
+
+def log_variances(scratch: Scratch, out: Array, *parameters: Array) -> None:
+    """(exp(t) - 1 - t) / 2 + (m_p - m_q)^2 exp(-l_q) / 2, with t = l_p - l_q."""
+    np.copyto(out, _log_variance_terms(scratch, *parameters))
+
+
+def log_variance_rows(scratch: Scratch, out: Array, *parameters: Array) -> None:
+    """The sum along the last axis."""
+    np.sum(_log_variance_terms(scratch, *parameters), axis=-1, out=out)
+
+
 def normal_gradients(
-    scratch: Scratch, weights: Array, values: Array, needed: tuple[Any, ...], *parameters: Array
+    scratch: Scratch, weights: Array, values: Array, outs: list[Array | None], *parameters: Array
 ) -> None:
     """z / s_q for m_p, u (2 + u) / s_p for s_p, -z / s_q for m_q and -(u (2 + u) + z^2) / s_q for s_q, weighted."""
     loc_p, scale_p, loc_q, scale_q = parameters
@@ -158,33 +190,35 @@ def normal_gradients(
     u, z, w = scratch(0, loc_p.shape), scratch(1, loc_p.shape), scratch(2, loc_p.shape)
     np.subtract(loc_p, loc_q, out=z)
     z /= scale_q
-    for of_loc, sign in ((needed[0], 1), (needed[2], -1)):
+    for of_loc, sign in ((outs[0], 1), (outs[2], -1)):
         if of_loc is not None:
             np.divide(weights, scale_q, out=of_loc)
             of_loc *= z
             if sign < 0:
                 np.negative(of_loc, out=of_loc)
-    if needed[1] is None and needed[3] is None:
+    if outs[1] is None and outs[3] is None:
         return
     np.subtract(scale_p, scale_q, out=u)
     u /= scale_q
     np.add(u, 2.0, out=w)
     u *= w
-    if needed[1] is not None:
-        np.divide(u, scale_p, out=needed[1])
-        needed[1] *= weights
-    if needed[3] is not None:
+    if outs[1] is not None:
+        np.divide(u, scale_p, out=outs[1])
+        outs[1] *= weights
+    if outs[3] is not None:
         z *= z
         u += z
         u /= scale_q
         u *= weights
-        np.negative(u, out=needed[3])
+        np.negative(u, out=outs[3])
 
 
 _NORMAL = Kernel(normal, 0, normal_gradients, normal_few, normal_scalar)
 _NORMAL_ROWS = Kernel(normal_rows, 1, normal_gradients)
 
 KERNELS = {
+    ("kl_normal_log_variance_normal_log_variance", 0): Kernel(log_variances, 0),
+    ("kl_normal_log_variance_normal_log_variance", 1): Kernel(log_variance_rows, 1),
     ("kl_normal_normal", 0): _NORMAL,
     ("kl_normal_normal", 1): _NORMAL_ROWS,
     ("kl_multivariate_normal_diag_multivariate_normal_diag", 0): _NORMAL_ROWS,
