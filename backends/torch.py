@@ -48,9 +48,23 @@ from torch import (
 from torch.linalg import diagonal as diagonal, eigvalsh as eigvalsh
 from torch.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 
-by_chunks = None
 compiles_operations = False
 differentiable = True
+
+
+def by_chunks(
+    function: Callable[..., torch.Tensor], dtype: Any, arrays: list[torch.Tensor], event: list[int], /
+) -> torch.Tensor | None:
+    """Return what a function makes of the parts of DTensors, part by part; None for tensors that are in one piece."""
+    if not _is_distributed(arrays[0]):
+        return None
+    from kldiv.backends import _dtensor
+
+    return _dtensor.by_chunks(function, arrays, event)
+
+
+def _is_distributed(x: torch.Tensor) -> bool:
+    return hasattr(x, "device_mesh")
 
 
 def cholesky(x: torch.Tensor, /) -> torch.Tensor:
@@ -109,7 +123,12 @@ def is_concrete(x: torch.Tensor, /) -> bool:
 
 def like(value: Any, other: torch.Tensor | None, dtype: torch.dtype, /) -> torch.Tensor:
     """Return numbers as a tensor on the device of `other`."""
-    return torch.asarray(value, dtype=dtype, device=None if other is None else other.device)
+    made = torch.asarray(value, dtype=dtype, device=None if other is None else other.device)
+    if other is None or not _is_distributed(other):
+        return made
+    from kldiv.backends import _dtensor
+
+    return _dtensor.replicated(made, other)
 
 
 def padded(x: torch.Tensor, other: torch.Tensor, /) -> torch.Tensor:

@@ -1,6 +1,6 @@
-"""Divergences of arrays in chunks, which are not in memory: for each chunk of the batch one call on NumPy's arrays.
+"""Divergences of arrays in chunks, on disk or on other machines: one call for each chunk of the batch.
 
-What a task is given has to be found by name in another process, so formulas are looked up there again.
+Where the chunk is computed in another process, what is given along is found there by name, so it looks up the formula.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from kldiv._programs import run
 from kldiv._protocol import Array, DType, Namespace, Shape
 
 
-def divergence(xp: Namespace, dtype: DType, arrays: list[Array], p: Family, q: Family, validate: bool) -> Array:
-    """Return the divergence of prepared distributions as an array in chunks; values are checked chunk by chunk."""
+def divergence(xp: Namespace, dtype: DType, arrays: list[Array], p: Family, q: Family, validate: bool) -> Array | None:
+    """Return the divergence of prepared distributions as an array in chunks, None if their parameters are not.
+
+    Values are checked chunk by chunk.
+    """
     empty_p, empty_q = (rebuild(d, itertools.repeat(None)) for d in (p, q))
     function = functools.partial(_divergence_of_chunk, empty_p, empty_q, dtype, validate)
     assert xp.by_chunks is not None
@@ -28,8 +31,8 @@ def divergence(xp: Namespace, dtype: DType, arrays: list[Array], p: Family, q: F
 
 def elementwise(
     xp: Namespace, body: Callable[..., Array], function: Callable[..., Array], dtype: DType, arrays: list[Array]
-) -> Array:
-    """Return ``body(xp, function, dtype, *arrays)``, a function without event axes, as an array in chunks."""
+) -> Array | None:
+    """Return ``body(xp, function, dtype, *arrays)``, which has no event axes, in chunks; None if `arrays` are not."""
     assert xp.by_chunks is not None
     return xp.by_chunks(functools.partial(_elements_of_chunk, body, function, dtype), dtype, arrays, [0] * len(arrays))
 
@@ -49,7 +52,7 @@ def _divergence_of_chunk(
     p, q = _filled(p, q, chunks)
     value = kl_divergence(p, q, validate=False)
     xp = namespace(value)
-    if validate and __debug__ and xp.has_nan(value):
+    if validate and __debug__ and xp.is_concrete(value) and xp.has_nan(value):
         start_p, start_q = _filled(p, q, starts)
         diagnose_all(xp, dtype, {"p": start_p, "q": start_q}, p=p, q=q)
     return xp.astype(xp.asarray(value), dtype)

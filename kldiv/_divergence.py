@@ -505,7 +505,9 @@ def _first_call(p: Any, q: Any, validate: bool, key: Signature | None, parameter
     if xp.by_chunks:
         from kldiv import _chunks
 
-        return _chunks.divergence(xp, dtype, arrays, p, q, validate), False
+        value = _chunks.divergence(xp, dtype, arrays, p, q, validate)
+        if value is not None:
+            return value, False
     value = run(_divergence, rule.evaluate, xp, dtype, arrays, p, q)
     if not all(xp.is_concrete(x) for x in arrays):
         return value, False

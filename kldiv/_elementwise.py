@@ -19,7 +19,9 @@ def _elementwise(kernel: Callable[[Namespace, Array, Array], Array], x: Any, y: 
     if xp.by_chunks:
         from kldiv import _chunks
 
-        return _chunks.elementwise(xp, _with_edges, kernel, dtype, arrays)
+        value = _chunks.elementwise(xp, _with_edges, kernel, dtype, arrays)
+        if value is not None:
+            return value
     return run(_with_edges, kernel, xp, dtype, arrays, *arrays)
 
 

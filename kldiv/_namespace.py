@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from kldiv._protocol import Array, DType, Namespace
 
+_NUMPY, _DASK = "kldiv.backends.numpy", "kldiv.backends.dask"
+
 
 def namespace(*arrays: Any) -> Namespace:
     """Return the module that serves as array namespace for `arrays`.
@@ -52,9 +54,9 @@ def gather(values: Sequence[Any], names: Sequence[str], *, lazy: bool = False) -
         leaves.append(leaf)
         if xp is None:
             weak.append(i)
-        elif found is None or (xp.by_chunks and found.__name__ == "kldiv.backends.numpy"):
+        elif found is None or (xp.__name__, found.__name__) == (_DASK, _NUMPY):
             found, owner = xp, i
-        elif xp is not found and not (found.by_chunks and xp.__name__ == "kldiv.backends.numpy"):
+        elif xp is not found and (xp.__name__, found.__name__) != (_NUMPY, _DASK):
             raise TypeError(
                 f"{names[owner]} is {_describe(values[owner])} but {names[i]} is {_describe(value)}; "
                 "convert one of them, so that all arrays belong to one framework"
@@ -63,12 +65,12 @@ def gather(values: Sequence[Any], names: Sequence[str], *, lazy: bool = False) -
         from kldiv.backends import numpy
 
         found = numpy
-    if found.by_chunks and not lazy:
+    if found.__name__ == _DASK and not lazy:
         raise TypeError(
             f"{names[owner]} is {_describe(values[owner])}; dask arrays are for kl_divergence, kl_div and rel_entr, "
             "and have no derivatives. For anything else call compute() on it, or map_blocks for its chunks one by one"
         )
-    if weak and (found.by_chunks or found.__name__ == "kldiv.backends.numpy"):
+    if weak and found.__name__ in (_NUMPY, _DASK):
         # NumPy's scalars carry a dtype among NumPy's arrays; beside another framework they are numbers.
         for i in [i for i in weak if hasattr(leaves[i], "dtype")]:
             leaves[i] = found.asarray(leaves[i])
@@ -160,10 +162,10 @@ def identify(value: Any, name: str) -> tuple[Namespace | None, Any]:
                 raise ValueError(
                     f"{name} is a dask array with chunks of unknown sizes; call its compute_chunk_sizes() first"
                 )
-            from kldiv.backends import dask as by_chunks
+            from kldiv.backends import dask as chunked
 
-            chunked: Any = by_chunks  # a namespace as far as it takes to hand its chunks to another
-            return chunked, value
+            dask_namespace: Any = chunked  # as far as it takes to hand its chunks to another
+            return dask_namespace, value
     if "numpy" in sys.modules:
         import numpy as np
 

@@ -100,8 +100,8 @@ class Namespace(Protocol):
 
     # Neither, or not as the standard has it.
     @property
-    def by_chunks(self) -> Callable[..., Array] | None:
-        """Apply a function of NumPy's arrays to arrays in chunks; None where an array is one whole."""
+    def by_chunks(self) -> Callable[..., Array | None] | None:
+        """Apply a function to arrays in chunks, chunk by chunk, if these are; None where arrays never are."""
         ...
 
     def cholesky(self, x: Array, /) -> Array:
