@@ -8,7 +8,8 @@ when it is done; the core's own formula computes those.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -28,9 +29,9 @@ class Kernel(NamedTuple):
     values: Callable[..., None]
     # With 1, the last axis of the parameters belongs to one entry of `out`.
     axes: int
-    # gradients(scratch, weights, values, outs, *parameters) writes the derivatives, times weights, into the arrays
-    # among `outs`; None stands for one that is not wanted.
-    gradients: Callable[..., None] | None = None
+    # both(scratch, out, slopes, *parameters) writes the derivatives with respect to the parameters too, into the arrays
+    # `slopes`; None stands for one that is not wanted.
+    both: Callable[..., None] | None = None
     # few(*parameters) is for small arrays, where each call counts; None where it does not know.
     few: Callable[..., Array | None] | None = None
     # scalar(*parameters) is for Python floats; nan where it does not know.
@@ -55,29 +56,77 @@ class Scratch:
         return buffer[:size].reshape(shape)
 
 
-def divergence(kernel: Kernel, exact: Exact, parameters: Sequence[Array], dtype: Any) -> tuple[Array, bool]:
+def divergence(
+    kernel: Kernel, exact: Exact, parameters: Sequence[Array], dtype: Any, threads: int = 1
+) -> tuple[Array, bool]:
     """Return the divergences, and whether one is nan."""
     if kernel.few is not None and all(0 < x.size <= FEW for x in parameters):
         with np.errstate(all="ignore"):
             value = kernel.few(*parameters)
         if value is not None:
             return value, False
-    return sweep(kernel, exact, parameters, dtype)
-
-
-def sweep(kernel: Kernel, exact: Exact, parameters: Sequence[Array], dtype: Any) -> tuple[Array, bool]:
-    """Return the divergences, and whether one is nan."""
     out, parameters = prepared(kernel.axes, parameters, dtype)
-    if not out.size:
-        return out, False
-    scratch = Scratch(dtype)
-    doubtful = False
-    with np.errstate(all="ignore"):
-        for part, *rows in blocks(kernel.axes, out, *parameters):
-            kernel.values(scratch, part, *rows)
-            if not part.max() < np.inf:
-                doubtful |= finish(exact, part, rows)
-    return out, doubtful
+
+    def work(scratch: Scratch, part: Array, *rows: Array) -> bool:
+        kernel.values(scratch, part, *rows)
+        return not part.max() < np.inf and finish(exact, part, rows)
+
+    return out, sweep(work, blocks(kernel.axes, out, *parameters), dtype, threads)
+
+
+def sweep(work: Callable[..., bool], parts: Iterator[tuple[Array, ...]], dtype: Any, threads: int) -> bool:
+    """Call ``work(scratch, *part)`` for all parts, and tell whether one is true."""
+
+    def some(parts: Iterable[tuple[Array, ...]]) -> bool:
+        scratch = Scratch(dtype)
+        with np.errstate(all="ignore"):
+            found = [work(scratch, *part) for part in parts]
+        return any(found)
+
+    if threads == 1:
+        return some(parts)
+    every = list(parts)
+    if len(every) < 2 * threads:
+        return some(every)
+    with ThreadPoolExecutor(threads) as pool:
+        return any(pool.map(some, [every[i::threads] for i in range(threads)]))
+
+
+def with_slopes(
+    kernel: Kernel,
+    exact: Exact,
+    exact_slopes: Callable[..., Sequence[Array]],
+    parameters: Sequence[Array],
+    needed: Sequence[bool],
+    threads: int = 1,
+) -> tuple[Array, list[Array | None], bool]:
+    """Return the divergences, the derivatives with respect to the parameters that are needed, and whether one is nan.
+
+    The parameters have one shape. `exact_slopes(*parameters)` returns the derivatives with respect to all of them.
+    """
+    assert kernel.both is not None
+    both = kernel.both
+    out, parameters = prepared(kernel.axes, parameters, parameters[0].dtype)
+    slopes = [np.empty(x.shape, x.dtype) if n else None for x, n in zip(parameters, needed, strict=True)]
+    count = len(parameters)
+
+    def work(scratch: Scratch, part: Array, *arrays: Array) -> bool:
+        rows, wanted = arrays[:count], arrays[count:]
+        each = iter(wanted)
+        both(scratch, part, [next(each) if n else None for n in needed], *rows)
+        if part.max() < np.inf and all(np.isfinite(x.max() + x.min()) for x in wanted):
+            return False
+        known = part < np.inf
+        for x in wanted:
+            known &= np.isfinite(x).all(axis=-1) if kernel.axes else np.isfinite(x)
+        unknown = np.nonzero(~known)
+        found = exact_slopes(*[x[unknown] for x in rows])
+        for x, slope in zip(wanted, [g for g, n in zip(found, needed, strict=True) if n], strict=True):
+            x[unknown] = slope
+        return not part.max() < np.inf and finish(exact, part, rows)
+
+    parts = blocks(kernel.axes, out, *parameters, *[x for x in slopes if x is not None])
+    return out, slopes, sweep(work, parts, out.dtype, threads)
 
 
 def prepared(axes: int, parameters: Sequence[Array], dtype: Any) -> tuple[Array, list[Array]]:
@@ -99,8 +148,9 @@ def finish(exact: Exact, out: Array, parameters: Sequence[Array]) -> bool:
 def blocks(axes: int, out: Array, *parameters: Array) -> Iterator[tuple[Array, ...]]:
     """Yield the blocks of an array and of the parameters that belong to them, which have `axes` more axes."""
     batch = out.ndim
-    size = max(1, out.size and parameters[0].size)
-    if size <= BLOCK and batch:
+    if not out.size:
+        return
+    if parameters[0].size <= BLOCK and batch:
         yield out, *parameters
         return
     out, *parameters = merged(batch, out, *parameters)  # type: ignore[assignment]

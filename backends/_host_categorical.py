@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-
 from kldiv.backends._host import Array, Kernel, Scratch
-from kldiv.backends._host_exp import expm1, expm1_gap
+from kldiv.backends._host_exp import expm1_gap
 from kldiv.backends._host_normal import near_gap
-
 
 SAMPLE = 512  # classes that tell which formula to try
 RARE = 5.0  # from this tau on its rounding tells in the exponential, which may be most of a small divergence
 
 
 class _Softmax(NamedTuple):
-    """With t = b - a: exp(a - max a), its sum, the mean of t under softmax(a), and the deviation tau of t from it."""
+    """With t = b - a: p = softmax(a), the mean of t under p, and the deviation tau of t from it."""
 
-    weights: Array
-    total: Array
+    p: Array
     mean: Array
     tau: Array
 
 
 def _softmax(scratch: Scratch, a: Array, b: Array) -> _Softmax:
-    weights, tau = scratch(0, a.shape), scratch(1, a.shape)
-    np.subtract(a, a.max(axis=-1, keepdims=True), out=weights)
-    np.exp(weights, out=weights)
-    total = weights.sum(axis=-1, keepdims=True)
+    p, tau = scratch(0, a.shape), scratch(1, a.shape)
+    np.subtract(a, a.max(axis=-1, keepdims=True), out=p)
+    np.exp(p, out=p)
+    p /= p.sum(axis=-1, keepdims=True)
     np.subtract(b, a, out=tau)
-    mean = np.vecdot(weights, tau)[..., None] / total
-    tau -= mean
-    return _Softmax(weights, total, mean, tau)
+    mean = np.vecdot(p, tau)
+    tau -= mean[..., None]
+    return _Softmax(p, mean, tau)
 
 
 def _refine(scratch: Scratch, softmax: _Softmax, a: Array, b: Array) -> None:
     """Add to tau the rounding errors of t (Knuth), and take away what the rounding of its mean has left."""
-    weights, total, _, tau = softmax
+    p, _, tau = softmax
     d, back = scratch(2, a.shape), scratch(3, a.shape)
     np.subtract(b, a, out=d)
     np.subtract(d, b, out=back)
@@ -46,65 +44,82 @@ def _refine(scratch: Scratch, softmax: _Softmax, a: Array, b: Array) -> None:
     np.subtract(b, d, out=d)
     d -= back
     tau += d
-    tau -= np.vecdot(weights, tau)[..., None] / total
-
-
-def _variance(weights: Array, tau: Array) -> Array:
-    variance: Array = np.vecdot(weights, tau * tau) / weights.sum(axis=-1)  # about twice the divergence
-    return variance
+    tau -= np.vecdot(p, tau)[..., None]
 
 
 def logits(scratch: Scratch, out: Array, a: Array, b: Array) -> None:
     """log(sum_i p_i exp(tau_i)) where that is not near 0, log1p(sum_i p_i (exp(tau_i) - 1 - tau_i)) elsewhere."""
-    softmax = weights, total, mean, tau = _softmax(scratch, a, b)
+    logits_and_slopes(scratch, out, [None, None], a, b)
+
+
+def logits_and_slopes(scratch: Scratch, out: Array, slopes: list[Array | None], a: Array, b: Array) -> None:
+    """Write the divergences and their derivatives, -p tau for a and p (exp(tau - KL) - 1) = q - p for b."""
+    softmax = p, mean, tau = _softmax(scratch, a, b)
     if not (tau.max() < np.inf and tau.min() > -np.inf):
         known = np.isfinite(tau.max(axis=-1)) & np.isfinite(tau.min(axis=-1))
         out[...] = np.nan
-        if known.any():
-            part = np.empty(np.count_nonzero(known), out.dtype)
-            logits(scratch, part, a[known], b[known])
-            out[known] = part
+        _for_some(known, out, slopes, lambda *outs: logits_and_slopes(scratch, *outs, a[known], b[known]))
         return
-    total = total[..., 0]
+    some = slice(None, None, max(1, a.shape[-1] // SAMPLE))
     near = np.ones(out.shape, bool)
-    few = slice(None, None, max(1, a.shape[-1] // SAMPLE))
-    if np.any(_variance(weights[..., few], tau[..., few]) > 0.8):
+    # The variance of tau is about twice the divergence.
+    if np.any(np.vecdot(p[..., some], tau[..., some] ** 2) > 0.8 * p[..., some].sum(axis=-1)):
         powers = scratch(2, a.shape)
         np.exp(tau, out=powers)
-        powers *= weights
+        powers *= p
         of_q = powers.sum(axis=-1)
-        np.log(of_q / total, out=out)
-        out -= np.vecdot(weights, tau) / total
+        np.log(of_q, out=out)
+        out -= np.vecdot(p, tau)
         # The error is about eps times 2 and half the means of |t| under Q and P.
-        near = ~(5 * out >= 2 + 0.5 * (np.vecdot(powers, tau) / of_q + np.abs(mean[..., 0])))
-    rare = near & (tau.max(axis=-1) > RARE)
+        near = ~(5 * out >= 2 + 0.5 * (np.vecdot(powers, tau) / of_q + np.abs(mean)))
+        if not near.all():
+            _slope_for_a(slopes[0], p, tau)
+            if slopes[1] is not None:
+                np.divide(powers, of_q[..., None], out=slopes[1])
+                slopes[1] -= p
     if near.all():
-        _refine(scratch, softmax, a, b)
-        np.log1p(np.vecdot(weights, expm1_gap(tau, scratch(2, a.shape))) / total, out=out)
-    elif near.any():
-        part = np.empty(np.count_nonzero(near), out.dtype)
-        some = _Softmax(weights[near], total[near][..., None], mean[near], tau[near])
-        _refine(scratch, some, a[near], b[near])
-        gaps = expm1_gap(some.tau, scratch(2, some.tau.shape))
-        out[near] = np.log1p(np.vecdot(some.weights, gaps) / total[near])
-    out[rare] = np.nan
+        _near_logits(scratch, out, slopes, softmax, a, b)
+    else:
+        part = _Softmax(*[x[near] for x in softmax])
+        _for_some(near, out, slopes, lambda *outs: _near_logits(scratch, *outs, part, a[near], b[near]))
 
 
-def logits_gradients(
-    scratch: Scratch, of_values: Array, values: Array, outs: list[Array | None], a: Array, b: Array
+def _near_logits(
+    scratch: Scratch, out: Array, slopes: list[Array | None], softmax: _Softmax, a: Array, b: Array
 ) -> None:
-    """-p tau for a and p (exp(tau - KL) - 1) = q - p for b."""
-    softmax = weights, total, _, tau = _softmax(scratch, a, b)
-    _refine(scratch, softmax, a, b)
-    weights *= of_values[..., None] / total
-    for_a, for_b = outs
-    if for_a is not None:
-        np.multiply(weights, tau, out=for_a)
-        np.negative(for_a, out=for_a)
-    if for_b is not None:
-        tau -= values[..., None]
-        expm1(tau, for_b)
-        for_b *= weights
+    p, mean, tau = softmax
+    gaps = scratch(4, a.shape)
+    np.log1p(np.vecdot(p, expm1_gap(tau, gaps)), out=out)
+    if np.any(mean * mean > 8 * out):  # the rounding of t, which is about its mean, tells in its deviation
+        _refine(scratch, softmax, a, b)
+        np.log1p(np.vecdot(p, expm1_gap(tau, gaps)), out=out)
+    _slope_for_a(slopes[0], p, tau)
+    if slopes[1] is not None:  # p (exp(tau - KL) - 1)
+        np.add(gaps, tau, out=slopes[1])
+        slopes[1] *= np.exp(-out)[..., None]
+        slopes[1] += np.expm1(-out)[..., None]
+        slopes[1] *= p
+    out[tau.max(axis=-1) > RARE] = np.nan
+
+
+def _slope_for_a(slope: Array | None, p: Array, tau: Array) -> None:
+    if slope is not None:
+        np.multiply(p, tau, out=slope)
+        np.negative(slope, out=slope)
+
+
+def _for_some(rows: Array, out: Array, slopes: list[Array | None], write: Callable[..., None]) -> None:
+    """Let ``write(out, slopes)`` compute some rows."""
+    count = np.count_nonzero(rows)
+    if count == 0:
+        return
+    part = np.empty(count, out.dtype)
+    some = [None if x is None else np.empty((count, *x.shape[out.ndim :]), x.dtype) for x in slopes]
+    write(part, some)
+    out[rows] = part
+    for x, of_x in zip(slopes, some, strict=True):
+        if x is not None:
+            x[rows] = of_x
 
 
 def probabilities(scratch: Scratch, out: Array, p: Array, q: Array) -> None:
@@ -150,11 +165,18 @@ def _near_probabilities(scratch: Scratch, p: Array, q: Array, total_p: Array, to
         some_p = p[far]
         some_q = np.broadcast_to(scale, p.shape)[far] * q[far]
         terms[far] = d[far] - some_p * np.log(some_q / np.maximum(some_p, tiny))
+    least = p.min()
+    if least == 0:
+        np.copyto(terms, d, where=p == 0)
     value: Array = terms.sum(axis=-1) / total_p
+    if least < tiny:
+        value[((p < tiny) & (p > 0)).any(axis=-1)] = np.nan
+    if not q.min() > 0:
+        value[((q == 0) & (p > 0)).any(axis=-1)] = np.inf
     return value
 
 
-_LOGITS = Kernel(logits, 1, logits_gradients)
+_LOGITS = Kernel(logits, 1, logits_and_slopes)
 _PROBABILITIES = Kernel(probabilities, 1)
 
 KERNELS = {

@@ -181,40 +181,47 @@ def log_variance_rows(scratch: Scratch, out: Array, *parameters: Array) -> None:
     np.sum(_log_variance_terms(scratch, *parameters), axis=-1, out=out)
 
 
-def normal_gradients(
-    scratch: Scratch, weights: Array, values: Array, outs: list[Array | None], *parameters: Array
-) -> None:
-    """z / s_q for m_p, u (2 + u) / s_p for s_p, -z / s_q for m_q and -(u (2 + u) + z^2) / s_q for s_q, weighted."""
+def normal_slopes(scratch: Scratch, slopes: list[Array | None], *parameters: Array) -> None:
+    """z / s_q for m_p, u (2 + u) / s_p for s_p, -z / s_q for m_q and -(u (2 + u) + z^2) / s_q for s_q."""
     loc_p, scale_p, loc_q, scale_q = parameters
-    weights = weights if weights.ndim == loc_p.ndim else weights[..., None]
-    u, z, w = scratch(0, loc_p.shape), scratch(1, loc_p.shape), scratch(2, loc_p.shape)
+    for_loc_p, for_scale_p, for_loc_q, for_scale_q = slopes
+    u, z, w = (scratch(i, loc_p.shape) for i in range(3))
     np.subtract(loc_p, loc_q, out=z)
     z /= scale_q
-    for of_loc, sign in ((outs[0], 1), (outs[2], -1)):
-        if of_loc is not None:
-            np.divide(weights, scale_q, out=of_loc)
-            of_loc *= z
-            if sign < 0:
-                np.negative(of_loc, out=of_loc)
-    if outs[1] is None and outs[3] is None:
+    if for_loc_p is not None:
+        np.divide(z, scale_q, out=for_loc_p)
+    if for_loc_q is not None:
+        np.divide(z, scale_q, out=for_loc_q)
+        np.negative(for_loc_q, out=for_loc_q)
+    if for_scale_p is None and for_scale_q is None:
         return
     np.subtract(scale_p, scale_q, out=u)
     u /= scale_q
     np.add(u, 2.0, out=w)
     u *= w
-    if outs[1] is not None:
-        np.divide(u, scale_p, out=outs[1])
-        outs[1] *= weights
-    if outs[3] is not None:
+    if for_scale_p is not None:
+        np.divide(u, scale_p, out=for_scale_p)
+    if for_scale_q is not None:
         z *= z
         u += z
         u /= scale_q
-        u *= weights
-        np.negative(u, out=outs[3])
+        np.negative(u, out=for_scale_q)
 
 
-_NORMAL = Kernel(normal, 0, normal_gradients, normal_few, normal_scalar)
-_NORMAL_ROWS = Kernel(normal_rows, 1, normal_gradients)
+def normal_and_slopes(scratch: Scratch, out: Array, slopes: list[Array | None], *parameters: Array) -> None:
+    """Write the divergences and their derivatives."""
+    normal(scratch, out, *parameters)
+    normal_slopes(scratch, slopes, *parameters)
+
+
+def normal_rows_and_slopes(scratch: Scratch, out: Array, slopes: list[Array | None], *parameters: Array) -> None:
+    """Write the sums along the last axis and their derivatives."""
+    normal_rows(scratch, out, *parameters)
+    normal_slopes(scratch, slopes, *parameters)
+
+
+_NORMAL = Kernel(normal, 0, normal_and_slopes, normal_few, normal_scalar)
+_NORMAL_ROWS = Kernel(normal_rows, 1, normal_rows_and_slopes)
 
 KERNELS = {
     ("kl_normal_log_variance_normal_log_variance", 0): Kernel(log_variances, 0),

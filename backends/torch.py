@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Hashable
 from typing import Any
 
+import numpy as np
 import torch
 from array_api_compat.torch import (
     all as all,
@@ -26,6 +27,7 @@ from array_api_compat.torch import (
     triu as triu,
     where as where,
 )
+from kldiv.backends import _host, _torch_sweep
 from torch import (
     abs as abs,
     atan as atan,
@@ -45,9 +47,11 @@ from torch import (
     tanh as tanh,
     zeros_like as zeros_like,
 )
+from torch.autograd import forward_ad
 from torch.linalg import diagonal as diagonal, eigvalsh as eigvalsh
 from torch.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 
+_NUMPY_DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 compiles_operations = False
 differentiable = True
 
@@ -107,10 +111,11 @@ def from_host(values: Any, other: torch.Tensor, /) -> torch.Tensor:
 
 def host_view(x: torch.Tensor, /) -> Any:
     """Return the memory of a plain tensor on the CPU that needs no gradient, backwards or forwards."""
-    plain = type(x) in (torch.Tensor, torch.nn.Parameter) and x.device.type == "cpu"
-    if not plain or (x.requires_grad and torch.is_grad_enabled()) or x._fw_grad(0) is not None:  # pyright: ignore
+    if type(x) not in (torch.Tensor, torch.nn.Parameter) or x.device.type != "cpu":
         return None
-    return x.detach().numpy()
+    if (x.requires_grad and torch.is_grad_enabled()) or forward_ad.unpack_dual(x).tangent is not None:
+        return None
+    return x.detach().resolve_neg().numpy()
 
 
 def is_concrete(x: torch.Tensor, /) -> bool:
@@ -204,26 +209,22 @@ def shape(x: torch.Tensor, /) -> tuple[int | None, ...]:
 def shortcut(
     formula: str, axes: int, parameters: list[Any], dtype: Any, exact: Callable[..., Any], /
 ) -> Callable[..., tuple[Any, bool]] | None:
-    """Return None: not yet."""
-    return None
+    """Return the sweep for a formula, if it has one and the tensors are on the host and of the dtype."""
+    tensors = [x for x in parameters if isinstance(x, torch.Tensor)]
+    kernel = _host.kernel_of(formula, axes)
+    if kernel is None or dtype not in _NUMPY_DTYPES or builtins.any(x.dtype != dtype or not x.is_cpu for x in tensors):
+        return None
+    dtype = _NUMPY_DTYPES[dtype]
+    if torch.is_grad_enabled() and builtins.any(x.requires_grad for x in tensors):
+        return None if kernel.both is None else _torch_sweep.differentiable(kernel, exact, dtype)
+    return _torch_sweep.constant(kernel, exact, dtype)
 
 
 def signature(x: torch.Tensor, /) -> Hashable:
     """Return what a call depends on of a plain tensor with values, None for any other."""
-    if type(x) not in (torch.Tensor, torch.nn.Parameter) or not _is_plain():
+    if type(x) not in (torch.Tensor, torch.nn.Parameter) or not _torch_sweep.is_plain() or x.is_neg():
         return None
     return x.dtype, x.shape, x.device, x.requires_grad and torch.is_grad_enabled()
-
-
-def _is_plain() -> bool:
-    """Tell whether nothing follows what is done with tensors but the autograd of `backward`."""
-    return not (
-        torch.compiler.is_compiling()
-        or torch._C._functorch.peek_interpreter_stack() is not None
-        or torch._C._len_torch_dispatch_stack()
-        or torch.autograd.forward_ad._current_level >= 0
-        or torch.jit.is_tracing()
-    )
 
 
 def solve(a: torch.Tensor, b: torch.Tensor, /) -> torch.Tensor:

@@ -1,8 +1,8 @@
 """Calls that repeat: what was found out about classes, dtypes and shapes of the arguments serves the next call.
 
 A call is known by its *signature*: the classes of the distributions and what a backend reads off each parameter. Most
-of the time of a small call goes into recognising arguments; a signature that was met before skips all of it, and leads to
-the backend's shortcut for the formula if it has one. Tracers have no signature.
+of the time of a small call goes into recognising arguments; a signature that was met before skips all of it, and leads
+to the backend's shortcut for the formula if it has one. Tracers have no signature.
 """
 
 from __future__ import annotations

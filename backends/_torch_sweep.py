@@ -1,0 +1,150 @@
+"""Formulas for tensors on the host, swept through the cache as NumPy's arrays that share their memory.
+
+The derivative of the first order is a sweep too, and takes no more memory than the gradient itself. Those of higher
+orders, and whatever follows what is done with tensors, go through the formula in PyTorch's own operations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from kldiv.backends import _host
+
+
+def is_plain() -> bool:
+    """Tell whether nothing follows what is done with tensors but the autograd of `backward`."""
+    return not (
+        torch.compiler.is_compiling()
+        or torch._C._functorch.peek_interpreter_stack() is not None
+        or torch._C._len_torch_dispatch_stack()
+        or torch.autograd.forward_ad._current_level >= 0
+        or torch.jit.is_tracing()
+    )
+
+
+def _numbers(parameters: tuple[Any, ...], dtype: Any) -> list[Any]:
+    return [x.detach().numpy() if isinstance(x, torch.Tensor) else np.asarray(x, dtype) for x in parameters]
+
+
+def _in_core(exact: Callable[..., Any]) -> Callable[..., Any]:
+    def core(*arrays: Any) -> Any:
+        from kldiv.backends import numpy
+
+        return exact(numpy, *arrays)
+
+    return core
+
+
+def _threads(parameters: list[Any]) -> int:
+    return torch.get_num_threads() if parameters[0].size > 2**20 else 1
+
+
+def constant(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) -> Callable[..., tuple[torch.Tensor, bool]]:
+    """Return the values of a kernel, of tensors that need no gradient."""
+    core = _in_core(exact)
+
+    def call(validate: bool, *parameters: Any) -> tuple[torch.Tensor, bool]:
+        arrays = _numbers(parameters, dtype)
+        if kernel.scalar is not None and all(x.ndim == 0 for x in arrays):
+            try:
+                value = kernel.scalar(*[float(x) for x in arrays])
+            except (ArithmeticError, ValueError):
+                value = math.nan
+            if value < math.inf:
+                return torch.from_numpy(np.asarray(value, dtype)), False
+        values, doubtful = _host.divergence(kernel, core, arrays, dtype, _threads(arrays))
+        return torch.from_numpy(values), validate and doubtful
+
+    return call
+
+
+def differentiable(
+    kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any
+) -> Callable[..., tuple[torch.Tensor, bool]]:
+    """Return the values of a kernel, with derivatives."""
+    core = _in_core(exact)
+
+    def formula(*tensors: torch.Tensor) -> torch.Tensor:
+        from kldiv.backends import torch as xp
+
+        value: torch.Tensor = exact(xp, *tensors)
+        return value
+
+    def call(validate: bool, *parameters: Any) -> tuple[torch.Tensor, bool]:
+        tensors = [x if isinstance(x, torch.Tensor) else torch.from_numpy(np.asarray(x, dtype)) for x in parameters]
+        shape = tensors[0].shape
+        if any(x.shape != shape for x in tensors):
+            tensors = list(torch.broadcast_tensors(*tensors))
+        doubtful: list[bool] = []
+        value: torch.Tensor = _Sweep.apply(kernel, core, formula, doubtful, *tensors)  # type: ignore[no-untyped-call]
+        return value, validate and doubtful[0]
+
+    return call
+
+
+class _Sweep(torch.autograd.Function):
+    """The sweep of a kernel as a function that autograd knows the derivative of."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        kernel: _host.Kernel,
+        core: Callable[..., Any],
+        formula: Callable[..., torch.Tensor],
+        doubtful: list[bool],
+        *tensors: torch.Tensor,
+    ) -> torch.Tensor:
+        ctx.kernel, ctx.core, ctx.formula = kernel, core, formula
+        ctx.save_for_backward(*tensors)
+        value, ctx.slopes, nan = _values_and_slopes(ctx, tensors)
+        doubtful.append(nan)
+        return torch.from_numpy(value)
+
+    @staticmethod
+    def backward(ctx: Any, weights: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+        tensors = ctx.saved_tensors
+        needed = ctx.needs_input_grad[4:]
+        if torch.is_grad_enabled() or not is_plain() or type(weights) is not torch.Tensor:
+            found = _derivatives(ctx.formula, weights, tensors, needed, create_graph=torch.is_grad_enabled())
+            return (None,) * 4 + found
+        # What is returned is the caller's, so another time the derivatives are computed anew.
+        slopes = ctx.slopes or _values_and_slopes(ctx, tensors)[1]
+        ctx.slopes = None
+        factors = weights.numpy()
+        for slope in slopes:
+            if slope is not None:
+                slope *= factors.reshape(factors.shape + (1,) * (slope.ndim - factors.ndim))
+        return (None,) * 4 + tuple([None if x is None else torch.from_numpy(x) for x in slopes])
+
+
+def _values_and_slopes(ctx: Any, tensors: tuple[torch.Tensor, ...]) -> tuple[Any, list[Any], bool]:
+    def exact_slopes(*arrays: Any) -> list[Any]:
+        rows = tuple([torch.from_numpy(x) for x in arrays])
+        weights = torch.ones(len(rows[0]), dtype=rows[0].dtype)
+        found = _derivatives(ctx.formula, weights, rows, (True,) * len(rows))
+        return [g.numpy() for g in found if g is not None]
+
+    arrays = [x.detach().numpy() for x in tensors]
+    needed = ctx.needs_input_grad[4:]
+    return _host.with_slopes(ctx.kernel, ctx.core, exact_slopes, arrays, needed, _threads(arrays))
+
+
+def _derivatives(
+    formula: Callable[..., torch.Tensor],
+    weights: torch.Tensor,
+    tensors: tuple[torch.Tensor, ...],
+    needed: tuple[bool, ...],
+    create_graph: bool = False,
+) -> tuple[torch.Tensor | None, ...]:
+    with torch.enable_grad():
+        if not create_graph:
+            tensors = tuple([x.detach().requires_grad_(n) for x, n in zip(tensors, needed, strict=True)])
+        wanted = [x for x, n in zip(tensors, needed, strict=True) if n]
+        found = iter(
+            torch.autograd.grad(formula(*tensors), wanted, weights, create_graph=create_graph, materialize_grads=True)
+        )
+    return tuple([next(found) if n else None for n in needed])
