@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kldiv._elementwise import kl_div as kl_div, rel_entr as rel_entr
     from kldiv._families import family as family
     from kldiv._namespace import namespace as namespace
+    from kldiv._pairwise import pairwise as pairwise
     from kldiv._rate import markov_chain_rate as markov_chain_rate
     from kldiv._sampling import sample as sample
     from kldiv.estimation.counts import estimate_from_counts as estimate_from_counts
@@ -64,6 +65,7 @@ _MODULES = {
     "kl_divergence": "kldiv._divergence",
     "markov_chain_rate": "kldiv._rate",
     "namespace": "kldiv._namespace",
+    "pairwise": "kldiv._pairwise",
     "plotting": "kldiv.plotting",
     "project": "kldiv.fitting.projection",
     "register": "kldiv._divergence",

@@ -104,6 +104,7 @@ DOCUMENTED = [
     "kldiv._elementwise",
     "kldiv._families",
     "kldiv._namespace",
+    "kldiv._pairwise",
     "kldiv._sampling",
     "kldiv.domains",
     "kldiv.estimation.counts",
@@ -256,6 +257,8 @@ CORE = sources(
     without=[
         "kldiv/_namespace.py",
         "kldiv/__main__.py",
+        "kldiv/_inner_products.py",  # all pairs of distributions whose parameters are in the host's memory
+        "kldiv/_pairwise_host.py",
         "kldiv/_sobol.py",  # SciPy's sequences and quantiles, on the host
         "kldiv/_demo*.py",
         "kldiv/_examples.py",
