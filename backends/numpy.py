@@ -188,6 +188,8 @@ def shortcut(
     kernel = _host.kernel_of(formula, axes)
     if kernel is None or builtins.any(x.dtype != dtype for x in parameters if hasattr(x, "dtype")):
         return None
+    if dtype == np.float16:  # computed in float32, which takes copies anyway
+        return None
     core = functools.partial(exact, sys.modules[__name__])
     numbers = builtins.any(not isinstance(x, np.ndarray) for x in parameters)
 

@@ -508,19 +508,22 @@ def _first_call(p: Any, q: Any, validate: bool, key: Signature | None, parameter
         value = _chunks.divergence(xp, dtype, arrays, p, q, validate)
         if value is not None:
             return value, False
-    value = run(_divergence, rule.evaluate, xp, dtype, arrays, p, q)
-    if not all(xp.is_concrete(x) for x in arrays):
-        return value, False
-    if key is None:
+    concrete = all(xp.is_concrete(x) for x in arrays)
+    if key is None and concrete:
         learn(xp, [x for d in given for _, x in leaves(d, "")])
-    else:
-        shortcut = None
-        if rule.formula is not None and rule.summed is not None:
-            exact = functools.partial(_exact, rule.evaluate, hollow(p), hollow(q))
-            shortcut = xp.shortcut(rule.formula.__name__, rule.summed, parameters, dtype, exact)
-        program = program_of(_divergence, rule.evaluate, xp, dtype)
-        remember(key, shortcut or general(xp, computing_dtype(xp, dtype), p, q, parameters, program))
-    return value, validate and xp.has_nan(value)
+        parameters = []
+        key = signature(*given, parameters)
+    if key is None or not concrete:
+        value = run(_divergence, rule.evaluate, xp, dtype, arrays, p, q)
+        return value, validate and concrete and xp.has_nan(value)
+    shortcut = None
+    if rule.formula is not None and rule.summed is not None:
+        exact = functools.partial(_exact, rule.evaluate, hollow(p), hollow(q))
+        shortcut = xp.shortcut(rule.formula.__name__, rule.summed, parameters, dtype, exact)
+    program = program_of(_divergence, rule.evaluate, xp, dtype)
+    call = shortcut or general(xp, computing_dtype(xp, dtype), p, q, parameters, program)
+    remember(key, call)
+    return call(validate, *parameters)
 
 
 def _exact(evaluate: Evaluate, p: Family, q: Family, xp: Namespace, *arrays: Array) -> Array:
