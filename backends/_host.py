@@ -26,7 +26,7 @@ class Kernel(NamedTuple):
     """The formula of a pair of families on a block."""
 
     # values(scratch, out, *parameters) writes into `out`.
-    values: Callable[..., None]
+    values: Callable[..., Any]
     # With 1, the last axis of the parameters belongs to one entry of `out`.
     axes: int
     # both(scratch, out, slopes, *parameters) writes the derivatives with respect to the parameters too, into the arrays
@@ -36,6 +36,8 @@ class Kernel(NamedTuple):
     few: Callable[..., Array | None] | None = None
     # scalar(*parameters) is for Python floats; nan where it does not know.
     scalar: Callable[..., float] | None = None
+    # With true, values(exact, *parameters) goes through the batch itself and returns what `divergence` does.
+    whole: bool = False
 
 
 class Scratch:
@@ -60,6 +62,9 @@ def divergence(
     kernel: Kernel, exact: Exact, parameters: Sequence[Array], dtype: Any, threads: int = 1
 ) -> tuple[Array, bool]:
     """Return the divergences, and whether one is nan."""
+    if kernel.whole:
+        whole: Callable[..., tuple[Array, bool]] = kernel.values
+        return whole(exact, *parameters)
     if kernel.few is not None and all(0 < x.size <= FEW for x in parameters):
         with np.errstate(all="ignore"):
             value = kernel.few(*parameters)
@@ -90,6 +95,17 @@ def sweep(work: Callable[..., bool], parts: Iterator[tuple[Array, ...]], dtype: 
         return some(every)
     with ThreadPoolExecutor(threads) as pool:
         return any(pool.map(some, [every[i::threads] for i in range(threads)]))
+
+
+def in_blocks(exact: Exact, axes: int, parameters: Sequence[Array], dtype: Any) -> tuple[Array, bool]:
+    """Return the divergences by the core's own formula, block by block, and whether one is nan."""
+    out, parameters = prepared(axes, parameters, dtype)
+
+    def work(scratch: Scratch, part: Array, *rows: Array) -> bool:
+        part[...] = exact(*rows)
+        return bool(np.isnan(part.min()))
+
+    return out, sweep(work, blocks(axes, out, *parameters), dtype, 1)
 
 
 def with_slopes(
@@ -195,8 +211,9 @@ def polynomial(coefficients: Sequence[float], x: Array, out: Array) -> Array:
     return out
 
 
-def kernel_of(formula: str, axes: int) -> Kernel | None:
-    """Return the kernel of a formula that is summed over so many batch axes."""
-    from kldiv.backends import _host_categorical, _host_normal
+def kernel_of(formula: tuple[str, int] | None) -> Kernel | None:
+    """Return the kernel of a formula, given by its name and the number of batch axes that it is summed over."""
+    from kldiv.backends import _host_categorical, _host_normal, _linalg
 
-    return _host_normal.KERNELS.get((formula, axes)) or _host_categorical.KERNELS.get((formula, axes))
+    tables = (_host_normal.KERNELS, _host_categorical.KERNELS, _linalg.KERNELS)
+    return next((kernels[formula] for kernels in tables if formula in kernels), None)

@@ -167,7 +167,12 @@ def shape(x: Any, /) -> tuple[int | None, ...]:
 
 
 def shortcut(
-    formula: str, axes: int, parameters: list[Any], dtype: Any, exact: Callable[..., Any], /
+    formula: tuple[str, int] | None,
+    axes: list[int],
+    parameters: list[Any],
+    dtype: Any,
+    exact: Callable[..., Any],
+    /,
 ) -> Callable[..., tuple[Any, bool]] | None:
     """Return None: this namespace is there to show what the core uses."""
     return None

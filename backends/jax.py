@@ -214,7 +214,12 @@ def shape(x: jax.Array, /) -> tuple[int | None, ...]:
 
 
 def shortcut(
-    formula: str, axes: int, parameters: list[Any], dtype: Any, exact: Callable[..., Any], /
+    formula: tuple[str, int] | None,
+    axes: list[int],
+    parameters: list[Any],
+    dtype: Any,
+    exact: Callable[..., Any],
+    /,
 ) -> Callable[..., tuple[Any, bool]] | None:
     """Return None: programs of XLA are the fast way."""
     return None

@@ -182,15 +182,22 @@ def shape(x: np.ndarray, /) -> tuple[int | None, ...]:
 
 
 def shortcut(
-    formula: str, axes: int, parameters: list[Any], dtype: Any, exact: Callable[..., Any], /
+    formula: tuple[str, int] | None,
+    axes: list[int],
+    parameters: list[Any],
+    dtype: Any,
+    exact: Callable[..., Any],
+    /,
 ) -> Callable[..., tuple[Any, bool]] | None:
-    """Return the sweep for a formula, if it has one and the arrays are of the dtype."""
-    kernel = _host.kernel_of(formula, axes)
-    if kernel is None or builtins.any(x.dtype != dtype for x in parameters if hasattr(x, "dtype")):
+    """Return the sweep for a formula if it has one, and that of the core's formula for large batches."""
+    if builtins.any(x.dtype != dtype for x in parameters if hasattr(x, "dtype")):
         return None
     if dtype == np.float16:  # computed in float32, which takes copies anyway
         return None
     core = functools.partial(exact, sys.modules[__name__])
+    kernel = _host.kernel_of(formula)
+    if kernel is None:
+        return _call_in_blocks(core, axes, parameters, dtype)
     numbers = builtins.any(not isinstance(x, np.ndarray) for x in parameters)
 
     def call(validate: bool, *parameters: Any) -> tuple[Any, bool]:
@@ -213,6 +220,23 @@ def shortcut(
         return (result(value), False) if value < math.inf else call(validate, *parameters)
 
     return call_of_numbers
+
+
+def _call_in_blocks(
+    core: Callable[..., Any], axes: list[int], parameters: list[Any], dtype: Any
+) -> Callable[..., tuple[Any, bool]] | None:
+    """Return the sweep of the core's formula, if there is more than a block and all parameters have like event axes."""
+    shapes = [np.shape(x) for x in parameters]
+    if len(set(axes)) > 1 or axes[0] > 1 or builtins.max(map(math.prod, shapes)) <= _host.BLOCK:
+        return None
+    if axes[0] and len({shape[-1] for shape in shapes}) > 1:
+        return None
+
+    def call(validate: bool, *parameters: Any) -> tuple[Any, bool]:
+        value, has_nan = _host.in_blocks(core, axes[0], [np.asarray(x, dtype) for x in parameters], dtype)
+        return value, validate and has_nan
+
+    return call
 
 
 def signature(x: np.ndarray, /) -> Hashable:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from kldiv.backends import _host, _tensorflow_sweep
 from tensorflow.python.eager import record  # the one place that tells whether a tape is active
 
 float32 = tf.float32
@@ -286,15 +287,26 @@ def shape(x: tf.Tensor, /) -> tuple[int | None, ...]:
 
 
 def shortcut(
-    formula: str, axes: int, parameters: list[Any], dtype: Any, exact: Callable[..., Any], /
+    formula: tuple[str, int] | None,
+    axes: list[int],
+    parameters: list[Any],
+    dtype: Any,
+    exact: Callable[..., Any],
+    /,
 ) -> Callable[..., tuple[Any, bool]] | None:
-    """Return None: graphs are the fast way."""
-    return None
+    """Return the sweep for a formula, if it has one and the tensors are on the host and of the dtype."""
+    tensors = [x for x in parameters if tf.is_tensor(x)]
+    kernel = _host.kernel_of(formula)
+    if kernel is None or dtype not in (tf.float32, tf.float64):
+        return None
+    if builtins.any(x.dtype != dtype or "CPU" not in x.device for x in tensors):
+        return None
+    return _tensorflow_sweep.call_of(kernel, exact, np.dtype(dtype.as_numpy_dtype))
 
 
 def signature(x: tf.Tensor, /) -> Hashable:
-    """Return dtype and shape where there is no graph under construction."""
-    return (x.dtype, tuple(x.shape)) if is_concrete(x) else None
+    """Return dtype, shape and device where there is no graph under construction."""
+    return (x.dtype, tuple(x.shape), x.device) if is_concrete(x) else None
 
 
 def solve(a: tf.Tensor, b: tf.Tensor, /) -> tf.Tensor:

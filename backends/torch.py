@@ -207,11 +207,16 @@ def shape(x: torch.Tensor, /) -> tuple[int | None, ...]:
 
 
 def shortcut(
-    formula: str, axes: int, parameters: list[Any], dtype: Any, exact: Callable[..., Any], /
+    formula: tuple[str, int] | None,
+    axes: list[int],
+    parameters: list[Any],
+    dtype: Any,
+    exact: Callable[..., Any],
+    /,
 ) -> Callable[..., tuple[Any, bool]] | None:
     """Return the sweep for a formula, if it has one and the tensors are on the host and of the dtype."""
     tensors = [x for x in parameters if isinstance(x, torch.Tensor)]
-    kernel = _host.kernel_of(formula, axes)
+    kernel = _host.kernel_of(formula)
     if kernel is None or dtype not in _NUMPY_DTYPES or builtins.any(x.dtype != dtype or not x.is_cpu for x in tensors):
         return None
     dtype = _NUMPY_DTYPES[dtype]

@@ -24,6 +24,7 @@ from kldiv._families import (
     batch_member,
     cast,
     class_of,
+    event_axes,
     fields_of,
     gather_families,
     held_kinds,
@@ -516,10 +517,11 @@ def _first_call(p: Any, q: Any, validate: bool, key: Signature | None, parameter
     if key is None or not concrete:
         value = run(_divergence, rule.evaluate, xp, dtype, arrays, p, q)
         return value, validate and concrete and xp.has_nan(value)
-    shortcut = None
+    exact = functools.partial(_exact, rule.evaluate, hollow(p), hollow(q))
+    formula = None
     if rule.formula is not None and rule.summed is not None:
-        exact = functools.partial(_exact, rule.evaluate, hollow(p), hollow(q))
-        shortcut = xp.shortcut(rule.formula.__name__, rule.summed, parameters, dtype, exact)
+        formula = rule.formula.__name__, rule.summed
+    shortcut = xp.shortcut(formula, [*event_axes(p), *event_axes(q)], parameters, dtype, exact)
     program = program_of(_divergence, rule.evaluate, xp, dtype)
     call = shortcut or general(xp, computing_dtype(xp, dtype), p, q, parameters, program)
     remember(key, call)

@@ -151,6 +151,16 @@ def leaves(distribution: Family, name: str) -> Iterator[tuple[str, Any]]:
             yield f"{cls.__name__}.{field.name} of {name}", value
 
 
+def event_axes(distribution: Family) -> Iterator[int]:
+    """Yield the number of event axes of each parameter, those of what holds its distribution included."""
+    for field in fields_of(type(distribution)):
+        if field.held:
+            for axes in event_axes(getattr(distribution, field.name)):
+                yield axes + len(field.held.axes)
+        elif field.domain:
+            yield len(field.domain.axes)
+
+
 def rebuild(distribution: Family, leaves: Iterator[Array]) -> Family:
     """Return the distribution with its parameters replaced."""
     cls = type(distribution)

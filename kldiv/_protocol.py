@@ -188,13 +188,20 @@ class Namespace(Protocol):
         ...
 
     def shortcut(
-        self, formula: str, axes: int, parameters: list[Any], dtype: DType, exact: Callable[..., Array], /
+        self,
+        formula: tuple[str, int] | None,
+        axes: list[int],
+        parameters: list[Any],
+        dtype: DType,
+        exact: Callable[..., Array],
+        /,
     ) -> Callable[..., tuple[Array, bool]] | None:
-        """Return a faster way to the values of a formula, None if there is none for such parameters.
+        """Return a faster way to the divergences between distributions with such parameters, None if there is none.
 
-        It is a function of whether a nan matters and of parameters like these, and returns the values and whether there
-        is a nan that matters. `formula` is the name of the formula, `axes` the number of batch axes that it is summed
-        over. `exact(xp, *arrays)` computes the same in the core, with nan for invalid parameters.
+        It is a function of whether a nan matters and of the parameters, and returns the values and whether there is a
+        nan that matters. `formula` is the name of the formula and the number of batch axes that it is summed over, None
+        if it is of other parameters; `axes` are the numbers of the parameters' event axes. `exact(xp, *arrays)`
+        computes the same in the core, with nan for invalid parameters.
         """
         ...
 

@@ -1,0 +1,105 @@
+"""Formulas for eager tensors on the host, swept through the cache as NumPy's arrays that share their memory.
+
+So is the derivative of the first order. Those of higher orders, and whatever is traced, go through the formula in
+TensorFlow's own operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from kldiv.backends import _host
+
+
+def _shared(x: tf.Tensor) -> Any:
+    return np.asarray(memoryview(x))  # type: ignore[arg-type]
+
+
+def call_of(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) -> Callable[..., tuple[tf.Tensor, bool]]:
+    """Return the values of a kernel, with derivatives if it has them."""
+
+    def core(*arrays: Any) -> Any:
+        from kldiv.backends import numpy
+
+        return exact(numpy, *arrays)
+
+    def formula(*tensors: tf.Tensor) -> tf.Tensor:
+        from kldiv.backends import tensorflow as xp
+
+        return exact(xp, *tensors)
+
+    def values(*tensors: tf.Tensor) -> tuple[tf.Tensor, bool]:
+        found, doubtful = _host.divergence(kernel, core, [_shared(x) for x in tensors], dtype)
+        return tf.convert_to_tensor(found), doubtful
+
+    def call(validate: bool, *parameters: Any) -> tuple[tf.Tensor, bool]:
+        tensors = [x if tf.is_tensor(x) else tf.convert_to_tensor(np.asarray(x, dtype)) for x in parameters]
+        if kernel.both is None:
+            value, doubtful = values(*tensors)
+            return value, validate and doubtful
+        shape = tensors[0].shape
+        if any(x.shape != shape for x in tensors):
+            broadcast = tuple(np.broadcast_shapes(*[tuple(x.shape) for x in tensors]))
+            tensors = [tf.broadcast_to(x, broadcast) for x in tensors]
+        found: list[bool] = []
+
+        @tf.custom_gradient
+        def divergence(*tensors: tf.Tensor) -> Any:
+            value, doubtful = values(*tensors)
+            found.append(doubtful)
+            return value, lambda weights: _slopes(kernel, core, formula, weights, tensors)
+
+        value = divergence(*tensors)
+        return value, validate and found[0]
+
+    return call
+
+
+def _slopes(
+    kernel: _host.Kernel,
+    core: Callable[..., Any],
+    formula: Callable[..., tf.Tensor],
+    weights: tf.Tensor,
+    tensors: Sequence[tf.Tensor],
+) -> Any:
+    """Return the derivatives of the sum of values times weights, themselves differentiable."""
+
+    def in_operations(weights: tf.Tensor, *tensors: tf.Tensor) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            value = formula(*tensors)
+        found: list[tf.Tensor] = tape.gradient(
+            value, list(tensors), weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        return found
+
+    if not tf.executing_eagerly() or tf.is_symbolic_tensor(weights):
+        return in_operations(weights, *tensors)
+
+    def exact(*arrays: Any) -> list[Any]:
+        rows = [tf.convert_to_tensor(x) for x in arrays]
+        return [g.numpy() for g in in_operations(tf.ones(len(arrays[0]), rows[0].dtype), *rows)]
+
+    @tf.custom_gradient
+    def slopes(weights: tf.Tensor, *tensors: tf.Tensor) -> Any:
+        needed = [True] * len(tensors)
+        _, found, _ = _host.with_slopes(kernel, core, exact, [_shared(x) for x in tensors], needed)
+        factors = _shared(weights)
+        for slope in found:
+            assert slope is not None
+            slope *= factors.reshape(factors.shape + (1,) * (slope.ndim - factors.ndim))
+
+        def gradient(*outer: tf.Tensor) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch([weights, *tensors])
+                inner = in_operations(weights, *tensors)
+            return tape.gradient(
+                inner, [weights, *tensors], list(outer), unconnected_gradients=tf.UnconnectedGradients.ZERO
+            )
+
+        return [tf.convert_to_tensor(x) for x in found], gradient
+
+    return slopes(weights, *tensors)
