@@ -12,13 +12,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from kldiv.backends import numpy
+from kldiv.backends._host import Kernel
 from scipy.linalg import issymmetric
 from scipy.linalg.blas import get_blas_funcs
 from scipy.linalg.lapack import get_lapack_funcs
 
 from kldiv._kernels import log1p_gap
-from kldiv.backends import numpy
-from kldiv.backends._host import Kernel
 
 Array: TypeAlias = Any  # numpy.ndarray; its shape and dtype are what counts
 Kept: TypeAlias = tuple[dict[int, Array | None], dict[int, Array | None]]  # factors that many pairs have in common
@@ -147,11 +147,16 @@ def _large_block(
 ) -> Parts:
     """Return the parts of some pairs, computed one after the other."""
     count, _, d = vectors.shape
-    parts = Parts(*[np.empty((count, d), a.dtype) for _ in range(3)], *[np.empty(vectors.shape[:n], a.dtype) for n in (1, 2)])
+    parts = Parts(
+        *[np.empty((count, d), a.dtype) for _ in range(3)], *[np.empty(vectors.shape[:n], a.dtype) for n in (1, 2)]
+    )
     large = Large(a.dtype)
     for k in range(count):
         i, j = (rows.start + k if isinstance(rows, slice) else int(rows[k]) for rows in (rows_a, rows_b))
-        top, bottom = _large_factor(large, kept[0], a, i, rows_a, factored), _large_factor(large, kept[1], b, j, rows_b, factored)
+        top, bottom = (
+            _large_factor(large, kept[0], a, i, rows_a, factored),
+            _large_factor(large, kept[1], b, j, rows_b, factored),
+        )
         if top is None or bottom is None:
             for x in parts:
                 x[k] = np.nan
@@ -170,13 +175,17 @@ def _large_block(
 def _large_factor(
     large: Large, kept: dict[int, Array | None], matrices: Array, i: int, rows: Rows, factored: bool
 ) -> Array | None:
-    if factored:
-        return matrices[i]
-    if isinstance(rows, slice):
-        return large.factor(matrices[i])
-    if i not in kept:
-        kept[i] = large.factor(matrices[i])
-    return kept[i]
+    if i in kept:
+        return kept[i]
+    m = matrices[i]
+    simple = _is_lower(m) if factored else bool(issymmetric(m))
+    if not (simple and _is_finite(m)) and not _is_valid(m[None], factored)[0]:
+        factor = None
+    else:
+        factor = m if factored else large.factor(m)
+    if not isinstance(rows, slice):
+        kept[i] = factor
+    return factor
 
 
 def _large_pair(large: Large, a: Array, b: Array, top: Array, bottom: Array) -> tuple[Array, Array]:
@@ -238,14 +247,9 @@ def _shifted_stack(m: Array) -> Array:
     return m
 
 
-def _stacked(matrices: Array, *, lower: bool) -> Array:
-    """Return matrices, or their lower triangles, with the batch as the last axis."""
-    d = matrices.shape[-1]
-    out = np.empty((d, d, len(matrices)), matrices.dtype)
-    for i in range(d):
-        stop = i + 1 if lower else d
-        out[i, :stop] = matrices[:, i, :stop].T
-    return out
+def _stacked(matrices: Array) -> Array:
+    """Return matrices with the batch as the last axis."""
+    return np.ascontiguousarray(matrices.transpose(1, 2, 0))
 
 
 def _small_factors(kept: dict[int, Array | None], matrices: Array, rows: Rows, factored: bool) -> Array:
@@ -259,8 +263,15 @@ def _small_factors(kept: dict[int, Array | None], matrices: Array, rows: Rows, f
 
 
 def _small_factor(matrices: Array, factored: bool) -> Array:
+    """Return the factors of matrices, nan of those that are invalid."""
     # Two matrices at least: NumPy takes the sums for a single one in another order.
-    m = _stacked(np.resize(matrices, (max(2, len(matrices)), *matrices.shape[1:])), lower=True)
+    m = _stacked(matrices if len(matrices) > 1 else np.repeat(matrices, 2, axis=0))
+    flat = matrices.reshape(-1)
+    simple = np.dot(flat, flat) < np.inf and all(
+        not m[i, i + 1 :].any() if factored else (m[i, i + 1 :] == m[i + 1 :, i]).all() for i in range(len(m) - 1)
+    )
+    if not simple:
+        m[..., : len(matrices)][..., ~_is_valid(matrices, factored)] = np.nan
     if not factored:
         _factor_stack(m)
     return m[..., : len(matrices)]
@@ -285,7 +296,7 @@ def _small_block(
             near = np.resize(near, max(2, near.size))
             difference = _at(a, rows_a, near) - _at(b, rows_b, near)
             factor = bottom if bottom.shape[-1] == 1 else bottom[..., near]
-            excess = _congruence_stack(factor, _stacked(difference, lower=False))
+            excess = _congruence_stack(factor, _stacked(difference))
             largest = np.max([np.abs(excess[i, : i + 1]).max(axis=0) for i in range(d)], axis=0)
             good = largest <= NEAR
             near, excess = near[good], _shifted_stack(excess)[..., good]
@@ -333,12 +344,13 @@ def divergences(
     *,
     factored: bool = False,
     precision: bool = False,
+    summed: bool = False,
 ) -> tuple[Array, bool]:
     """Return sum_i (X_ii - log(1 + X_ii)) + |X|^2 / 2 + |z|^2 / 2, and whether one is nan.
 
     Here (I + X)(I + X)' = L^-1 A L'^-1 for A = K K' and B = L L', or with `precision` the two in each other's place.
     The matrices are A and B, or with `factored` K and L, z = L^-1 (m_p - m_q), or with `precision` L' (m_p - m_q).
-    `exact` computes what is invalid or has no such factors.
+    `exact` computes what is invalid or has no such factors. With `summed`, the last batch axis is summed over.
     """
     if a.dtype not in (np.float32, np.float64) or 0 in (*a.shape, *b.shape, *loc_p.shape, *loc_q.shape):
         value = exact(loc_p, a, loc_q, b)
@@ -346,13 +358,14 @@ def divergences(
     given = loc_p, a, loc_q, b
     with np.errstate(all="ignore"):
         value = _values(loc_p - loc_q, *((b, a) if precision else (a, b)), factored, precision)
+        whole = value.shape
+        value = value.sum(axis=-1) if summed else value
         doubtful = False
         if not value.max() < np.inf:
-            rows = np.nonzero(~(value < np.inf))
-            events = [(d,) if n % 2 == 0 else (d, d) for n, d in enumerate([a.shape[-1]] * 4)]
-            parts = [np.broadcast_to(x, value.shape + e)[rows] for x, e in zip(given, events, strict=True)]
+            rows = np.nonzero(~(value < np.inf)) if value.ndim else ()
+            parts = [np.broadcast_to(x, whole + x.shape[-n:])[rows] for x, n in zip(given, (1, 2, 1, 2), strict=True)]
             value = np.array(value)
-            value[rows] = exact(*parts) if value.ndim else exact(*given)
+            value[rows] = exact(*parts)
             doubtful = bool(np.isnan(value).any())
     return value, doubtful
 
@@ -375,32 +388,7 @@ def _values(vectors: Array, a: Array, b: Array, factored: bool, precision: bool)
         part = slice(start, min(start + size, count))
         rows_a, rows_b = _rows(index_a, part), _rows(index_b, part)
         value[part] = _value(block(kept, vectors[part], a, b, rows_a, rows_b, factored, precision))
-    for matrices, index in ((a, index_a), (b, index_b)):
-        good = _valid(matrices, factored)
-        if not good.all():
-            value[~(good if index is None else good[index])] = np.nan
     return restore(value)
-
-
-def _valid(matrices: Array, factored: bool) -> Array:
-    """Return which matrices are finite, and symmetric within the square root of eps, or zero above the diagonal."""
-    n, d, _ = matrices.shape
-    good = np.ones(n, bool)
-    if d > SMALL:
-        for i, m in enumerate(matrices):
-            simple = _is_lower(m) if factored else bool(issymmetric(m))
-            good[i] = (simple and _is_finite(m)) or _is_valid(m[None], factored)[0]
-        return good
-    size = max(1, ENTRIES // d**2)
-    for start in range(0, n, size):
-        m = matrices[start : start + size]
-        simple = all(
-            not m[:, i, i + 1 :].any() if factored else np.array_equal(m[:, i, i + 1 :], m[:, i + 1 :, i])
-            for i in range(d - 1)
-        )
-        if not (simple and _is_finite(m)):
-            good[start : start + size] = _is_valid(m, factored)
-    return good
 
 
 def _is_lower(m: Array) -> bool:
@@ -462,13 +450,10 @@ def _columns(vectors: Array, batch: tuple[int, ...]) -> tuple[Array, Callable[[A
     return moved, lambda value: value.reshape(shape).transpose(*back)
 
 
-def _whole(**options: bool) -> Kernel:
-    return Kernel(functools.partial(divergences, **options), 0, whole=True)
-
-
-_PAIR = "kl_multivariate_normal{0}_multivariate_normal{0}"
 KERNELS = {
-    (_PAIR.format(""), 0): _whole(),
-    (_PAIR.format("_tril"), 0): _whole(factored=True),
-    (_PAIR.format("_precision"), 0): _whole(precision=True),
+    (f"kl_multivariate_normal{name}_multivariate_normal{name}", axes): Kernel(
+        functools.partial(divergences, **options, summed=axes == 1), 0, whole=True
+    )
+    for name, options in {"": {}, "_tril": {"factored": True}, "_precision": {"precision": True}}.items()
+    for axes in (0, 1)
 }
