@@ -51,17 +51,21 @@ def by_chunks(
     lengths, unified = unify_chunks(*_alternating(whole, labels))
     chunks = tuple(lengths[axis] for axis in batch)
     moving = [tuple(length != 1 for length in x.shape[:n]) for x, n in zip(unified, batches, strict=True)]
-    return _dask.blockwise(
-        functools.partial(_of_chunk, function, moving),
-        batch,
+    # The result keeps an entry along each event axis, and loses it afterwards: Dask makes one task of a chunk and of
+    # what it comes from, such as a file, only where no axis is lost.
+    kept = tuple(sorted({label for axes in labels for label in axes} - {*batch}))
+    result = _dask.blockwise(
+        functools.partial(_of_chunk, function, moving, len(kept)),
+        (*batch, *kept),
         ArraySliceDep(chunks),
         batch,
         *_alternating(unified, labels),
         align_arrays=False,
-        adjust_chunks=dict(enumerate(chunks)),
-        meta=np.empty((0,) * len(batch), dtype=dtype),
+        adjust_chunks={**dict(enumerate(chunks)), **dict.fromkeys(kept, 1)},
+        meta=np.empty((0,) * (len(batch) + len(kept)), dtype=dtype),
         token="kldiv",
     )
+    return result[(..., *[0] * len(kept))] if kept else result
 
 
 def _alternating(arrays: Sequence[Array], labels: list[tuple[int, ...]]) -> list[Any]:
@@ -82,16 +86,12 @@ def _with_whole_event(x: Any, batch: int) -> Array:
 
 
 def _of_chunk(
-    function: Callable[..., Any], moving: list[tuple[bool, ...]], place: tuple[slice, ...], *blocks: Any
+    function: Callable[..., Any], moving: list[tuple[bool, ...]], kept: int, place: tuple[slice, ...], *blocks: Any
 ) -> Any:
-    """Return `function` of the blocks of arrays at one place in the batch."""
-    arrays: list[Any] = []
+    """Return `function` of the blocks of arrays at one place in the batch, with `kept` axes of length 1 behind."""
     starts: list[tuple[int, ...]] = []
     for block, moves in zip(blocks, moving, strict=True):
-        while isinstance(block, list):  # in a list for each event axis, which Dask takes for axes to sum over
-            (block,) = block
-        arrays.append(block)
         at = place[len(place) - len(moves) :]
         start = [along.start if moved else 0 for along, moved in zip(at, moves, strict=True)]
         starts.append((*start, *[0] * (block.ndim - len(start))))
-    return function(arrays, starts)
+    return function(list(blocks), starts)[(..., *[None] * kept)]

@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+# Files of tests that need what only the environment of one backend has.
+OWN_FILES = {"test_dask": "numpy", "test_dtensor": "torch"}
+
 BACKEND = pytest.StashKey["Backend"]()  # under which pytest's configuration holds the backend under test
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from backends import BACKEND, load
+from backends import BACKEND, OWN_FILES, load
 
 # Files of tests that have nothing to do with a backend.
 ONCE = ("test_demo", "test_package", "test_public", "test_reference")
@@ -22,6 +22,12 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "over(sample, eager, beyond): the cases that a test of the matrix runs over")
     config.stash[BACKEND] = load(config.getoption("--backend"))
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave out the files that need another environment; None leaves the decision to others."""
+    owner = OWN_FILES.get(collection_path.stem)
+    return True if owner not in (None, config.stash[BACKEND].name) else None
 
 
 @pytest.fixture(scope="session")
