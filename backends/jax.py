@@ -114,8 +114,8 @@ def has_nan(x: Any, /) -> bool:
 
 def from_host(values: np.ndarray, other: jax.Array, /) -> jax.Array:
     """Return an array that shares the memory, if that is aligned."""
-    x: jax.Array = jax.numpy.asarray(values)
-    return jax.device_put(x, other.sharding) if other.committed else x
+    x: jax.Array = jax.device_put(values, other.sharding if other.committed else None, may_alias=True)
+    return x
 
 
 def host_view(x: Any, /) -> np.ndarray | None:

@@ -26,8 +26,8 @@ def pairwise(p: Family, q: Family, *, base: float | None = None, validate: bool 
     Where the divergence is an inner product plus terms of one side each, as for categorical, normal and many other
     families, it is one product of matrices; the pairs that are too close for that, since it cancels, are computed again
     by the rule of `kl_divergence`. All others are computed in blocks. Derivatives are those of `kl_divergence`, and
-    what is traced or differentiated is computed by it. To look at such a matrix, see `kldiv.plotting.pairwise`, which
-    takes distributions by name.
+    what is traced or differentiated is computed by it. `kldiv.plotting.pairwise` is another thing: it draws such a
+    matrix.
 
     Parameters
     ----------

@@ -391,6 +391,8 @@ def _draw_divergence(ax: Axes, steps: NDArray[Any], divergence: NDArray[Any]) ->
 def pairwise(matrix: Any, labels: Sequence[str] | None = None, *, ax: Axes = None, norm: Any = None) -> Axes:
     """Draw a square matrix of divergences as a heat map, with P along the rows and Q along the columns.
 
+    For the divergences of all pairs of two batches see `kldiv.pairwise`, which draws nothing.
+
     Colours are logarithmic. What they cannot show is told apart from them: cells that are exactly 0, as those on the
     diagonal are, have the background's colour, and infinite ones are hatched. Where there are at most 10 rows the cells
     hold their numbers.
