@@ -7,6 +7,7 @@ blocks that stay in the cache. Of a triangular result only the triangle is compu
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
@@ -26,7 +27,7 @@ Rows: TypeAlias = slice | Array  # places of the matrices of a block of pairs
 
 SMALL = 24  # matrices up to this size are eliminated over the batch, if there are enough of them
 FEW = 16
-ENTRIES = 2**15  # of a block of small matrices; half a dozen such arrays fit the cache
+ENTRIES = 2**17  # of a block of small matrices; half a dozen such arrays fit the cache
 PANEL = 128  # columns of a block of a large matrix
 NEAR = 0.5  # the largest entry of L^-1 (A - B) L'^-1, up to which two matrices are near each other
 
@@ -130,9 +131,9 @@ class Large:
 
 
 def _panels(d: int) -> list[tuple[int, int]]:
-    count = -(-d // PANEL)
+    count = max(-(-d // PANEL), min(5, d // 100))
     ends = [d * i // count for i in range(count + 1)]
-    return list(zip(ends, ends[1:], strict=False))
+    return list(itertools.pairwise(ends))
 
 
 def _row_squares(x: Array) -> Array:
@@ -168,7 +169,7 @@ def _large_block(
         else:
             parts.diagonal[k], parts.squares[k] = _large_pair(large, a[i], b[j], top, bottom)
         z = large.multiplied(top, vectors[k]) if precision else large.solved(bottom, vectors[k])
-        parts.lengths[k] = np.einsum("ij,ij->i", z, z)
+        parts.lengths[k] = (z * z).sum(axis=-1)
     return parts
 
 
@@ -178,7 +179,7 @@ def _large_factor(
     if i in kept:
         return kept[i]
     m = matrices[i]
-    simple = _is_lower(m) if factored else bool(issymmetric(m))
+    simple = _is_lower(m) if factored else _is_symmetric(m)
     if not (simple and _is_finite(m)) and not _is_valid(m[None], factored)[0]:
         factor = None
     else:
@@ -203,7 +204,7 @@ def _large_pair(large: Large, a: Array, b: Array, top: Array, bottom: Array) -> 
 
 
 # ---------------------------------------------------------------------------------------------------- many small pairs
-# Matrices have the batch as their last axis here, which each operation goes along. Above the diagonal they hold anything.
+# Matrices have the batch as their last axis here, which each operation goes along. Only lower triangles count.
 
 
 def _factor_stack(m: Array) -> Array:
@@ -391,6 +392,10 @@ def _values(vectors: Array, a: Array, b: Array, factored: bool, precision: bool)
     return restore(value)
 
 
+def _is_symmetric(m: Array) -> bool:
+    return bool(issymmetric(m) if len(m) > PANEL else (m == m.T).all())
+
+
 def _is_lower(m: Array) -> bool:
     return not any(m[i:end, end:].any() or np.triu(m[i:end, i:end], 1).any() for i, end in _panels(len(m)))
 
@@ -450,10 +455,11 @@ def _columns(vectors: Array, batch: tuple[int, ...]) -> tuple[Array, Callable[[A
     return moved, lambda value: value.reshape(shape).transpose(*back)
 
 
+_OPTIONS: dict[str, dict[str, Any]] = {"": {}, "_tril": {"factored": True}, "_precision": {"precision": True}}
 KERNELS = {
     (f"kl_multivariate_normal{name}_multivariate_normal{name}", axes): Kernel(
         functools.partial(divergences, **options, summed=axes == 1), 0, whole=True
     )
-    for name, options in {"": {}, "_tril": {"factored": True}, "_precision": {"precision": True}}.items()
+    for name, options in _OPTIONS.items()
     for axes in (0, 1)
 }

@@ -1,0 +1,82 @@
+"""Normal distributions with full covariance where one batch holds matrices that go different ways."""
+
+import numpy as np
+import pytest
+
+import kldiv
+
+# Sizes and numbers of pairs on either side of where matrices are eliminated together.
+STACKS = pytest.mark.parametrize(("d", "count"), [(3, 4), (3, 40), (30, 4)])
+FAMILIES = pytest.mark.parametrize(
+    ("family", "of"),
+    [
+        (kldiv.MultivariateNormal, lambda s: s),
+        (kldiv.MultivariateNormalTriL, np.linalg.cholesky),
+        (kldiv.MultivariateNormalPrecision, lambda s: s),
+    ],
+)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def matrices(backend, x):
+    return [backend.array(a, "float64") for a in x]
+
+
+def drawn(rng, *shape):
+    factors = rng.normal(size=(*shape, shape[-1]))
+    covariances = factors @ np.swapaxes(factors, -1, -2) / shape[-1] + np.eye(shape[-1])
+    return rng.normal(size=shape), (covariances + np.swapaxes(covariances, -1, -2)) / 2
+
+
+def divergence(backend, family, p, q):
+    return backend.to_numpy(kldiv.kl_divergence(*(family(*matrices(backend, x)) for x in (p, q))))
+
+
+@FAMILIES
+@STACKS
+@pytest.mark.parametrize("single", [(), (1,)])
+def test_one_against_many_is_one_repeated_against_many(backend, rng, family, of, d, count, single):
+    loc, s = drawn(rng, *single, d)
+    locs, many = drawn(rng, count, d)
+    one, others = (loc, of(s)), (locs, of(many))
+    repeated = [np.ascontiguousarray(np.broadcast_to(x, y.shape)) for x, y in zip(one, others, strict=True)]
+    np.testing.assert_allclose(
+        divergence(backend, family, one, others), divergence(backend, family, repeated, others), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        divergence(backend, family, others, one), divergence(backend, family, others, repeated), rtol=1e-12
+    )
+
+
+@STACKS
+def test_a_pair_near_equality_among_others_keeps_its_digits(backend, rng, d, count):
+    loc, s_p = drawn(rng, count, d)
+    _, s_q = drawn(rng, count, d)
+    delta = 2.0**-25
+    s_p[1] = s_p[1].astype(np.float32)  # so that the product is exact
+    s_q[1] = s_p[1] * (1 + delta)
+    value = divergence(backend, kldiv.MultivariateNormal, (loc, s_p), (loc, s_q))
+    expected = d * delta**2 / 4 * (1 - 4 * delta / 3)
+    np.testing.assert_allclose(value[1], expected, rtol=1e-15 * (4 * d**0.5 + np.linalg.cond(s_p[1])))
+    alone = divergence(backend, kldiv.MultivariateNormal, (loc[2], s_p[2]), (loc[2], s_q[2]))
+    np.testing.assert_allclose(value[2], alone, rtol=1e-12)
+
+
+@STACKS
+@pytest.mark.parametrize("role", [0, 1])
+def test_what_is_not_positive_definite_marks_its_own_pair(backend, rng, d, count, role):
+    pair = [drawn(rng, count, d) for _ in range(2)]
+    good = divergence(backend, kldiv.MultivariateNormal, *pair)
+    bad = [(loc, s.copy()) for loc, s in pair]
+    bad[role][1][1] = 1.0  # of rank 1
+    bad[role][1][1, -1, -1] = 0.5
+    bad[role][1][2, 0, 1] += 1.0  # not symmetric
+    made = [kldiv.MultivariateNormal(*matrices(backend, x)) for x in bad]
+    value = backend.to_numpy(kldiv.kl_divergence(*made, validate=False))
+    expected = good.copy()
+    expected[1:3] = np.nan
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
