@@ -151,11 +151,11 @@ def test_families_have_an_inner_product(law):
 
 
 @pytest.mark.parametrize("case", cases(BY_PRODUCTS), ids=str)
-def test_every_family_is_within_its_bound(backend, case):
+def test_every_family_is_within_its_bound(eager, case):
     """Rows of ordinary, nearly equal, extreme and boundary parameters: the pairs on the diagonal have kept truths."""
     batch = case.batch()
-    p, q = (d(*arrays(backend, x, case.dtype)) for d, x in ((case.p, batch.p), (case.q, batch.q)))
-    value = backend.to_numpy(kldiv.pairwise(p, q))
+    p, q = (d(*arrays(eager, x, case.dtype)) for d, x in ((case.p, batch.p), (case.q, batch.q)))
+    value = eager.to_numpy(kldiv.pairwise(p, q))
     assert np.all(value >= 0)
     exact = np.isin(batch.kinds, case.exact_kinds)
     batch, value = batch.take(exact), np.diagonal(value)[exact]
@@ -345,7 +345,7 @@ def test_a_rule_is_needed(backend):
 
 
 def test_compiled_is_eager(backend, transform):
-    law = "Poisson"
+    law = "Exponential"
     rows = backend.array([0.5, 1.0, 2.0], "float64")
 
     def function(*parameters):
@@ -358,8 +358,8 @@ def test_compiled_is_eager(backend, transform):
     assert_same(value, backend.to_numpy(function(*parameters)), 1e-10)
 
 
-@pytest.mark.parametrize("law", ["CategoricalLogits", "Normal"])
-def test_gradients_are_those_of_the_rule(differentiable, law):
+def test_gradients_are_those_of_the_rule(differentiable):
+    law = "Normal"
     p, q = draws(law, 4), draws(law, 3, seed=1)
     n = len(p)
     q[0][1] = p[0][2]
