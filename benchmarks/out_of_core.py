@@ -69,9 +69,8 @@ def run(folder, rows):
     print(f"{size / 1e9:.2f} GB of logits, {rows} x {CLASSES} of each, in {lazy.npartitions} chunks")
     print(f"{seconds:.1f} s, {size / seconds / 1e9:.2f} GB/s by two workers with a limit of {LIMIT / 1e9:.0f} GB each")
     for address, (pid, peak) in after.items():
-        print(
-            f"worker {address}: peak {peak / 1e6:.0f} MB, {'the same' if before[address][0] == pid else 'ANOTHER'} process"
-        )
+        fate = "never killed" if before[address][0] == pid else "KILLED and started again"
+        print(f"worker {address}: peak {peak / 1e6:.0f} MB, {fate}")
     print(f"largest relative difference from the result in memory, on {len(expected)} rows: {difference:.1e}")
 
 

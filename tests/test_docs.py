@@ -9,7 +9,7 @@ import pytest
 
 matplotlib.use("agg")
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "estimation.md"]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "estimation.md", ROOT / "docs" / "scale.md"]
 BLOCK = re.compile(r"^```python *(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -27,11 +27,11 @@ def session_of(page, framework):
     return doctest.DocTest(examples, {"__name__": "__main__"}, page.name, str(page), 0, text)
 
 
-def check(session):
+def check(session, least=1):
     report = []
     results = doctest.DocTestRunner().run(session, out=report.append)
     assert results.failed == 0, "".join(report)
-    assert results.attempted > 0
+    assert results.attempted >= least
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -43,8 +43,16 @@ def test_examples_of_the_framework_print_what_they_say(differentiable):
     check(session_of(ROOT / "docs" / "estimation.md", differentiable.name))
 
 
-def test_every_block_is_run(pytestconfig):
-    names = {match[1] for match in BLOCK.finditer(PAGES[1].read_text())}
-    assert names == {"", "torch", "tensorflow", "jax"}
-    prompts = re.findall(r"^```.*\n(?!>>> )", PAGES[1].read_text(), re.MULTILINE)
+def test_examples_of_arrays_on_many_devices_print_what_they_say(differentiable):
+    check(session_of(ROOT / "docs" / "scale.md", differentiable.name), least=0)  # TensorFlow has none
+
+
+@pytest.mark.parametrize(
+    ("page", "frameworks"),
+    [(PAGES[1], {"", "torch", "tensorflow", "jax"}), (PAGES[2], {"", "torch", "jax"})],
+    ids=["estimation", "scale"],
+)
+def test_every_block_is_run(page, frameworks):
+    assert {match[1] for match in BLOCK.finditer(page.read_text())} == frameworks
+    prompts = re.findall(r"^```.*\n(?!>>> )", page.read_text(), re.MULTILINE)
     assert [line for line in prompts if "python" in line] == []
