@@ -107,8 +107,6 @@ def normal_few(loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Ar
     u = (scale_p - scale_q) / scale_q
     s = u / (u + 2.0)
     w = s * s
-    if not np.maximum.reduce(w, axis=None) <= 0.45:
-        return None
     coefficients = _WIDE[u.itemsize == 4]
     powers = np.empty((len(coefficients), w.size), w.dtype)
     powers[0] = w.reshape(-1)
@@ -118,7 +116,10 @@ def normal_few(loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Ar
         np.multiply(powers[:more], powers[known - 1], out=powers[known : known + more])
         known += more
     z = (loc_p - loc_q) / scale_q
-    value = s * (u - (coefficients @ powers).reshape(w.shape)) + 0.5 * (u * u + z * z)
+    gap = s * (u - (coefficients @ powers).reshape(w.shape))
+    if not np.maximum.reduce(w, axis=None) <= 0.45:
+        gap = np.where(w <= 0.45, gap, u - np.log(scale_p / scale_q))
+    value = gap + 0.5 * (u * u + z * z)
     return value if np.maximum.reduce(value, axis=None) < np.inf else None
 
 

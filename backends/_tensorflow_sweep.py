@@ -6,6 +6,7 @@ TensorFlow's own operations.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,17 +20,21 @@ def _shared(x: tf.Tensor) -> Any:
 
 
 def call_of(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) -> Callable[..., tuple[tf.Tensor, bool]]:
-    """Return the values of a kernel, with derivatives if it has them."""
+    """Return the values of a kernel, with derivatives."""
 
     def core(*arrays: Any) -> Any:
         from kldiv.backends import numpy
 
         return exact(numpy, *arrays)
 
-    def formula(*tensors: tf.Tensor) -> tf.Tensor:
+    @functools.cache
+    def compiled() -> Callable[..., tf.Tensor]:
         from kldiv.backends import tensorflow as xp
 
-        return exact(xp, *tensors)
+        return xp.compiled(functools.partial(exact, xp))
+
+    def formula(*tensors: tf.Tensor) -> tf.Tensor:
+        return compiled()(*tensors)
 
     def values(*tensors: tf.Tensor) -> tuple[tf.Tensor, bool]:
         found, doubtful = _host.divergence(kernel, core, [_shared(x) for x in tensors], dtype)
@@ -37,11 +42,8 @@ def call_of(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) -> Call
 
     def call(validate: bool, *parameters: Any) -> tuple[tf.Tensor, bool]:
         tensors = [x if tf.is_tensor(x) else tf.convert_to_tensor(np.asarray(x, dtype)) for x in parameters]
-        if kernel.both is None:
-            value, doubtful = values(*tensors)
-            return value, validate and doubtful
         shape = tensors[0].shape
-        if any(x.shape != shape for x in tensors):
+        if kernel.both is not None and any(x.shape != shape for x in tensors):
             broadcast = tuple(np.broadcast_shapes(*[tuple(x.shape) for x in tensors]))
             tensors = [tf.broadcast_to(x, broadcast) for x in tensors]
         found: list[bool] = []
@@ -76,7 +78,7 @@ def _slopes(
         )
         return found
 
-    if not tf.executing_eagerly() or tf.is_symbolic_tensor(weights):
+    if kernel.both is None or not tf.executing_eagerly() or tf.is_symbolic_tensor(weights):
         return in_operations(weights, *tensors)
 
     def exact(*arrays: Any) -> list[Any]:

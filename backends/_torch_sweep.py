@@ -43,15 +43,18 @@ def _threads(parameters: list[Any]) -> int:
     return torch.get_num_threads() if parameters[0].size > 2**20 else 1
 
 
-def constant(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) -> Callable[..., tuple[torch.Tensor, bool]]:
-    """Return the values of a kernel, of tensors that need no gradient."""
+def constant(
+    kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any, parameters: list[Any]
+) -> Callable[..., tuple[torch.Tensor, bool]]:
+    """Return the values of a kernel, of tensors like these that need no gradient."""
     core = _in_core(exact)
+    scalar = None if any(np.ndim(x) for x in parameters) else kernel.scalar
 
     def call(validate: bool, *parameters: Any) -> tuple[torch.Tensor, bool]:
         arrays = _numbers(parameters, dtype)
-        if kernel.scalar is not None and all(x.ndim == 0 for x in arrays):
+        if scalar is not None:
             try:
-                value = kernel.scalar(*[float(x) for x in arrays])
+                value = scalar(*[float(x) for x in arrays])
             except (ArithmeticError, ValueError):
                 value = math.nan
             if value < math.inf:

@@ -52,6 +52,7 @@ from torch.linalg import diagonal as diagonal, eigvalsh as eigvalsh
 from torch.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 
 _NUMPY_DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
 compiles_operations = False
 differentiable = True
 
@@ -222,12 +223,12 @@ def shortcut(
     dtype = _NUMPY_DTYPES[dtype]
     if torch.is_grad_enabled() and builtins.any(x.requires_grad for x in tensors):
         return None if kernel.both is None else _torch_sweep.differentiable(kernel, exact, dtype)
-    return _torch_sweep.constant(kernel, exact, dtype)
+    return _torch_sweep.constant(kernel, exact, dtype, parameters)
 
 
 def signature(x: torch.Tensor, /) -> Hashable:
     """Return what a call depends on of a plain tensor with values, None for any other."""
-    if type(x) not in (torch.Tensor, torch.nn.Parameter) or not _torch_sweep.is_plain() or x.is_neg():
+    if type(x) not in _PLAIN or not _torch_sweep.is_plain() or x.is_neg():
         return None
     return x.dtype, x.shape, x.device, x.requires_grad and torch.is_grad_enabled()
 
