@@ -106,6 +106,24 @@ for group in PYPROJECT["dependency-groups"]:
         add_tests(group, full, "the tests, over the full grid of cases", "--full", default=False)
 
 
+def add_benchmarks(group: str) -> None:
+    """Add a session that compares a backend with its peers, with its group of dependencies, and writes the table."""
+    backend = group.removeprefix("bench-")
+
+    def benchmarks(session: nox.Session) -> None:
+        with copied() as source:
+            install(session, source, group=group)
+        session.run("python", "benchmarks/run.py", "--backend", backend, *session.posargs)
+
+    benchmarks.__doc__ = f"nox -s {group}  # the benchmarks of {backend} against its peers, written to docs/benchmarks"
+    nox.session(benchmarks, name=group, default=False)
+
+
+for group in PYPROJECT["dependency-groups"]:
+    if group.startswith("bench-"):
+        add_benchmarks(group)
+
+
 @nox.session
 def package(session: nox.Session) -> None:
     """nox -s package  # a regular install, an editable one and a built wheel, each in a throw-away environment"""

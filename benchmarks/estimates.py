@@ -1,17 +1,14 @@
-"""What estimates cost, as ratios in one run: ``python benchmarks/estimates.py`` prints a table with versions and date.
+"""What estimates cost.
 
 Quadrature is compared with one evaluation of both densities on 512 points a component, quasi-Monte Carlo with plain
 Monte Carlo at the same number of samples, and a batch of 1000 pairs with 10 pairs, 100 times.
 """
 
-import datetime
-import statistics
-import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
-import scipy
+from measure import Row, ratio
 
 import kldiv
 from kldiv import Mixture, Normal
@@ -20,17 +17,6 @@ P = Mixture(np.asarray([0.3, 0.7]), Normal(np.asarray([-2.0, 3.0]), np.asarray([
 Q = Mixture(np.asarray([0.6, 0.4]), Normal(np.asarray([-1.0, 2.0]), np.asarray([1.0, 1.5])))
 TRUTH = 0.646834407173066982
 SAMPLES = 16384
-
-
-def ratio(first: Callable[[], object], second: Callable[[], object], repeats: int = 30) -> float:
-    """Return the ratio of the medians of two interleaved timings."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(repeats):
-        for function, taken in zip((first, second), times, strict=True):
-            began = time.perf_counter()
-            function()
-            taken.append(time.perf_counter() - began)
-    return statistics.median(times[0]) / statistics.median(times[1])
 
 
 def quadrature() -> float:
@@ -48,7 +34,6 @@ def quadrature_of_many(rows: int = 1000) -> float:
     return ratio(
         lambda: kldiv.estimate(p, q, method="quadrature", rtol=1e-10),
         lambda: (p.log_density(x), q.log_density(x)),
-        repeats=5,
     )
 
 
@@ -67,7 +52,7 @@ def batch_over_calls() -> float:
         for _ in range(100):
             kldiv.estimate(*few)
 
-    return ratio(lambda: kldiv.estimate(*many), calls, repeats=5)
+    return ratio(lambda: kldiv.estimate(*many), calls)
 
 
 def accuracy(seeds: int = 100) -> float:
@@ -82,13 +67,11 @@ def accuracy(seeds: int = 100) -> float:
     return errors["monte-carlo"] / errors["quasi-monte-carlo"]
 
 
-if __name__ == "__main__":
-    print(f"numpy {np.__version__}, scipy {scipy.__version__}, {datetime.date.today()}")
-    rows = [
-        ("quadrature of a pair of mixtures to 1e-10 / both densities on 512 points a component", quadrature(), "<= 3"),
-        ("the same for 1000 pairs at once", quadrature_of_many(), "<= 3"),
-        (f"error of plain / quasi-Monte Carlo, {SAMPLES} samples", accuracy(), ">= 20"),
-        ("1000 pairs in one call / 100 calls of 10 pairs", batch_over_calls(), "<= 5"),
-    ]
-    for what, value, wanted in rows:
-        print(f"{what:90s} {value:8.2f}   wanted {wanted}")
+def rows(backend: str) -> Iterator[Row]:
+    """Yield the rows of NumPy."""
+    if backend == "numpy":
+        what = "quadrature of a pair of mixtures to 1e-10 / both densities on 512 points a component"
+        yield Row(what, quadrature(), "<= 3")
+        yield Row("the same for 1000 pairs at once", quadrature_of_many(), "<= 3")
+        yield Row(f"error of plain / quasi-Monte Carlo, {SAMPLES} samples", accuracy(), ">= 20")
+        yield Row("1000 pairs in one call / 100 calls of 10 pairs", batch_over_calls(), "<= 5")

@@ -1,4 +1,4 @@
-"""Value and gradient together, as a step of training takes them: time against autodiff of the peers, and peak memory."""
+"""Value and gradient together, as a step of training takes them: time and peak memory against autodiff of the peers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STUDENT = (512, 32000)
 
 
 def student_step() -> tuple[Callable[[], Any], Callable[[], Any], int]:
-    """Return a step that differentiates the logits of Q in PyTorch, the same on a little input, and the input's size."""
+    """Return a step that differentiates Q's logits in PyTorch, the same on a little input, and the size of the input."""
     import torch
 
     def step(a: Any, b: Any) -> Callable[[], Any]:

@@ -1,25 +1,17 @@
-"""Nearest neighbours of two samples against plain queries of SciPy's k-d tree: python benchmarks/nearest_neighbours.py.
+"""Nearest neighbours of two samples against plain queries of SciPy's k-d tree."""
 
-Both run in turn in one process, and what counts is the ratio of the medians: machines are shared and noisy.
-"""
-
-import argparse
-import datetime
-import platform
-import statistics
-import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import scipy
+from measure import Row, medians
 from scipy.spatial import cKDTree
 
 import kldiv
 from kldiv.estimation.neighbours import kth_distances
 
-TARGET = 0.8
+POINTS = 100_000
 
 
 def plain(x: Any, y: Any) -> tuple[Any, Any]:
@@ -37,37 +29,18 @@ def estimate(x: Any, y: Any) -> Any:
     return kldiv.estimate_from_samples(x, y)
 
 
-def medians(repetitions: int, functions: list[Callable[..., Any]], *args: Any) -> list[float]:
-    """Return the median time of each function, in seconds."""
-    times: list[list[float]] = [[] for _ in functions]
-    for _ in range(repetitions):
-        for function, taken in zip(functions, times, strict=True):
-            start = time.perf_counter()
-            function(*args)
-            taken.append(time.perf_counter() - start)
-    return [statistics.median(taken) for taken in times]
-
-
-def main() -> None:
-    """Print a row for each number of dimensions."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--points", type=int, default=100_000)
-    parser.add_argument("--repetitions", type=int, default=5)
-    options = parser.parse_args()
-    print(
-        f"{datetime.date.today()}, {platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}, "
-        f"SciPy {scipy.__version__}; n = m = {options.points}, medians of {options.repetitions}, target {TARGET}"
-    )
-    print(f"{'d':>2} {'plain (s)':>10} {'neighbours':>11} {'whole estimate':>15}   (ratios to plain)")
+def rows(backend: str) -> Iterator[Row]:
+    """Yield the rows of NumPy, two for each number of dimensions."""
+    if backend != "numpy":
+        return
     random = np.random.default_rng(0)
     for d in (1, 2, 3, 5):
-        x = random.standard_normal((options.points, d))
-        y = random.standard_normal((options.points, d)) + 0.5
+        x = random.standard_normal((POINTS, d))
+        y = random.standard_normal((POINTS, d)) + 0.5
         if not all(np.array_equal(a, b) for a, b in zip(plain(x, y), search(x, y), strict=True)):
             warnings.warn(f"d = {d}: the distances differ", stacklevel=1)
-        base, ours, whole = medians(options.repetitions, [plain, search, estimate], x, y)
-        print(f"{d:>2} {base:>10.3f} {ours / base:>11.2f} {whole / base:>15.2f}", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+        base, ours, whole = medians(
+            lambda x=x, y=y: plain(x, y), lambda x=x, y=y: search(x, y), lambda x=x, y=y: estimate(x, y)
+        )
+        yield Row(f"{POINTS} points in {d} dimensions, neighbours / plain queries of cKDTree", ours / base, "<= 0.8")
+        yield Row("the same with the estimate, its checks and its standard error", whole / base, "<= 1")
