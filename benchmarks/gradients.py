@@ -13,7 +13,7 @@ STUDENT = (512, 32000)
 
 
 def student_step() -> tuple[Callable[[], Any], Callable[[], Any], int]:
-    """Return a step that differentiates Q's logits in PyTorch, the same on a little input, and the size of the input."""
+    """Return a step that differentiates the logits of Q in PyTorch, the same on little input, and the input's size."""
     import torch
 
     def step(a: Any, b: Any) -> Callable[[], Any]:

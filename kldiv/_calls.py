@@ -7,7 +7,7 @@ to the backend's shortcut for the formula if it has one. Tracers have no signatu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 from kldiv._families import Family, leaves, rebuild
@@ -84,20 +84,18 @@ def forget_calls() -> None:
 def general(
     xp: Namespace,
     dtype: DType,
-    p: Family,
-    q: Family,
     parameters: list[Any],
-    program: Callable[[Family, Family], Array],
+    program: Callable[..., Array],
+    arguments: Callable[[Iterator[Array]], tuple[Any, ...]],
 ) -> Call:
-    """Return the call of a program of two distributions, with numbers among the parameters where these have some."""
+    """Return the call of a program whose arguments are made of arrays; numbers are where these parameters have some."""
     is_number = [identify(x, "a parameter")[0] is None for x in parameters]
     array = is_number.index(False) if False in is_number else None
-    p, q = hollow(p), hollow(q)
 
     def call(validate: bool, *parameters: Any) -> tuple[Array, bool]:
         other = None if array is None else parameters[array]
         each = iter([xp.like(x, other, dtype) if n else x for x, n in zip(parameters, is_number, strict=True)])
-        value = program(rebuild(p, each), rebuild(q, each))
+        value = program(*arguments(each))
         return value, validate and xp.has_nan(value)
 
     return call

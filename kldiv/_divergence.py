@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from numbers import Real
 from typing import Any, NamedTuple, TypeAlias
 
@@ -522,10 +522,19 @@ def _first_call(p: Any, q: Any, validate: bool, key: Signature | None, parameter
     if rule.formula is not None and rule.summed is not None:
         formula = rule.formula.__name__, rule.summed
     shortcut = xp.shortcut(formula, [*event_axes(p), *event_axes(q)], parameters, dtype, exact)
-    program = program_of(_divergence, rule.evaluate, xp, dtype)
-    call = shortcut or general(xp, computing_dtype(xp, dtype), p, q, parameters, program)
+    call = shortcut or general(
+        xp,
+        computing_dtype(xp, dtype),
+        parameters,
+        program_of(_divergence, rule.evaluate, xp, dtype),
+        functools.partial(_both, hollow(p), hollow(q)),
+    )
     remember(key, call)
     return call(validate, *parameters)
+
+
+def _both(p: Family, q: Family, arrays: Iterator[Array]) -> tuple[Family, Family]:
+    return rebuild(p, arrays), rebuild(q, arrays)
 
 
 def _exact(evaluate: Evaluate, p: Family, q: Family, xp: Namespace, *arrays: Array) -> Array:

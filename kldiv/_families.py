@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from kldiv._namespace import computing_dtype, gather
-from kldiv._programs import run
+from kldiv._programs import program_of, run
 from kldiv._protocol import Array, DType, Namespace
 from kldiv.domains import Domain, Held, Support
 
@@ -201,13 +201,32 @@ def density(formula: Callable[[Any, Namespace, Array], Array]) -> Callable[[Any,
 
     @functools.wraps(formula)
     def log_density(self: Any, x: Any) -> Array:
+        from kldiv import _calls
+
+        parameters: list[Any] = []
+        key = _calls.signature(self, (x,), parameters)
+        call = _calls.recall(key)
+        if call is not None:
+            return call(False, *parameters)[0]
         names, values = zip(*leaves(self, "the distribution"), strict=True)
         xp, arrays, dtype = gather([x, *values], ["x", *names])
         distribution = rebuild(self, iter(arrays[1:]))
         _require_outcomes(xp, distribution, arrays[0])
+        if all(xp.is_concrete(a) for a in arrays):
+            if key is None:
+                _calls.learn(xp, [*values, x])
+            else:
+                program = program_of(_log_density, formula, xp, dtype)
+                like = _calls.hollow(distribution)
+                make = functools.partial(_outcome_of, like)
+                _calls.remember(key, _calls.general(xp, computing_dtype(xp, dtype), parameters, program, make))
         return run(_log_density, formula, xp, dtype, arrays, distribution, arrays[0])
 
     return log_density
+
+
+def _outcome_of(like: Family, arrays: Iterator[Array]) -> tuple[Family, Array]:
+    return rebuild(like, arrays), next(arrays)
 
 
 def _require_outcomes(xp: Namespace, d: Family, x: Array) -> None:
