@@ -26,7 +26,8 @@ def by_chunks(
         return None
     mesh = arrays[0].device_mesh
     batches = [max(x.ndim - axes, 0) for x, axes in zip(arrays, event, strict=True)]
-    shape = torch.broadcast_shapes(*[x.shape[:n] for x, n in zip(arrays, batches, strict=True)])
+    broadcast: Any = torch.broadcast_shapes
+    shape = broadcast(*[x.shape[:n] for x, n in zip(arrays, batches, strict=True)])
     divided = [_divided_axis(i, arrays, batches, shape) for i in range(mesh.ndim)]  # from the end; 0: none
     if None in divided:
         return None
@@ -45,7 +46,7 @@ def by_chunks(
 
 
 def _divided_axis(i: int, arrays: Sequence[DTensor], batches: Sequence[int], shape: tuple[int, ...]) -> int | None:
-    """Return which axis of the batch is divided along a dimension of the mesh; None if it is not a batch axis of all."""
+    """Return which axis of the batch is divided along a dimension of the mesh; None if it is no batch axis of all."""
     axes: set[int] = set()
     for x, n in zip(arrays, batches, strict=True):
         placement = x.placements[i]

@@ -58,7 +58,7 @@ def logits_and_slopes(scratch: Scratch, out: Array, slopes: list[Array | None], 
     if not (tau.max() < np.inf and tau.min() > -np.inf):
         known = np.isfinite(tau.max(axis=-1)) & np.isfinite(tau.min(axis=-1))
         out[...] = np.nan
-        _for_some(known, out, slopes, lambda *outs: logits_and_slopes(scratch, *outs, a[known], b[known]))
+        _for_some(known, out, slopes, lambda out, slopes: logits_and_slopes(scratch, out, slopes, a[known], b[known]))
         return
     some = slice(None, None, max(1, a.shape[-1] // SAMPLE))
     near = np.ones(out.shape, bool)
@@ -81,7 +81,7 @@ def logits_and_slopes(scratch: Scratch, out: Array, slopes: list[Array | None], 
         _near_logits(scratch, out, slopes, softmax, a, b)
     else:
         part = _Softmax(*[x[near] for x in softmax])
-        _for_some(near, out, slopes, lambda *outs: _near_logits(scratch, *outs, part, a[near], b[near]))
+        _for_some(near, out, slopes, lambda out, slopes: _near_logits(scratch, out, slopes, part, a[near], b[near]))
 
 
 def _near_logits(

@@ -16,7 +16,7 @@ from kldiv.backends import _host
 
 
 def _shared(x: tf.Tensor) -> Any:
-    return np.asarray(memoryview(x))  # type: ignore[arg-type]
+    return np.asarray(memoryview(x))
 
 
 def call_of(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) -> Callable[..., tuple[tf.Tensor, bool]]:
@@ -48,13 +48,12 @@ def call_of(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) -> Call
             tensors = [tf.broadcast_to(x, broadcast) for x in tensors]
         found: list[bool] = []
 
-        @tf.custom_gradient
         def divergence(*tensors: tf.Tensor) -> Any:
             value, doubtful = values(*tensors)
             found.append(doubtful)
             return value, lambda weights: _slopes(kernel, core, formula, weights, tensors)
 
-        value = divergence(*tensors)
+        value = tf.custom_gradient(divergence)(*tensors)
         return value, validate and found[0]
 
     return call
@@ -85,7 +84,6 @@ def _slopes(
         rows = [tf.convert_to_tensor(x) for x in arrays]
         return [g.numpy() for g in in_operations(tf.ones(len(arrays[0]), rows[0].dtype), *rows)]
 
-    @tf.custom_gradient
     def slopes(weights: tf.Tensor, *tensors: tf.Tensor) -> Any:
         needed = [True] * len(tensors)
         _, found, _ = _host.with_slopes(kernel, core, exact, [_shared(x) for x in tensors], needed)
@@ -104,4 +102,4 @@ def _slopes(
 
         return [tf.convert_to_tensor(x) for x in found], gradient
 
-    return slopes(weights, *tensors)
+    return tf.custom_gradient(slopes)(weights, *tensors)

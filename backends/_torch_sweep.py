@@ -22,7 +22,7 @@ def is_plain() -> bool:
         or torch._C._functorch.peek_interpreter_stack() is not None
         or torch._C._len_torch_dispatch_stack()
         or torch.autograd.forward_ad._current_level >= 0
-        or torch.jit.is_tracing()
+        or torch._C._get_tracing_state() is not None
     )
 
 
@@ -81,9 +81,11 @@ def differentiable(
         tensors = [x if isinstance(x, torch.Tensor) else torch.from_numpy(np.asarray(x, dtype)) for x in parameters]
         shape = tensors[0].shape
         if any(x.shape != shape for x in tensors):
-            tensors = list(torch.broadcast_tensors(*tensors))
+            broadcast: Any = torch.broadcast_tensors
+            tensors = list(broadcast(*tensors))
         doubtful: list[bool] = []
-        value: torch.Tensor = _Sweep.apply(kernel, core, formula, doubtful, *tensors)  # type: ignore[no-untyped-call]
+        apply: Any = _Sweep.apply
+        value = apply(kernel, core, formula, doubtful, *tensors)
         return value, validate and doubtful[0]
 
     return call
@@ -108,7 +110,7 @@ class _Sweep(torch.autograd.Function):
         return torch.from_numpy(value)
 
     @staticmethod
-    def backward(ctx: Any, weights: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, weights: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         tensors = ctx.saved_tensors
         needed = ctx.needs_input_grad[4:]
         if torch.is_grad_enabled() or not is_plain() or type(weights) is not torch.Tensor:

@@ -114,7 +114,8 @@ def host_view(x: torch.Tensor, /) -> Any:
     """Return the memory of a plain tensor on the CPU that needs no gradient, backwards or forwards."""
     if type(x) not in (torch.Tensor, torch.nn.Parameter) or x.device.type != "cpu":
         return None
-    if (x.requires_grad and torch.is_grad_enabled()) or forward_ad.unpack_dual(x).tangent is not None:
+    unpack: Any = forward_ad.unpack_dual
+    if (x.requires_grad and torch.is_grad_enabled()) or unpack(x).tangent is not None:
         return None
     return x.detach().resolve_neg().numpy()
 
@@ -127,7 +128,7 @@ def is_concrete(x: torch.Tensor, /) -> bool:
     return not (x.is_meta or wrapped(x))
 
 
-def like(value: Any, other: torch.Tensor | None, dtype: torch.dtype, /) -> torch.Tensor:
+def like(value: Any, other: Any, dtype: torch.dtype, /) -> torch.Tensor:
     """Return numbers as a tensor on the device of `other`."""
     made = torch.asarray(value, dtype=dtype, device=None if other is None else other.device)
     if other is None or not _is_distributed(other):
