@@ -13,7 +13,6 @@ import jax.core
 import numpy as np
 from jax.numpy import (
     abs as abs,
-    all as all,
     any as any,
     asarray as asarray,
     astype as astype,
@@ -48,6 +47,7 @@ from jax.numpy import (
 )
 from jax.numpy.linalg import diagonal as diagonal, eigvalsh as eigvalsh
 from jax.scipy.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
+from kldiv.backends import _jax_categorical as _categorical
 
 from kldiv import _kernels
 
@@ -56,10 +56,31 @@ compiles_operations = True
 differentiable = True
 
 
+def all(x: jax.Array, /, *, axis: Any = None) -> jax.Array:
+    """Tell whether all are true; XLA has no vector instructions for the conjunction of truth values, but for bytes."""
+    return jax.numpy.max(astype(~x, "uint8"), axis=axis, initial=0) == 0
+
+
 def cholesky(x: jax.Array, /) -> jax.Array:
     """Return the lower Cholesky factors; nan where a matrix has none."""
     factor: jax.Array = jax.numpy.linalg.cholesky(x)
     return factor
+
+
+def categorical_gap(p: jax.Array, q: jax.Array, /) -> jax.Array:
+    """Return the divergence between categorical distributions with weights p and q."""
+    xp: Any = sys.modules[__name__]
+    many = _categorical.are_many(p, q)
+    value: jax.Array = _categorical.probabilities_gap(p, q) if many else _kernels.categorical_gap.plain(xp, p, q)
+    return value
+
+
+def categorical_logits_gap(a: jax.Array, b: jax.Array, /) -> jax.Array:
+    """Return the divergence between categorical distributions with logits a and b."""
+    xp: Any = sys.modules[__name__]
+    many = _categorical.are_many(a, b)
+    value: jax.Array = _categorical.logits_gap(a, b) if many else _kernels.categorical_logits_gap.plain(xp, a, b)
+    return value
 
 
 def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
@@ -134,6 +155,15 @@ def like(value: Any, other: jax.Array | None, dtype: Any, /) -> Any:
     return jax.numpy.asarray(np.asarray(value), dtype=dtype)
 
 
+@jax.custom_jvp
+def log_ratio(a: Any, b: Any) -> jax.Array:
+    """Return log(a / b) for positive a and b, with the derivatives 1 / a and -1 / b."""
+    return _categorical.log_of_quotient(a, b)
+
+
+log_ratio.defjvps(lambda tangent, value, a, b: tangent / a, lambda tangent, value, a, b: -tangent / b)
+
+
 def padded(x: jax.Array, other: jax.Array, /) -> jax.Array:
     """Return `x` with zeros appended to its last axis, up to the length of that of `other`."""
     more = builtins.max(0, other.shape[-1] - x.shape[-1])
@@ -201,6 +231,27 @@ def random(rng: Any, like: jax.Array, /) -> Random:
     return Random(rng, like)
 
 
+@jax.custom_jvp
+def relative_gap(a: Any, b: Any) -> jax.Array:
+    """Return a / b - 1 - log(a / b) for positive a and b; as one loop, for which XLA wants no quotient used twice."""
+    less = b - a
+    near = (3 * a >= b) & (a <= 3 * b)
+    u = jax.numpy.maximum(-(less / b), -1.5)  # never so small: a copy of the quotient
+    s = jax.numpy.maximum(-(0.5 * less / (0.5 * a + 0.5 * b)), -1.5)  # u / (2 + u)
+    square = s * s
+    table = _kernels.ATANH_TAIL[_kernels.is_single(sys.modules[__name__], a)]
+    series = s * (u - 2 * square * _kernels.polynomial(table, where(near, square, 0.0)))
+    return where(near, series, u - _categorical.log_of_quotient(a, b))
+
+
+@relative_gap.defjvp
+def _relative_gap_change(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
+    (a, b), (da, db) = primals, tangents
+    u = divide(a - b, b)
+    slope = where((3 * a >= b) & (a <= 3 * b), divide(u, a), divide(1.0, b) - divide(1.0, a))
+    return relative_gap(a, b), slope * da - divide(u, b) * db
+
+
 def settle(x: jax.Array, /) -> None:
     """Wait for an array that has values: XLA's threads for the CPU are few, and each program wants some."""
     if is_concrete(x):
@@ -226,8 +277,8 @@ def shortcut(
 
 
 def signature(x: Any, /) -> Hashable:
-    """Return dtype and shape of an array that is no tracer."""
-    return (x.dtype, x.shape) if is_concrete(x) else None
+    """Return dtype, which is NumPy's, and shape of an array that is no tracer."""
+    return ("jax", x.dtype, x.shape) if is_concrete(x) else None
 
 
 def solve(a: jax.Array, b: jax.Array, /) -> jax.Array:

@@ -8,11 +8,36 @@ every `where`: an argument is made safe before the branch is taken, so that deri
 
 from __future__ import annotations
 
+import functools
 from math import inf, isinf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
     from kldiv._protocol import Array, Namespace
+
+    class Native(Protocol):
+        """A kernel that a backend may have in a way of its own; `plain` is the one for all."""
+
+        plain: Callable[..., Array]
+
+        def __call__(self, xp: Namespace, /, *args: Array | None) -> Array: ...
+
+
+def native(kernel: Callable[..., Array]) -> Native:
+    """Let a backend have the kernel in a way of its own, under the kernel's name."""
+
+    @functools.wraps(kernel)
+    def call(xp: Namespace, *args: Array | None) -> Array:
+        own: Callable[..., Array] | None = getattr(xp, kernel.__name__, None)
+        return kernel(xp, *args) if own is None else own(*args)
+
+    found: Native = call  # type: ignore[assignment]
+    found.plain = kernel
+    return found
+
 
 # Chebyshev fits, ascending powers, (float64, float32). tests/test_kernels.py derives them again with mpmath.
 # sum_k z^k / (2 k + 3) on [0, 1/4].
@@ -60,6 +85,7 @@ def polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
     return value
 
 
+@native
 def log_ratio(xp: Namespace, a: Array, b: Array) -> Array:
     """log(a / b) for positive a and b, also where the quotient leaves the range of normal numbers."""
     r = a / b
@@ -130,6 +156,7 @@ def expm1_gap_of_difference(xp: Namespace, a: Array, b: Array) -> Array:
     return expm1_gap(xp, t) + error * xp.expm1(t_far)
 
 
+@native
 def relative_gap(xp: Namespace, a: Array, b: Array) -> Array:
     """a / b - 1 - log(a / b), at least 0, for positive a and b: the divergence of exponential distributions."""
     return log1p_gap(xp, xp.divide(a - b, b), (a, b))
@@ -292,6 +319,7 @@ def bernoulli_logits_gap(xp: Namespace, a: Array, b: Array, difference: Array | 
     return xp.where(finite, value, certain)
 
 
+@native
 def categorical_gap(xp: Namespace, p: Array, q: Array) -> Array:
     """The divergence between the distributions proportional to the weights p and q along the last axis."""
     missing = (q == 0) & (p > 0)
@@ -402,6 +430,7 @@ def _log_sum_exp(xp: Namespace, a: Array) -> Array:
     return (top + xp.log(xp.sum(xp.exp(a - top), axis=-1, keepdims=True)))[..., 0]
 
 
+@native
 def categorical_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     """The divergence between the distributions softmax(a) and softmax(b) along the last axis; logits may be -inf.
 
