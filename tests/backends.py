@@ -100,8 +100,21 @@ def _optax(rate: float) -> dict[str, Any]:
     return {"optimizer": optax.sgd(rate)}
 
 
-def load(name: str) -> Backend:
-    """Return the record of a backend; only this imports its framework."""
+# XLA's flags to compile quickly, and the options that undo them: its code would take three quarters of the time.
+_HASTY = (
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_llvm_disable_expensive_passes=true"
+)
+_THOROUGH = {
+    "xla_backend_optimization_level": 3,
+    "xla_cpu_use_fusion_emitters": True,
+    "xla_llvm_disable_expensive_passes": False,
+}
+
+
+def load(name: str, full: bool = False) -> Backend:
+    """Return the record of a backend, `full` if nothing may be skimped; only this imports its framework."""
+    if name == "jax" and not full:
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_HASTY}"
     return {"numpy": _numpy, "strict": _strict, "torch": _torch, "jax": _jax, "tensorflow": _tensorflow}[name]()
 
 
@@ -331,7 +344,7 @@ def _jax() -> Backend:
         gradient=gradient,
         hessian=lambda function, x: jax.hessian(function)(x),
         transforms={
-            "jit": jax.jit,
+            "jit": lambda f: jax.jit(f, compiler_options=_THOROUGH),  # as users have it
             "vmap": jax.vmap,
             "jit of vmap": lambda f: jax.jit(jax.vmap(f)),
             "vjp": lambda f: lambda *arrays: jax.vjp(f, *arrays)[0],

@@ -11,7 +11,7 @@ from backends import BACKEND, OWN_FILES, load
 ONCE = ("test_demo", "test_package", "test_public", "test_reference")
 
 # Files of which only those tests have to do with a backend that ask for it.
-PARTLY_ONCE = ("test_docs", "test_plotting")
+PARTLY_ONCE = ("test_conformance", "test_docs", "test_kernels", "test_plotting")
 
 
 def pytest_addoption(parser):
@@ -21,7 +21,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "over(sample, eager, beyond): the cases that a test of the matrix runs over")
-    config.stash[BACKEND] = load(config.getoption("--backend"))
+    config.stash[BACKEND] = load(config.getoption("--backend"), config.getoption("--full"))
 
 
 def pytest_ignore_collect(collection_path, config):
