@@ -249,8 +249,9 @@ def _shifted_stack(m: Array) -> Array:
 
 
 def _stacked(matrices: Array) -> Array:
-    """Return matrices with the batch as the last axis."""
-    return np.ascontiguousarray(matrices.transpose(1, 2, 0))
+    """Return a copy of matrices with the batch as the last axis."""
+    copied: Array = matrices.transpose(1, 2, 0).copy()
+    return copied
 
 
 def _small_factors(kept: dict[int, Array | None], matrices: Array, rows: Rows, factored: bool) -> Array:

@@ -7,6 +7,7 @@ import kldiv
 
 # Sizes and numbers of pairs on either side of where matrices are eliminated together.
 STACKS = pytest.mark.parametrize(("d", "count"), [(3, 4), (3, 40), (30, 4)])
+BATCH_LAST = pytest.mark.parametrize("d", [1, 3])
 FAMILIES = pytest.mark.parametrize(
     ("family", "of"),
     [
@@ -50,6 +51,22 @@ def test_one_against_many_is_one_repeated_against_many(eager, rng, family, of, d
     np.testing.assert_allclose(
         divergence(eager, family, others, one), divergence(eager, family, others, repeated), rtol=1e-12
     )
+
+
+@FAMILIES
+@BATCH_LAST
+def test_parameters_are_left_alone(eager, rng, family, of, d):
+    (loc, s), (other, t) = drawn(rng, 40, d), drawn(rng, 40, d)
+    # In memory the batch is the last axis.
+    given = [np.moveaxis(np.ascontiguousarray(np.moveaxis(of(x), 0, -1)), -1, 0) for x in (s, t)]
+    p, q = (family(*matrices(eager, pair)) for pair in ((loc, given[0]), (other, given[1])))
+    values = eager.to_numpy(kldiv.kl_divergence(p, q))
+    alone = [
+        eager.to_numpy(kldiv.kl_divergence(*(family(*(x[i] for x in d)) for d in (p, q)))) for i in range(len(values))
+    ]
+    np.testing.assert_allclose(values, alone, rtol=1e-12)
+    np.testing.assert_array_equal(eager.to_numpy(p[1]), of(s))
+    np.testing.assert_array_equal(eager.to_numpy(q[1]), of(t))
 
 
 @STACKS

@@ -15,6 +15,7 @@ import pytest
 
 import cases
 import kldiv
+from backends import OWN_FILES
 from kldiv import _divergence, _families
 
 ROOT = Path(__file__).parents[1]
@@ -268,7 +269,9 @@ CORE = sources(
         "kldiv/plotting.py",  # so does matplotlib
     ],
 )
-TESTS = sources("tests/*.py", without=["tests/backends.py"])
+# The files that are about something of one framework, which no other has, are its own.
+OWN = ["tests/parts.py", *(f"tests/{name}.py" for name in OWN_FILES)]
+TESTS = sources("tests/*.py", without=["tests/backends.py", *OWN])
 
 
 @only("file", CORE, ids=relative)
