@@ -270,7 +270,7 @@ CORE = sources(
     ],
 )
 # The files that are about something of one framework, which no other has, are its own.
-OWN = ["tests/parts.py", *(f"tests/{name}.py" for name in OWN_FILES)]
+OWN = ["tests/devices.py", "tests/parts.py", *(f"tests/{name}.py" for name in OWN_FILES)]
 TESTS = sources("tests/*.py", without=["tests/backends.py", *OWN])
 
 
