@@ -11,7 +11,7 @@ further passes have the sum of terms that cannot be negative.
 import math
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -104,47 +104,94 @@ def logits_gap(a: jax.Array, b: jax.Array) -> jax.Array:
     return _refined(good, value, lambda: _near_logits(a, b))[..., 0]
 
 
-def _near_logits(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Return what `kldiv._kernels.categorical_logits_gap` does, slice by slice."""
-    top = jnp.max(a, axis=-1, keepdims=True)
-    top_q = jnp.max(b, axis=-1, keepdims=True)
+class _Reference(NamedTuple):
+    """What logits are taken relative to: the largest ones, and t = b - a at the likeliest class of P with its error."""
+
+    top: jax.Array
+    top_q: jax.Array
+    b: jax.Array
+    t: jax.Array
+    error: jax.Array
+
+
+def _reference(a: jax.Array, b: jax.Array) -> _Reference:
+    a, b = jax.lax.stop_gradient(a), jax.lax.stop_gradient(b)
+    top, top_q = (jnp.max(x, axis=-1, keepdims=True) for x in (a, b))
     b_ref = jnp.max(jnp.where(a == top, b, -jnp.inf), axis=-1, keepdims=True)
     known = b_ref > -jnp.inf
     b_ref = jnp.where(known, b_ref, 0.0)
-    t_ref, error_ref = (jnp.where(known, x, 0.0) for x in _kernels._difference(b_ref, top))
+    t, error = (jnp.where(known, x, 0.0) for x in _kernels._difference(b_ref, top))
+    return _Reference(top, top_q, b_ref, t, error)
 
-    def difference(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
-        live = (a > -jnp.inf) & (b > -jnp.inf)
-        t, error = _kernels._difference(jnp.where(live, b, 0.0), jnp.where(live, a, 0.0))
-        return live, jnp.where(live, (t - t_ref) + (error - error_ref), 0.0)
+
+def _relative(reference: _Reference, a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return which classes are possible under both, and t there, relative to that of the reference."""
+    live = (a > -jnp.inf) & (b > -jnp.inf)
+    t, error = _kernels._difference(jnp.where(live, b, 0.0), jnp.where(live, a, 0.0))
+    return live, jnp.where(live, (t - reference.t) + (error - reference.error), 0.0)
+
+
+@jax.custom_jvp
+def _statistics(a: jax.Array, b: jax.Array, reference: _Reference) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return the logarithms of the sums of exp(a) and exp(b), and the mean of t under P, relative to the reference."""
 
     def weights(a: jax.Array, b: jax.Array) -> tuple[jax.Array, ...]:
-        weight = jnp.exp(a - top)
-        return weight, weight * difference(a, b)[1], jnp.exp(b - top_q)
+        weight = jnp.exp(a - reference.top)
+        return weight, jnp.exp(b - reference.top_q), weight * _relative(reference, a, b)[1]
 
-    total, mean, total_q = _sums(weights, a, b)
-    mean = mean / total
-    log_total = jnp.log(total)
+    total, total_q, mean = _sums(weights, a, b)
+    return jnp.log(total), jnp.log(total_q), mean / total
+
+
+@_statistics.defjvp
+def _statistics_change(primals: Any, tangents: Any) -> tuple[Any, Any]:
+    (a, b, reference), (da, db, _) = primals, tangents
+    statistics = _statistics(a, b, reference)
+    p, q, live, tau = _softmax(a, b, reference, statistics)
+    of_mean = p * tau * da + p * jnp.where(live, db - da, 0.0)
+    return statistics, tuple(jnp.sum(x, axis=-1, keepdims=True) for x in (p * da, q * db, of_mean))
+
+
+def _softmax(
+    a: jax.Array, b: jax.Array, reference: _Reference, statistics: tuple[jax.Array, jax.Array, jax.Array]
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Return p, q, which classes are possible under both, and the deviations tau there of t from its mean."""
+    log_total, log_total_q, mean = statistics
+    # The maximum makes copies, for XLA makes an array of an exponential that is used twice.
+    p = jnp.maximum(jnp.exp((a - reference.top) - log_total), -1.0)
+    q = jnp.maximum(jnp.exp((b - reference.top_q) - log_total_q), -1.0)
+    live, t = _relative(reference, a, b)
+    return p, q, live, jnp.where(live, t - mean, 0.0)
+
+
+def _series(tau: jax.Array) -> jax.Array:
+    """Return exp(tau) - 1 - tau for tau between -1 and 1."""
+    return tau * tau * _kernels.polynomial(_kernels._EXP_TAIL[tau.dtype == jnp.float32], tau)
+
+
+def _near_logits(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Return what `kldiv._kernels.categorical_logits_gap` does, slice by slice."""
+    reference = _reference(a, b)
+    log_total, log_total_q, mean = _statistics(a, b, reference)
 
     def gaps(a: jax.Array, b: jax.Array) -> tuple[jax.Array, ...]:
-        live, t = difference(a, b)
-        p = jnp.exp(a - top) / total
+        live, t = _relative(reference, a, b)
+        p = jnp.exp((a - reference.top) - log_total)
         tau = jnp.where(live, t - mean, 0.0)
         only_q = (a == -jnp.inf) & (b > -jnp.inf)
         only_p = (b == -jnp.inf) & (p > 0)
         large = (tau > 1) | only_q
         near = jnp.abs(tau) <= 1
-        exponent = (jnp.where(b > -jnp.inf, b, 0.0) - b_ref) - mean - log_total
+        exponent = (jnp.where(b > -jnp.inf, b, 0.0) - reference.b) - mean - log_total
         immoderate = large & ~(exponent < 60)
         power = jnp.exp(jnp.where(large, jnp.where(immoderate, 0.0, exponent), tau))
         tau_near = jnp.where(near, tau, 0.0)
-        series = tau_near * tau_near * _kernels.polynomial(_kernels._EXP_TAIL[a.dtype == jnp.float32], tau_near)
-        gap = jnp.where(large, power - p * (1 + tau), p * jnp.where(near, series, power - (1 + tau)))
+        gap = jnp.where(large, power - p * (1 + tau), p * jnp.where(near, _series(tau_near), power - (1 + tau)))
         return jnp.where(only_p, jnp.inf, gap), jnp.where(immoderate, 1.0, 0.0).astype(a.dtype)
 
     excess, immoderate = _sums(gaps, a, b)
     moderate = immoderate == 0
-    far = (top_q - top) - (t_ref + mean) + jnp.log(total_q / total)
+    far = (reference.top_q - reference.top) - (reference.t + mean) + (log_total_q - log_total)
     value = jnp.where(moderate, jnp.log1p(jnp.where(moderate, excess, 0.0)), far)
     return jnp.where(excess == jnp.inf, jnp.inf, value)
 
@@ -153,11 +200,8 @@ def _logits_slopes(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> tuple
     """Return the divergence KL and its change, by the derivatives -p tau and q - p = p (exp(tau - KL) - 1)."""
     a, b = primals
     value = logits_gap(a, b)
-    live = (a > -jnp.inf) & (b > -jnp.inf)
-    log_p, log_q = jax.nn.log_softmax(a), jax.nn.log_softmax(b)
-    p, q = jnp.exp(log_p), jnp.exp(log_q)
-    t = jnp.where(live, b, 0.0) - jnp.where(live, a, 0.0)
-    tau = jnp.where(live, t - jnp.sum(p * t, axis=-1, keepdims=True), 0.0)
+    reference = _reference(a, b)
+    p, q, live, tau = _softmax(a, b, reference, _statistics(a, b, reference))
     finite = (value < jnp.inf)[..., None]
     change = jnp.zeros_like(value)
     da, db = tangents
@@ -166,7 +210,8 @@ def _logits_slopes(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> tuple
     if not isinstance(db, SymbolicZero):
         u = tau - jnp.where(finite, value[..., None], 0.0)
         near = live & (jnp.abs(u) <= 1)
-        slope = jnp.where(near, p * jnp.expm1(jnp.where(near, u, 0.0)), q - p)
+        u = jnp.where(near, u, 0.0)
+        slope = jnp.where(near, p * (u + _series(u)), q - p)
         change = change + jnp.sum(jnp.where(finite, slope, 0.0) * db, axis=-1)
     return value, change
 
