@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -182,6 +183,38 @@ def log_variance_rows(scratch: Scratch, out: Array, *parameters: Array) -> None:
     np.sum(_log_variance_terms(scratch, *parameters), axis=-1, out=out)
 
 
+def log_variance_slopes(scratch: Scratch, slopes: list[Array | None], *parameters: Array) -> None:
+    """w for m_p, (exp(t) - 1) / 2 for l_p, -w for m_q, -(exp(t) - 1 + d w) / 2 for l_q, with w = d exp(-l_q)."""
+    loc_p, log_variance_p, loc_q, log_variance_q = parameters
+    for_loc_p, for_log_variance_p, for_loc_q, for_log_variance_q = slopes
+    t, growth, d, w = (scratch(i, loc_p.shape) for i in range(4))
+    np.subtract(log_variance_p, log_variance_q, out=t)
+    expm1_gap(t, growth)
+    growth += t
+    np.subtract(loc_p, loc_q, out=d)
+    np.negative(log_variance_q, out=w)
+    np.exp(w, out=w)
+    w *= d
+    if for_loc_p is not None:
+        np.copyto(for_loc_p, w)
+    if for_loc_q is not None:
+        np.negative(w, out=for_loc_q)
+    if for_log_variance_p is not None:
+        np.multiply(growth, 0.5, out=for_log_variance_p)
+    if for_log_variance_q is not None:
+        d *= w
+        d += growth
+        np.multiply(d, -0.5, out=for_log_variance_q)
+
+
+def _and_slopes(values: Callable[..., None], derivatives: Callable[..., None]) -> Callable[..., None]:
+    def both(scratch: Scratch, out: Array, slopes: list[Array | None], *parameters: Array) -> None:
+        values(scratch, out, *parameters)
+        derivatives(scratch, slopes, *parameters)
+
+    return both
+
+
 def normal_slopes(scratch: Scratch, slopes: list[Array | None], *parameters: Array) -> None:
     """z / s_q for m_p, u (2 + u) / s_p for s_p, -z / s_q for m_q and -(u (2 + u) + z^2) / s_q for s_q."""
     loc_p, scale_p, loc_q, scale_q = parameters
@@ -209,24 +242,16 @@ def normal_slopes(scratch: Scratch, slopes: list[Array | None], *parameters: Arr
         np.negative(u, out=for_scale_q)
 
 
-def normal_and_slopes(scratch: Scratch, out: Array, slopes: list[Array | None], *parameters: Array) -> None:
-    """Write the divergences and their derivatives."""
-    normal(scratch, out, *parameters)
-    normal_slopes(scratch, slopes, *parameters)
-
-
-def normal_rows_and_slopes(scratch: Scratch, out: Array, slopes: list[Array | None], *parameters: Array) -> None:
-    """Write the sums along the last axis and their derivatives."""
-    normal_rows(scratch, out, *parameters)
-    normal_slopes(scratch, slopes, *parameters)
-
-
-_NORMAL = Kernel(normal, 0, normal_and_slopes, normal_few, normal_scalar)
-_NORMAL_ROWS = Kernel(normal_rows, 1, normal_rows_and_slopes)
+_NORMAL = Kernel(normal, 0, _and_slopes(normal, normal_slopes), normal_few, normal_scalar)
+_NORMAL_ROWS = Kernel(normal_rows, 1, _and_slopes(normal_rows, normal_slopes))
 
 KERNELS = {
-    ("kl_normal_log_variance_normal_log_variance", 0): Kernel(log_variances, 0),
-    ("kl_normal_log_variance_normal_log_variance", 1): Kernel(log_variance_rows, 1),
+    ("kl_normal_log_variance_normal_log_variance", 0): Kernel(
+        log_variances, 0, _and_slopes(log_variances, log_variance_slopes)
+    ),
+    ("kl_normal_log_variance_normal_log_variance", 1): Kernel(
+        log_variance_rows, 1, _and_slopes(log_variance_rows, log_variance_slopes)
+    ),
     ("kl_normal_normal", 0): _NORMAL,
     ("kl_normal_normal", 1): _NORMAL_ROWS,
     ("kl_multivariate_normal_diag_multivariate_normal_diag", 0): _NORMAL_ROWS,

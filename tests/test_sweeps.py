@@ -175,6 +175,19 @@ def test_slopes_of_normals_are_the_textbooks(differentiable, normals):
         np.testing.assert_allclose(differentiable.to_numpy(slope), e, rtol=1e-9, atol=1e-12)
 
 
+def test_slopes_of_log_variances_are_the_textbooks(differentiable, normals):
+    loc_p, scale_p, loc_q, scale_q = normals
+    arrays = [loc_p, 2 * np.log(scale_p), loc_q, 2 * np.log(scale_q)]
+    slopes = differentiable.gradient(
+        lambda *x: kldiv.kl_divergence(kldiv.NormalLogVariance(*x[:2]), kldiv.NormalLogVariance(*x[2:])),
+        *[differentiable.array(x, "float64") for x in arrays],
+    )
+    r, w = (scale_p / scale_q) ** 2, (loc_p - loc_q) / scale_q**2
+    expected = [w, (r - 1) / 2, -w, (1 - r - w * (loc_p - loc_q)) / 2]
+    for slope, e in zip(slopes, expected, strict=True):
+        np.testing.assert_allclose(differentiable.to_numpy(slope), e, rtol=1e-9, atol=1e-12)
+
+
 def test_slope_where_a_class_is_ruled_out_by_both(differentiable, logits):
     a, b = logits
     a[90, :2] = b[90, :2] = -np.inf
