@@ -166,7 +166,8 @@ def _softmax(
 
 def _series(tau: jax.Array) -> jax.Array:
     """Return exp(tau) - 1 - tau for tau between -1 and 1."""
-    return tau * tau * _kernels.polynomial(_kernels._EXP_TAIL[tau.dtype == jnp.float32], tau)
+    value: jax.Array = tau * tau * _kernels.polynomial(_kernels._EXP_TAIL[tau.dtype == jnp.float32], tau)
+    return value
 
 
 def _near_logits(a: jax.Array, b: jax.Array) -> jax.Array:

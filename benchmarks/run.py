@@ -26,6 +26,20 @@ TOPICS = {
     "estimates": "Estimates",
     "nearest_neighbours": "Nearest neighbours",
 }
+README, MARK = ROOT / "README.md", "<!-- speed -->"
+BACKENDS = ["numpy", "torch", "jax", "tensorflow"]
+# The rows that the README shows, by how they begin.
+SHOWN = {
+    "numpy": ["Normal, scalars / torch", "Normal, batches of 100 / torch", "diagonal normal, 4096 x 1024 / textbook"],
+    "torch": [
+        "Normal, scalars / torch",
+        "categorical from logits, 1024 x 32000: times",
+        "logits of Q, 512 x 32000 / autodiff",
+        "the same: peak memory beyond the input / input",
+    ],
+    "jax": ["Normal, scalars, eager", "categorical from logits, 1024 x 32000, jit"],
+    "tensorflow": ["Normal, scalars, eager", "logits of Q, 512 x 32000"],
+}
 PEERS = ("numpy", "scipy", "torch", "jax", "numpyro", "tensorflow", "tensorflow-probability")
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
@@ -79,10 +93,26 @@ def table(backend: str, topics: list[str]) -> Iterator[str]:
             yield f"| {row.what} | {row.ratio:.3g} | {row.wanted} | {'✓' if row.reached else '✗'} |"
 
 
+def update_readme(pages: Path) -> None:
+    """Write the rows that the README shows, as they stand in the pages."""
+    rows = [
+        f"| {what} | {found} |"
+        for backend in BACKENDS
+        if (pages / f"{backend}.md").exists()
+        for line in (pages / f"{backend}.md").read_text().splitlines()
+        for what, found in [line.strip("| ").split(" | ")[:2] if line.startswith("| ") else ("", "")]
+        if any(what.startswith(begin) for begin in SHOWN.get(backend, ()))
+    ]
+    text = README.read_text()
+    begin, end = text.index(MARK) + len(MARK), text.index("<!-- speed end -->")
+    lines = ["| kldiv / the peer, times; or times as fast | found |", "|---|---|", *rows]
+    README.write_text(text[:begin] + "\n" + "\n".join(lines) + "\n" + text[end:])
+
+
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--backend", required=True, choices=["numpy", "torch", "jax", "tensorflow"])
+    parser.add_argument("--backend", required=True, choices=BACKENDS)
     parser.add_argument("--topics", nargs="*", choices=list(TOPICS), default=list(TOPICS))
     parser.add_argument("--write", type=Path, default=ROOT / "docs" / "benchmarks")
     options = parser.parse_args()
@@ -99,6 +129,7 @@ def main() -> None:
     if options.topics == list(TOPICS):
         options.write.mkdir(exist_ok=True)
         (options.write / f"{options.backend}.md").write_text("\n".join(lines) + "\n")
+        update_readme(options.write)
 
 
 if __name__ == "__main__":
