@@ -239,17 +239,17 @@ def relative_gap(a: Any, b: Any) -> jax.Array:
     u = jax.numpy.maximum(-(less / b), -1.5)  # never so small: a copy of the quotient
     s = jax.numpy.maximum(-(0.5 * less / (0.5 * a + 0.5 * b)), -1.5)  # u / (2 + u)
     square = s * s
-    table = _kernels.ATANH_TAIL[_kernels.is_single(sys.modules[__name__], a)]
+    xp: Any = sys.modules[__name__]
+    table = _kernels.ATANH_TAIL[_kernels.is_single(xp, a)]
     series = s * (u - 2 * square * _kernels.polynomial(table, where(near, square, 0.0)))
     return where(near, series, u - _categorical.log_of_quotient(a, b))
 
 
 @relative_gap.defjvp
 def _relative_gap_change(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
-    (a, b), (da, db) = primals, tangents
-    u = divide(a - b, b)
-    slope = where((3 * a >= b) & (a <= 3 * b), divide(u, a), divide(1.0, b) - divide(1.0, a))
-    return relative_gap(a, b), slope * da - divide(u, b) * db
+    xp: Any = sys.modules[__name__]
+    _, change = jax.jvp(lambda a, b: _kernels.relative_gap.plain(xp, a, b), primals, tangents)
+    return relative_gap(*primals), change
 
 
 def settle(x: jax.Array, /) -> None:
