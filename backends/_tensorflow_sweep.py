@@ -16,7 +16,8 @@ from kldiv.backends import _host
 
 
 def _shared(x: tf.Tensor) -> Any:
-    return np.asarray(memoryview(x))
+    buffer: Any = x
+    return np.asarray(memoryview(buffer))
 
 
 def call_of(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) -> Callable[..., tuple[tf.Tensor, bool]]:
@@ -44,7 +45,8 @@ def call_of(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) -> Call
         tensors = [x if tf.is_tensor(x) else tf.convert_to_tensor(np.asarray(x, dtype)) for x in parameters]
         shape = tensors[0].shape
         if kernel.both is not None and any(x.shape != shape for x in tensors):
-            broadcast = tuple(np.broadcast_shapes(*[tuple(x.shape) for x in tensors]))
+            shapes: list[Any] = [tuple(x.shape) for x in tensors]
+            broadcast = tuple(np.broadcast_shapes(*shapes))
             tensors = [tf.broadcast_to(x, broadcast) for x in tensors]
         found: list[bool] = []
 
@@ -68,13 +70,12 @@ def _slopes(
 ) -> Any:
     """Return the derivatives of the sum of values times weights, themselves differentiable."""
 
-    def in_operations(weights: tf.Tensor, *tensors: tf.Tensor) -> list[tf.Tensor]:
+    def in_operations(weights: Any, *tensors: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(tensors)
-            value = formula(*tensors)
-        found: list[tf.Tensor] = tape.gradient(
-            value, list(tensors), weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
+            value: Any = formula(*tensors)
+        zero = tf.UnconnectedGradients.ZERO
+        found: Any = tape.gradient(value, list(tensors), weights, unconnected_gradients=zero)
         return found
 
     if kernel.both is None or not tf.executing_eagerly() or tf.is_symbolic_tensor(weights):
@@ -89,8 +90,8 @@ def _slopes(
         _, found, _ = _host.with_slopes(kernel, core, exact, [_shared(x) for x in tensors], needed)
         factors = _shared(weights)
         for slope in found:
-            assert slope is not None
-            slope *= factors.reshape(factors.shape + (1,) * (slope.ndim - factors.ndim))
+            if slope is not None:
+                slope *= factors.reshape(factors.shape + (1,) * (slope.ndim - factors.ndim))
 
         def gradient(*outer: tf.Tensor) -> Any:
             with tf.GradientTape() as tape:
@@ -100,6 +101,6 @@ def _slopes(
                 inner, [weights, *tensors], list(outer), unconnected_gradients=tf.UnconnectedGradients.ZERO
             )
 
-        return [tf.convert_to_tensor(x) for x in found], gradient
+        return [tf.convert_to_tensor(x) for x in found if x is not None], gradient
 
     return tf.custom_gradient(slopes)(weights, *tensors)

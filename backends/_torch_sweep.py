@@ -14,15 +14,19 @@ import numpy as np
 import torch
 from kldiv.backends import _host
 
+# There are no public tests for what is_plain asks.
+_internals: Any = torch._C  # pyright: ignore
+_forward: Any = torch.autograd.forward_ad
+
 
 def is_plain() -> bool:
     """Tell whether nothing follows what is done with tensors but the autograd of `backward`."""
     return not (
         torch.compiler.is_compiling()
-        or torch._C._functorch.peek_interpreter_stack() is not None
-        or torch._C._len_torch_dispatch_stack()
-        or torch.autograd.forward_ad._current_level >= 0
-        or torch._C._get_tracing_state() is not None
+        or _internals._functorch.peek_interpreter_stack() is not None
+        or _internals._len_torch_dispatch_stack()
+        or _forward._current_level >= 0
+        or _internals._get_tracing_state() is not None
     )
 
 
@@ -110,7 +114,8 @@ class _Sweep(torch.autograd.Function):
         return torch.from_numpy(value)
 
     @staticmethod
-    def backward(ctx: Any, weights: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (weights,) = grad_outputs
         tensors = ctx.saved_tensors
         needed = ctx.needs_input_grad[4:]
         if torch.is_grad_enabled() or not is_plain() or type(weights) is not torch.Tensor:

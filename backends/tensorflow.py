@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 from kldiv.backends import _host, _tensorflow_sweep
-from tensorflow.python.eager import record  # the one place that tells whether a tape is active
+from tensorflow.python.eager import record  # pyright: ignore  # the one place that tells whether a tape is active
 
 float32 = tf.float32
 float64 = tf.float64

@@ -56,7 +56,7 @@ ATANH_TAIL = (
 )  # fmt: skip
 _NEAR = (-2 / 3, 2.0)  # where u - log1p(u) is a series: far from there the subtraction costs less than two bits
 # sum_k t^k / (k + 2)! on [-1, 1].
-_EXP_TAIL = (
+EXP_TAIL = (
     (
         0.5, 0.16666666666666666, 0.041666666666666664, 0.008333333333333333, 0.001388888888888889,
         0.00019841269841269698, 2.480158730158723e-05, 2.7557319224076847e-06, 2.7557319224031326e-07,
@@ -136,13 +136,13 @@ def expm1_gap(xp: Namespace, t: Array) -> Array:
     near = ~(below | above)
     t_near = xp.where(near, t, 0.0)
     t_above = xp.where(above, t, 1.0)
-    value = t_near * t_near * polynomial(_EXP_TAIL[is_single(xp, t)], t_near)
+    value = t_near * t_near * polynomial(EXP_TAIL[is_single(xp, t)], t_near)
     value = xp.where(above, xp.expm1(t_above) - t_above, value)
     # Below -1 nothing cancels in exp(t) - (1 + t), and its derivatives keep the digits of exp(t).
     return xp.where(below, xp.exp(xp.where(below, t, 0.0)) - (1 + t), value)
 
 
-def _difference(a: Array, b: Array) -> tuple[Array, Array]:
+def rounded_difference(a: Array, b: Array) -> tuple[Array, Array]:
     """Return a - b as it rounds and its rounding error (Knuth), whose derivative is 0."""
     d = a - b
     back = d - a
@@ -151,7 +151,7 @@ def _difference(a: Array, b: Array) -> tuple[Array, Array]:
 
 def expm1_gap_of_difference(xp: Namespace, a: Array, b: Array) -> Array:
     """expm1(a - b) - (a - b), at least 0, where the rounding of a - b would tell in the exponential."""
-    t, error = _difference(a, b)
+    t, error = rounded_difference(a, b)
     t_far = xp.where(t > 1, t, 0.0)
     return expm1_gap(xp, t) + error * xp.expm1(t_far)
 
@@ -445,7 +445,7 @@ def categorical_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     p = weights / total
     a_in, b_in = xp.where(live, a, 0.0), xp.where(live, b, 0.0)
     # Their difference is taken relative to that of the likeliest class, which cancels exactly.
-    t, error = _difference(b_in, a_in)
+    t, error = rounded_difference(b_in, a_in)
     likeliest = live & (a == top)
     t_ref = xp.max(xp.where(likeliest, t, -inf), axis=-1, keepdims=True)
     t_ref = xp.where(t_ref > -inf, t_ref, 0.0)

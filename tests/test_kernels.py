@@ -661,7 +661,7 @@ def test_coefficients_of_log1p_gap_are_the_chebyshev_fit(table):
 
 
 @highest_power_first
-@pytest.mark.parametrize("table", _kernels._EXP_TAIL, ids=DTYPES[::-1])
+@pytest.mark.parametrize("table", _kernels.EXP_TAIL, ids=DTYPES[::-1])
 def test_coefficients_of_expm1_gap_are_the_chebyshev_fit(table):
     # sum_k t^k / (k + 2)!
     assert table == chebyshev_fit(lambda t: mp.hyp1f1(1, 3, t) / 2, [-1, 1], len(table))
