@@ -32,7 +32,7 @@ class Row(NamedTuple):
         return self.ratio <= float(limit) if relation == "<=" else self.ratio >= float(limit)
 
 
-def medians(*functions: Callable[[], Any], seconds: float = 2.0, least: int = 5) -> list[float]:
+def medians(*functions: Callable[[], Any], seconds: float = 1.0, least: int = 5) -> list[float]:
     """Return the median time of a call of each function, in seconds; they are called in turn.
 
     Short calls are timed in loops of a millisecond or so. `seconds` is about how long it takes in all.
@@ -59,7 +59,7 @@ def medians(*functions: Callable[[], Any], seconds: float = 2.0, least: int = 5)
     return [statistics.median(taken) for taken in times]
 
 
-def ratio(ours: Callable[[], Any], peer: Callable[[], Any], seconds: float = 2.0, least: int = 5) -> float:
+def ratio(ours: Callable[[], Any], peer: Callable[[], Any], seconds: float = 1.0, least: int = 5) -> float:
     """Return the median time of a call of `ours` over that of `peer`."""
     ours_time, peer_time = medians(ours, peer, seconds=seconds, least=least)
     return ours_time / peer_time
