@@ -161,7 +161,10 @@ def log_ratio(a: Any, b: Any) -> jax.Array:
     return _categorical.log_of_quotient(a, b)
 
 
-log_ratio.defjvps(lambda tangent, value, a, b: tangent / a, lambda tangent, value, a, b: -tangent / b)
+log_ratio.defjvps(
+    lambda tangent, value, a, b: jax.numpy.broadcast_to(tangent / a, value.shape),
+    lambda tangent, value, a, b: jax.numpy.broadcast_to(-tangent / b, value.shape),
+)
 
 
 def padded(x: jax.Array, other: jax.Array, /) -> jax.Array:
