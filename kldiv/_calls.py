@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, TypeAlias
 
-from kldiv._families import Family, leaves, rebuild
 from kldiv._namespace import identify
 from kldiv._protocol import Array, DType, Namespace
 
@@ -69,11 +68,6 @@ def learn(xp: Namespace, parameters: Iterable[Any]) -> None:
                 _readers.setdefault(type(x), type)
         elif array is x:
             _readers.setdefault(type(x), xp.signature)
-
-
-def hollow(d: Family) -> Family:
-    """Return a distribution of that kind without its parameters."""
-    return rebuild(d, iter([None for _ in leaves(d, "")]))
 
 
 def forget_calls() -> None:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from numbers import Real
 from typing import Any, NamedTuple, TypeAlias
 
-from kldiv._calls import Signature, forget_calls, general, hollow, learn, recall, remember, signature
+from kldiv._calls import Signature, forget_calls, general, learn, recall, remember, signature
 from kldiv._checks import check_structure, diagnose_all, tolerances, valid
 from kldiv._families import (
     Family,
@@ -28,10 +28,11 @@ from kldiv._families import (
     fields_of,
     gather_families,
     held_kinds,
+    hollow,
     kind_of,
     leaves,
     name_of,
-    rebuild,
+    rebuild_pair,
     support_of,
 )
 from kldiv._kernels import indicator, interior, positive_part
@@ -494,7 +495,7 @@ def kl_divergence(p: Family, q: Family, *, base: float | None = None, validate: 
     if has_nan:
         xp, _, dtype, (p, q) = gather_families(p=p, q=q)
         diagnose_all(xp, dtype, p=p, q=q)
-    return value if base is None else _in_base(value, base)
+    return value if base is None else in_base(value, base)
 
 
 def _first_call(p: Any, q: Any, validate: bool, key: Signature | None, parameters: list[Any]) -> tuple[Array, bool]:
@@ -515,9 +516,10 @@ def _first_call(p: Any, q: Any, validate: bool, key: Signature | None, parameter
         parameters = []
         key = signature(*given, parameters)
     if key is None or not concrete:
-        value = run(_divergence, rule.evaluate, xp, dtype, arrays, p, q)
+        value = run(divergence, rule.evaluate, xp, dtype, arrays, p, q)
         return value, validate and concrete and xp.has_nan(value)
-    exact = functools.partial(_exact, rule.evaluate, hollow(p), hollow(q))
+    hollows = hollow(p), hollow(q)
+    exact = functools.partial(_exact, rule.evaluate, *hollows)
     formula = None
     if rule.formula is not None and rule.summed is not None:
         formula = rule.formula.__name__, rule.summed
@@ -526,24 +528,19 @@ def _first_call(p: Any, q: Any, validate: bool, key: Signature | None, parameter
         xp,
         computing_dtype(xp, dtype),
         parameters,
-        program_of(_divergence, rule.evaluate, xp, dtype),
-        functools.partial(_both, hollow(p), hollow(q)),
+        program_of(divergence, rule.evaluate, xp, dtype),
+        functools.partial(rebuild_pair, *hollows),
     )
     remember(key, call)
     return call(validate, *parameters)
 
 
-def _both(p: Family, q: Family, arrays: Iterator[Array]) -> tuple[Family, Family]:
-    return rebuild(p, arrays), rebuild(q, arrays)
-
-
 def _exact(evaluate: Evaluate, p: Family, q: Family, xp: Namespace, *arrays: Array) -> Array:
     """Return the divergence of `p` and `q` with arrays for parameters, nan where these are invalid."""
-    each = iter(arrays)
-    return _divergence(xp, evaluate, arrays[0].dtype, rebuild(p, each), rebuild(q, each))
+    return divergence(xp, evaluate, arrays[0].dtype, *rebuild_pair(p, q, iter(arrays)))
 
 
-def _divergence(xp: Namespace, evaluate: Evaluate, dtype: DType, p: Family, q: Family) -> Array:
+def divergence(xp: Namespace, evaluate: Evaluate, dtype: DType, p: Family, q: Family) -> Array:
     """Return the divergence in `dtype`, nan where parameters are invalid."""
     eps_p, eps_q = tolerances(xp, p), tolerances(xp, q)
     p, q = cast(xp, p, dtype), cast(xp, q, dtype)
@@ -551,7 +548,7 @@ def _divergence(xp: Namespace, evaluate: Evaluate, dtype: DType, p: Family, q: F
     return xp.astype(value, dtype)
 
 
-def _in_base(value: Array, base: Any) -> Array:
+def in_base(value: Array, base: Any) -> Array:
     if isinstance(base, bool) or not isinstance(base, Real) or not 1 < float(base) < math.inf:
         raise ValueError(f"base must be a number above 1, such as 2 for bits; got {base!r}")
     return value / math.log(base)

@@ -7,6 +7,7 @@ distributions the tuple of its class and their kinds.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
@@ -167,6 +168,16 @@ def rebuild(distribution: Family, leaves: Iterator[Array]) -> Family:
     return cls(*[rebuild(getattr(distribution, f.name), leaves) if f.held else next(leaves) for f in fields_of(cls)])
 
 
+def rebuild_pair(p: Family, q: Family, leaves: Iterator[Array]) -> tuple[Family, Family]:
+    """Return two distributions with their parameters replaced, those of the first first."""
+    return rebuild(p, leaves), rebuild(q, leaves)
+
+
+def hollow(distribution: Family) -> Family:
+    """Return the distribution without its parameters."""
+    return rebuild(distribution, itertools.repeat(None))
+
+
 def require_family(distribution: Any, name: str) -> None:
     if isinstance(distribution, type) and fields_of(distribution):
         fields = ", ".join(f"{f.name}=..." for f in fields_of(distribution))
@@ -217,8 +228,7 @@ def density(formula: Callable[[Any, Namespace, Array], Array]) -> Callable[[Any,
                 _calls.learn(xp, [*values, x])
             else:
                 program = program_of(_log_density, formula, xp, dtype)
-                like = _calls.hollow(distribution)
-                make = functools.partial(_outcome_of, like)
+                make = functools.partial(_outcome_of, hollow(distribution))
                 _calls.remember(key, _calls.general(xp, computing_dtype(xp, dtype), parameters, program, make))
         return run(_log_density, formula, xp, dtype, arrays, distribution, arrays[0])
 

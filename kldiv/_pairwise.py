@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 from kldiv._checks import broadcast_shapes, check_structure, diagnose_all, shapes_of
-from kldiv._divergence import (
-    Rule,
-    _divergence as divergence,  # pyright: ignore[reportPrivateUsage]
-    _in_base as in_base,  # pyright: ignore[reportPrivateUsage]
-    find,
-)
-from kldiv._families import Family, fields_of, gather_families, kind_of, leaves, rebuild
+from kldiv._divergence import Rule, divergence, find, in_base
+from kldiv._families import Family, event_axes, gather_families, kind_of, leaves, rebuild
 from kldiv._programs import run
 from kldiv._protocol import Array, DType, Namespace
 
@@ -81,7 +75,7 @@ def pairwise(p: Family, q: Family, *, base: float | None = None, validate: bool 
             return value
         size = (batch_p[-1], math.prod([*lead, batch_q[-1], event_size(xp, p)]))
     value = _broadcast(xp, dtype, rule, arrays, tall, wide, size)
-    if check and xp.is_concrete(value) and bool(xp.any(xp.isnan(value))):
+    if check and xp.is_concrete(value) and xp.has_nan(value):
         diagnose_all(xp, dtype, p=p, q=q)
     return value if base is None else in_base(value, base)
 
@@ -91,15 +85,6 @@ def _batch(xp: Namespace, d: Family, name: str) -> tuple[Any, ...]:
     if not batch:
         raise ValueError(f"{name} is a single {type(d).__name__}; pairwise needs a batch axis of rows at the end")
     return batch
-
-
-def event_axes(d: Family, held: int = 0) -> Iterator[int]:
-    """Yield for each parameter how many of its last axes, if it has them, are not those of the batch."""
-    for field in fields_of(type(d)):
-        if field.held:
-            yield from event_axes(getattr(d, field.name), held + len(field.held.axes))
-        else:
-            yield held + len(field.domain.axes if field.domain else ())
 
 
 def _spread(xp: Namespace, d: Family, kept: int) -> Family:

@@ -15,10 +15,10 @@ import numpy as np
 
 from kldiv._checks import diagnose_all, tolerances, valid
 from kldiv._divergence import Rule
-from kldiv._families import Family, leaves, rebuild
+from kldiv._families import Family, event_axes, leaves, rebuild
 from kldiv._inner_products import Side, find_form
 from kldiv._namespace import computing_dtype
-from kldiv._pairwise import event_axes, event_size
+from kldiv._pairwise import event_size
 from kldiv._protocol import DType, Namespace
 from kldiv.backends import numpy as host
 
