@@ -8,6 +8,7 @@ when it is done; the core's own formula computes those.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeAlias
@@ -145,6 +146,33 @@ def with_slopes(
     return out, slopes, sweep(work, parts, out.dtype, threads)
 
 
+def in_core(exact: Callable[..., Array]) -> Exact:
+    """Return the core's formula for NumPy's arrays; it is loaded when it is called for."""
+
+    def core(*arrays: Array) -> Array:
+        from kldiv.backends import numpy
+
+        return exact(numpy, *arrays)
+
+    return core
+
+
+def of_numbers(kernel: Kernel, numbers: Iterable[float]) -> float:
+    """Return the divergence of Python floats, nan where the kernel does not know."""
+    assert kernel.scalar is not None
+    try:
+        return kernel.scalar(*numbers)
+    except (ArithmeticError, ValueError):
+        return math.nan
+
+
+def weigh(slopes: Sequence[Array | None], weights: Array) -> None:
+    """Multiply the derivatives of values by the weights of these."""
+    for slope in slopes:
+        if slope is not None:
+            slope *= weights.reshape(weights.shape + (1,) * (slope.ndim - weights.ndim))
+
+
 def prepared(axes: int, parameters: Sequence[Array], dtype: Any) -> tuple[Array, list[Array]]:
     """Return an array for the results, and the parameters as they broadcast."""
     shape = parameters[0].shape
@@ -213,7 +241,13 @@ def polynomial(coefficients: Sequence[float], x: Array, out: Array) -> Array:
 
 def kernel_of(formula: tuple[str, int] | None) -> Kernel | None:
     """Return the kernel of a formula, given by its name and the number of batch axes that it is summed over."""
-    from kldiv.backends import _host_categorical, _host_normal, _linalg
+    if formula is None:
+        return None
+    from kldiv.backends import _host_categorical, _host_normal
 
-    tables = (_host_normal.KERNELS, _host_categorical.KERNELS, _linalg.KERNELS)
-    return next((kernels[formula] for kernels in tables if formula in kernels), None)
+    found = _host_normal.KERNELS.get(formula) or _host_categorical.KERNELS.get(formula)
+    if found is None and formula[0].startswith("kl_multivariate_normal"):
+        from kldiv.backends import _linalg  # with SciPy's linear algebra, which takes a while to load
+
+        found = _linalg.KERNELS.get(formula)
+    return found

@@ -14,19 +14,12 @@ import numpy as np
 import tensorflow as tf
 from kldiv.backends import _host
 
-
-def _shared(x: tf.Tensor) -> Any:
-    buffer: Any = x
-    return np.asarray(memoryview(buffer))
+from kldiv._protocol import Call
 
 
-def call_of(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) -> Callable[..., tuple[tf.Tensor, bool]]:
+def call_of(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) -> Call:
     """Return the values of a kernel, with derivatives."""
-
-    def core(*arrays: Any) -> Any:
-        from kldiv.backends import numpy
-
-        return exact(numpy, *arrays)
+    core = _host.in_core(exact)
 
     @functools.cache
     def compiled() -> Callable[..., tf.Tensor]:
@@ -38,7 +31,7 @@ def call_of(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) -> Call
         return compiled()(*tensors)
 
     def values(*tensors: tf.Tensor) -> tuple[tf.Tensor, bool]:
-        found, doubtful = _host.divergence(kernel, core, [_shared(x) for x in tensors], dtype)
+        found, doubtful = _host.divergence(kernel, core, [np.asarray(x) for x in tensors], dtype)
         return tf.convert_to_tensor(found), doubtful
 
     def call(validate: bool, *parameters: Any) -> tuple[tf.Tensor, bool]:
@@ -70,13 +63,12 @@ def _slopes(
 ) -> Any:
     """Return the derivatives of the sum of values times weights, themselves differentiable."""
 
-    def in_operations(weights: Any, *tensors: tf.Tensor) -> list[tf.Tensor]:
+    def in_operations(weights: Any, *tensors: tf.Tensor) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(tensors)
             value: Any = formula(*tensors)
         zero = tf.UnconnectedGradients.ZERO
-        found: Any = tape.gradient(value, list(tensors), weights, unconnected_gradients=zero)
-        return found
+        return tape.gradient(value, list(tensors), weights, unconnected_gradients=zero)
 
     if kernel.both is None or not tf.executing_eagerly() or tf.is_symbolic_tensor(weights):
         return in_operations(weights, *tensors)
@@ -87,11 +79,8 @@ def _slopes(
 
     def slopes(weights: tf.Tensor, *tensors: tf.Tensor) -> Any:
         needed = [True] * len(tensors)
-        _, found, _ = _host.with_slopes(kernel, core, exact, [_shared(x) for x in tensors], needed)
-        factors = _shared(weights)
-        for slope in found:
-            if slope is not None:
-                slope *= factors.reshape(factors.shape + (1,) * (slope.ndim - factors.ndim))
+        _, found, _ = _host.with_slopes(kernel, core, exact, [np.asarray(x) for x in tensors], needed)
+        _host.weigh(found, np.asarray(weights))
 
         def gradient(*outer: tf.Tensor) -> Any:
             with tf.GradientTape() as tape:

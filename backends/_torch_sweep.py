@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from kldiv.backends import _host
 
+from kldiv._protocol import Call
+
 # There are no public tests for what is_plain asks.
 _internals: Any = torch._C  # pyright: ignore
 _forward: Any = torch.autograd.forward_ad
@@ -34,33 +36,19 @@ def _numbers(parameters: tuple[Any, ...], dtype: Any) -> list[Any]:
     return [x.detach().numpy() if isinstance(x, torch.Tensor) else np.asarray(x, dtype) for x in parameters]
 
 
-def _in_core(exact: Callable[..., Any]) -> Callable[..., Any]:
-    def core(*arrays: Any) -> Any:
-        from kldiv.backends import numpy
-
-        return exact(numpy, *arrays)
-
-    return core
-
-
 def _threads(parameters: list[Any]) -> int:
     return torch.get_num_threads() if parameters[0].size > 2**20 else 1
 
 
-def constant(
-    kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any, parameters: list[Any]
-) -> Callable[..., tuple[torch.Tensor, bool]]:
+def constant(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any, parameters: list[Any]) -> Call:
     """Return the values of a kernel, of tensors like these that need no gradient."""
-    core = _in_core(exact)
-    scalar = None if any(np.ndim(x) for x in parameters) else kernel.scalar
+    core = _host.in_core(exact)
+    numbers = kernel.scalar is not None and not any(np.ndim(x) for x in parameters)
 
     def call(validate: bool, *parameters: Any) -> tuple[torch.Tensor, bool]:
         arrays = _numbers(parameters, dtype)
-        if scalar is not None:
-            try:
-                value = scalar(*[float(x) for x in arrays])
-            except (ArithmeticError, ValueError):
-                value = math.nan
+        if numbers:
+            value = _host.of_numbers(kernel, [float(x) for x in arrays])
             if value < math.inf:
                 return torch.from_numpy(np.asarray(value, dtype)), False
         values, doubtful = _host.divergence(kernel, core, arrays, dtype, _threads(arrays))
@@ -69,11 +57,9 @@ def constant(
     return call
 
 
-def differentiable(
-    kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any
-) -> Callable[..., tuple[torch.Tensor, bool]]:
+def differentiable(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) -> Call:
     """Return the values of a kernel, with derivatives."""
-    core = _in_core(exact)
+    core = _host.in_core(exact)
 
     def formula(*tensors: torch.Tensor) -> torch.Tensor:
         from kldiv.backends import torch as xp
@@ -124,10 +110,7 @@ class _Sweep(torch.autograd.Function):
         # What is returned is the caller's, so another time the derivatives are computed anew.
         slopes = ctx.slopes or _values_and_slopes(ctx, tensors)[1]
         ctx.slopes = None
-        factors = weights.numpy()
-        for slope in slopes:
-            if slope is not None:
-                slope *= factors.reshape(factors.shape + (1,) * (slope.ndim - factors.ndim))
+        _host.weigh(slopes, weights.numpy())
         return (None,) * 4 + tuple([None if x is None else torch.from_numpy(x) for x in slopes])
 
 

@@ -48,6 +48,8 @@ from array_api_strict import (
 )
 from kldiv.backends import numpy as _numpy
 
+from kldiv._protocol import Call, Wanted
+
 by_chunks = None
 compiles_operations = False
 differentiable = False
@@ -166,14 +168,7 @@ def shape(x: Any, /) -> tuple[int | None, ...]:
     return tuple(x.shape)
 
 
-def shortcut(
-    formula: tuple[str, int] | None,
-    axes: list[int],
-    parameters: list[Any],
-    dtype: Any,
-    exact: Callable[..., Any],
-    /,
-) -> Callable[..., tuple[Any, bool]] | None:
+def shortcut(wanted: Wanted, /) -> Call | None:
     """Return None: this namespace is there to show what the core uses."""
     return None
 

@@ -50,6 +50,7 @@ from jax.scipy.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as
 from kldiv.backends import _jax_categorical as _categorical
 
 from kldiv import _kernels
+from kldiv._protocol import Call, Wanted
 
 by_chunks = None
 compiles_operations = True
@@ -267,14 +268,7 @@ def shape(x: jax.Array, /) -> tuple[int | None, ...]:
     return tuple(x.shape)
 
 
-def shortcut(
-    formula: tuple[str, int] | None,
-    axes: list[int],
-    parameters: list[Any],
-    dtype: Any,
-    exact: Callable[..., Any],
-    /,
-) -> Callable[..., tuple[Any, bool]] | None:
+def shortcut(wanted: Wanted, /) -> Call | None:
     """Return None: programs of XLA are the fast way."""
     return None
 

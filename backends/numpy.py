@@ -3,7 +3,6 @@
 import builtins
 import functools
 import math
-import sys
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -52,6 +51,8 @@ from numpy import (
 from numpy.linalg import eigvalsh as eigvalsh
 from scipy.linalg.lapack import get_lapack_funcs
 from scipy.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
+
+from kldiv._protocol import Call, Wanted
 
 by_chunks = None
 compiles_operations = False
@@ -185,20 +186,14 @@ def shape(x: np.ndarray, /) -> tuple[int | None, ...]:
     return x.shape
 
 
-def shortcut(
-    formula: tuple[str, int] | None,
-    axes: list[int],
-    parameters: list[Any],
-    dtype: Any,
-    exact: Callable[..., Any],
-    /,
-) -> Callable[..., tuple[Any, bool]] | None:
+def shortcut(wanted: Wanted, /) -> Call | None:
     """Return the sweep for a formula if it has one, and that of the core's formula for large batches."""
+    formula, axes, parameters, dtype, exact = wanted
     if builtins.any(x.dtype != dtype for x in parameters if hasattr(x, "dtype")):
         return None
     if dtype == np.float16:  # computed in float32, which takes copies anyway
         return None
-    core = functools.partial(exact, sys.modules[__name__])
+    core = _host.in_core(exact)
     kernel = _host.kernel_of(formula)
     if kernel is None:
         return _call_in_blocks(core, axes, parameters, dtype)
@@ -212,23 +207,17 @@ def shortcut(
 
     if kernel.scalar is None or builtins.any(np.ndim(x) for x in parameters):
         return call
-    scalar = kernel.scalar
     result = dtype.type
     number = float if result is np.float64 else lambda x: float(result(x))
 
     def call_of_numbers(validate: bool, *parameters: Any) -> tuple[Any, bool]:
-        try:
-            value = scalar(*[number(x) for x in parameters])
-        except (ArithmeticError, ValueError):
-            value = math.nan
+        value = _host.of_numbers(kernel, [number(x) for x in parameters])
         return (result(value), False) if value < math.inf else call(validate, *parameters)
 
     return call_of_numbers
 
 
-def _call_in_blocks(
-    core: Callable[..., Any], axes: list[int], parameters: list[Any], dtype: Any
-) -> Callable[..., tuple[Any, bool]] | None:
+def _call_in_blocks(core: Callable[..., Any], axes: list[int], parameters: list[Any], dtype: Any) -> Call | None:
     """Return the sweep of the core's formula, if there is more than a block and all parameters have like event axes."""
     shapes = [np.shape(x) for x in parameters]
     if len(set(axes)) > 1 or axes[0] > 1 or builtins.max(map(math.prod, shapes)) <= _host.BLOCK:

@@ -14,6 +14,8 @@ import tensorflow as tf
 from kldiv.backends import _host, _tensorflow_sweep
 from tensorflow.python.eager import record  # pyright: ignore  # the one place that tells whether a tape is active
 
+from kldiv._protocol import Call, Wanted
+
 float32 = tf.float32
 float64 = tf.float64
 
@@ -286,15 +288,9 @@ def shape(x: tf.Tensor, /) -> tuple[int | None, ...]:
     return tuple(x.shape)
 
 
-def shortcut(
-    formula: tuple[str, int] | None,
-    axes: list[int],
-    parameters: list[Any],
-    dtype: Any,
-    exact: Callable[..., Any],
-    /,
-) -> Callable[..., tuple[Any, bool]] | None:
+def shortcut(wanted: Wanted, /) -> Call | None:
     """Return the sweep for a formula, if it has one and the tensors are on the host and of the dtype."""
+    formula, _, parameters, dtype, exact = wanted
     tensors = [x for x in parameters if tf.is_tensor(x)]
     kernel = _host.kernel_of(formula)
     if kernel is None or dtype not in (tf.float32, tf.float64):

@@ -51,6 +51,8 @@ from torch.autograd import forward_ad
 from torch.linalg import diagonal as diagonal, eigvalsh as eigvalsh
 from torch.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 
+from kldiv._protocol import Call, Wanted
+
 _NUMPY_DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 compiles_operations = False
@@ -208,15 +210,9 @@ def shape(x: torch.Tensor, /) -> tuple[int | None, ...]:
     return tuple(x.shape)
 
 
-def shortcut(
-    formula: tuple[str, int] | None,
-    axes: list[int],
-    parameters: list[Any],
-    dtype: Any,
-    exact: Callable[..., Any],
-    /,
-) -> Callable[..., tuple[Any, bool]] | None:
+def shortcut(wanted: Wanted, /) -> Call | None:
     """Return the sweep for a formula, if it has one and the tensors are on the host and of the dtype."""
+    formula, _, parameters, dtype, exact = wanted
     tensors = [x for x in parameters if isinstance(x, torch.Tensor)]
     kernel = _host.kernel_of(formula)
     if kernel is None or dtype not in _NUMPY_DTYPES or builtins.any(x.dtype != dtype or not x.is_cpu for x in tensors):

@@ -11,10 +11,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 from kldiv._namespace import identify
-from kldiv._protocol import Array, DType, Namespace
+from kldiv._protocol import Array, Call, DType, Namespace
 
-# call(validate, *parameters) returns the value and whether there is a nan in it that matters: none if not `validate`
-Call: TypeAlias = Callable[..., tuple[Array, bool]]
 Signature: TypeAlias = tuple[Hashable, ...]
 
 MOST = 4096  # calls that are remembered

@@ -38,7 +38,7 @@ from kldiv._families import (
 from kldiv._kernels import indicator, interior, positive_part
 from kldiv._namespace import computing_dtype
 from kldiv._programs import program_of, run
-from kldiv._protocol import Array, DType, Namespace
+from kldiv._protocol import Array, DType, Namespace, Wanted
 from kldiv.domains import Positive, Support
 
 Evaluate: TypeAlias = Callable[[Namespace, Family, Family], Array]
@@ -523,7 +523,7 @@ def _first_call(p: Any, q: Any, validate: bool, key: Signature | None, parameter
     formula = None
     if rule.formula is not None and rule.summed is not None:
         formula = rule.formula.__name__, rule.summed
-    shortcut = xp.shortcut(formula, [*event_axes(p), *event_axes(q)], parameters, dtype, exact)
+    shortcut = xp.shortcut(Wanted(formula, [*event_axes(p), *event_axes(q)], parameters, dtype, exact))
     call = shortcut or general(
         xp,
         computing_dtype(xp, dtype),

@@ -7,11 +7,25 @@ without.
 
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 Array: TypeAlias = Any  # each framework's own array type; no static type covers all four
 DType: TypeAlias = Any
 Shape: TypeAlias = tuple[int | None, ...]  # None: a dimension that a traced TensorFlow function does not know yet
+
+
+# call(validate, *parameters) returns the value and whether there is a nan in it that matters: none if not `validate`
+Call: TypeAlias = Callable[..., tuple[Array, bool]]
+
+
+class Wanted(NamedTuple):
+    """Divergences between distributions that a backend may have a shortcut to."""
+
+    formula: tuple[str, int] | None  # its name, and how many batch axes it is summed over; None: of other parameters
+    axes: list[int]  # the number of event axes of each parameter
+    parameters: list[Any]  # those of a first call, such as all others will have
+    dtype: DType
+    exact: Callable[..., Array]  # exact(xp, *arrays) computes them in the core, nan where parameters are invalid
 
 
 class Random(Protocol):
@@ -187,22 +201,8 @@ class Namespace(Protocol):
         """Return the static shape as a plain tuple."""
         ...
 
-    def shortcut(
-        self,
-        formula: tuple[str, int] | None,
-        axes: list[int],
-        parameters: list[Any],
-        dtype: DType,
-        exact: Callable[..., Array],
-        /,
-    ) -> Callable[..., tuple[Array, bool]] | None:
-        """Return a faster way to the divergences between distributions with such parameters, None if there is none.
-
-        It is a function of whether a nan matters and of the parameters, and returns the values and whether there is a
-        nan that matters. `formula` is the name of the formula and the number of batch axes that it is summed over, None
-        if it is of other parameters; `axes` are the numbers of the parameters' event axes. `exact(xp, *arrays)`
-        computes the same in the core, with nan for invalid parameters.
-        """
+    def shortcut(self, wanted: Wanted, /) -> Call | None:
+        """Return a faster way to divergences, None if there is none for such parameters."""
         ...
 
     def signature(self, x: Array, /) -> Hashable:
