@@ -1,4 +1,4 @@
-"""Normal distributions with full covariance, in float32: ``python benchmarks/covariance.py --backend torch``.
+"""Normal distributions with full covariance, in float32.
 
 Large matrices are compared with what the textbook needs of LAPACK, two Cholesky factors and a triangular solution,
 everything else with torch.distributions, built and validated as ours is.
@@ -6,12 +6,11 @@ everything else with torch.distributions, built and validated as ours is.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from measure import Row, peak, ratio
+from measure import Row, array_of, peak, ratio
 from scipy.linalg.blas import strsm
 from scipy.linalg.lapack import spotrf
 
@@ -31,26 +30,9 @@ def drawn(shape: tuple[int, ...], d: int, seed: int) -> tuple[Any, Any]:
     )
 
 
-def converter(backend: str) -> Callable[[Any], Any]:
-    """Return what makes an array of the framework of a NumPy array."""
-    if backend == "torch":
-        import torch
-
-        return torch.from_numpy
-    if backend == "jax":
-        import jax
-
-        return jax.numpy.asarray
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        return tf.constant
-    return np.asarray
-
-
 def ours(backend: str, p: Any, q: Any) -> Callable[[], Any]:
     """Return a call of the divergence."""
-    p, q = (kldiv.MultivariateNormal(*map(converter(backend), x)) for x in (p, q))
+    p, q = (kldiv.MultivariateNormal(*map(array_of(backend), x)) for x in (p, q))
     return lambda: np.asarray(kldiv.kl_divergence(p, q))
 
 
@@ -94,10 +76,3 @@ def rows(backend: str) -> Iterator[Row]:
             for name in ("numpy", backend):
                 what = f"covariance, {name}, batches {batch_p} and {batch_q}, d = {d} / torch.distributions"
                 yield Row(what, ratio(ours(name, p, q), peer(p, q)), wanted)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--backend", default="numpy")
-    for row in rows(parser.parse_args().backend):
-        print(f"{row.what:90s} {row.ratio:8.2f}   wanted {row.wanted}", flush=True)

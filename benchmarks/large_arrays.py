@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from measure import Row, peak, ratio
+from measure import Row, array_of, peak, ratio
 
 import kldiv
 
@@ -62,23 +62,6 @@ def categorical(p: Any, q: Any) -> Any:
 def textbook_normal(xp: Any, loc_p: Any, scale_p: Any, loc_q: Any, scale_q: Any) -> Any:
     """Return the divergences by the formula of the textbooks."""
     return xp.log(scale_q / scale_p) + (scale_p**2 + (loc_p - loc_q) ** 2) / (2 * scale_q**2) - 0.5
-
-
-def array_of(backend: str) -> Callable[[Any], Any]:
-    """Return what makes a framework's array of NumPy's."""
-    if backend == "torch":
-        import torch
-
-        return torch.from_numpy
-    if backend == "jax":
-        import jax.numpy as jnp
-
-        return jnp.asarray
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        return tf.convert_to_tensor
-    return np.asarray
 
 
 INPUTS: dict[str, tuple[Callable[..., Any], Callable[[tuple[int, ...]], list[Any]], tuple[int, ...]]] = {

@@ -32,6 +32,25 @@ class Row(NamedTuple):
         return self.ratio <= float(limit) if relation == "<=" else self.ratio >= float(limit)
 
 
+def array_of(backend: str) -> Callable[[Any], Any]:
+    """Return what makes a framework's array of NumPy's."""
+    if backend == "torch":
+        import torch
+
+        return torch.from_numpy
+    if backend == "jax":
+        import jax.numpy as jnp
+
+        return jnp.asarray
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.convert_to_tensor
+    import numpy as np
+
+    return np.asarray
+
+
 def medians(*functions: Callable[[], Any], seconds: float = 1.0, least: int = 5) -> list[float]:
     """Return the median time of a call of each function, in seconds; they are called in turn.
 

@@ -1,6 +1,4 @@
-"""All pairs: ``python benchmarks/pairs.py --backend torch`` compares `kldiv.pairwise` with one product of matrices.
-
-Set OMP_NUM_THREADS=1, and for JAX XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1".
+"""All pairs: `kldiv.pairwise` against one product of matrices.
 
 The product is of as many rows and columns, and as wide as the inner product that the divergence is: d for categorical
 distributions, 2 d for diagonal normal ones, d^2 for full ones. Products of float32 are in float32, although all pairs
@@ -9,13 +7,11 @@ are computed in float64. Broadcasting in PyTorch is the textbook formula over al
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from measure import Row, peak, ratio
+from measure import Row, array_of, peak, ratio
 
 import kldiv
 
@@ -52,23 +48,16 @@ FAMILIES: dict[str, Callable[..., Any]] = {
 
 def framework(backend: str) -> tuple[Callable[[Any], Any], Callable[[Any, Any], Any], Callable[[Any], Any]]:
     """Return how to make an array, to multiply one with the transpose of another, and to wait for a result."""
-    if backend == "torch":
-        import torch
-
-        torch.set_num_threads(1)
-        return torch.from_numpy, lambda a, b: a @ b.T, lambda x: x
     if backend == "jax":
         import jax
 
         jax.config.update("jax_enable_x64", True)
-        return jax.numpy.asarray, jax.jit(lambda a, b: a @ b.T), jax.block_until_ready
+        return array_of(backend), jax.jit(lambda a, b: a @ b.T), jax.block_until_ready
     if backend == "tensorflow":
         import tensorflow as tf
 
-        with contextlib.suppress(RuntimeError):  # it has begun already
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-        return tf.convert_to_tensor, lambda a, b: tf.matmul(a, b, transpose_b=True), lambda x: x
-    return np.asarray, lambda a, b: a @ b.T, lambda x: x
+        return array_of(backend), lambda a, b: tf.matmul(a, b, transpose_b=True), lambda x: x
+    return array_of(backend), lambda a, b: a @ b.T, lambda x: x
 
 
 def pair(backend: str, law: str, rows: int, dtype: str) -> tuple[Any, Any]:
@@ -120,11 +109,3 @@ def rows(backend: str) -> Iterator[Row]:
         for dtype in ("float64", "float32"):
             found = peak("pairs", "output", backend, law, dtype)
             yield Row(f"{law}, {MANY} x {MANY}, {dtype}: peak memory / the result", found, "<= 1.6")
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--backend", default="numpy")
-    for row in rows(parser.parse_args().backend):
-        mark = "" if row.reached else "   missed"
-        print(f"{row.what:90s} {row.ratio:8.2f}   wanted {row.wanted}{mark}", flush=True)
