@@ -165,7 +165,7 @@ def fold(step: Callable[..., Any], state: Any, items: tuple[tf.Tensor, ...], /) 
 
 def has_nan(x: tf.Tensor, /) -> bool:
     """Tell whether there is a nan."""
-    return bool(np.isnan(x).any())
+    return bool(np.isnan(x.numpy()).any())  # a scalar of bfloat16 has no __array__
 
 
 def from_host(values: np.ndarray, other: tf.Tensor, /) -> tf.Tensor:
