@@ -102,8 +102,9 @@ def divide(x1: Any, x2: Any) -> jax.Array:
 
 
 divide.defjvps(
-    lambda tangent, quotient, x1, x2: tangent / x2,
-    lambda tangent, quotient, x1, x2: -tangent * (quotient / x2),
+    lambda tangent, quotient, x1, x2: divide(tangent, x2),
+    # The maximum makes a copy, for XLA makes x1 / (x2 * x2) of the quotient of a quotient.
+    lambda tangent, quotient, x1, x2: -tangent * divide(jax.numpy.maximum(quotient, -finfo(quotient.dtype).max), x2),
 )
 
 
@@ -163,8 +164,8 @@ def log_ratio(a: Any, b: Any) -> jax.Array:
 
 
 log_ratio.defjvps(
-    lambda tangent, value, a, b: jax.numpy.broadcast_to(tangent / a, value.shape),
-    lambda tangent, value, a, b: jax.numpy.broadcast_to(-tangent / b, value.shape),
+    lambda tangent, value, a, b: jax.numpy.broadcast_to(divide(tangent, a), value.shape),
+    lambda tangent, value, a, b: jax.numpy.broadcast_to(divide(-tangent, b), value.shape),
 )
 
 

@@ -3,15 +3,18 @@
 The numbers are the truths to at least the digits that are written, from quadrature and sums in high precision.
 """
 
+import importlib
 import math
 
 import numpy as np
 import pytest
+from mpmath import mp
 
 from kldiv import (
     Beta,
     BetaPrime,
     Binomial,
+    Categorical,
     Cauchy,
     ContinuousBernoulli,
     Dirichlet,
@@ -130,6 +133,28 @@ def test_gradient_of_an_infinite_divergence_is_finite(differentiable, eager, p, 
     arrays = [differentiable.array([value], "float64") for value in (*p, *q)]
     gradients = differentiable.gradient(lambda *a: kl_divergence(type(p)(*a[:n]), type(q)(*a[n:])), *arrays)
     assert np.all(np.isfinite([differentiable.to_numpy(g) for g in gradients]))
+
+
+@pytest.mark.parametrize("rare", [1e-18, 1e-25, 1e-33])
+def test_gradient_at_a_rare_class_is_the_truth(differentiable, rare):
+    def divergence(*weights):
+        p, q = ([x / mp.fsum(side) for x in side] for side in (weights[:3], weights[3:]))
+        return mp.fsum(x * mp.log(x / y) for x, y in zip(p, q, strict=True))
+
+    p, q = (np.asarray([rare * x, *more], "float32") for x, more in ((1.0, (0.5, 0.5)), (1.3, (0.25, 0.75))))
+    # Compiled, where the framework compiles.
+    both = importlib.import_module(differentiable.module).value_and_grad(
+        lambda p, q: kl_divergence(Categorical(p), Categorical(q))
+    )
+    _, gradients = both(*(differentiable.array(x, "float32") for x in (p, q)))
+    point = [mp.mpf(float(x)) for x in (*p, *q)]
+    with mp.workdps(60):
+        truth = [
+            mp.diff(lambda x, i=i: divergence(*point[:i], x, *point[i + 1 :]), point[i], h=point[i] * mp.mpf(10) ** -20)
+            for i in range(6)
+        ]
+    found = np.concatenate([differentiable.to_numpy(g) for g in gradients])
+    np.testing.assert_allclose(found, [float(x) for x in truth], rtol=1e-5)
 
 
 @pytest.mark.parametrize(("p", "q", "truth"), VANISHING, ids=shown)
