@@ -17,7 +17,7 @@ Signature: TypeAlias = tuple[Hashable, ...]
 
 MOST = 4096  # calls that are remembered
 
-_calls: dict[Signature | None, Call] = {}
+_calls: dict[Signature, Call] = {}
 _readers: dict[type, Callable[[Any], Hashable]] = {float: type, int: lambda n: int if abs(n) < 2**53 else None}
 
 
@@ -47,7 +47,8 @@ def _read(d: Any, found: list[Hashable], parameters: list[Any]) -> bool:
 
 def recall(key: Signature | None) -> Call | None:
     """Return the call of that signature, if it is known."""
-    return _calls.get(key)
+    # A compiler that traces this takes on every key of a dictionary that it meets, but what it traces has no signature.
+    return None if key is None else _calls.get(key)
 
 
 def remember(key: Signature, call: Call) -> None:

@@ -116,7 +116,7 @@ _conversions: dict[Kind, list[Conversion]] = {}
 _lifts: list[Callable[[Kind], Iterable[Conversion]]] = []
 _structural: list[Callable[[Kind, Kind], Rule | None]] = []
 _last_resorts: list[Callable[[Kind, Kind], Rule | None]] = []
-_rules: dict[tuple[Kind, Kind], Rule] = {}
+_rules: dict[Kind, dict[Kind, Rule]] = {}  # by P, then by Q: such a compiler takes on every key that it meets
 
 
 # ---------------------------------------------------------------------------------------------------- declarations
@@ -232,9 +232,12 @@ def rule(p: Kind, q: Kind) -> Rule:
 
 def find(p: Kind, q: Kind) -> Rule:
     """Return the rule for a pair of kinds."""
-    if (p, q) not in _rules:
-        _rules[p, q] = _search(p, q)
-    return _rules[p, q]
+    if p not in _rules:
+        _rules[p] = {}
+    known = _rules[p]
+    if q not in known:
+        known[q] = _search(p, q)
+    return known[q]
 
 
 def _search(p: Kind, q: Kind) -> Rule:
