@@ -29,7 +29,7 @@ def log_of_quotient(a: Any, b: Any) -> jax.Array:
     """Return log(a / b) for positive a and b; a quotient out of range is shifted into it, which costs no logarithm."""
     finfo: Any = jnp.finfo
     info = finfo(a.dtype)
-    shift = 2.0 ** (info.maxexp // 2)
+    shift = 2.0 ** (3 * info.maxexp // 4)  # with room for quotients of subnormal numbers
     twice = 2 * math.log(shift)
     r = jnp.maximum(a / b, -1.0)  # a copy of the quotient, for XLA makes an array of one that is used twice
     above, below = ~(r < jnp.inf), r < info.smallest_normal

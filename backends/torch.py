@@ -2,6 +2,7 @@
 
 import builtins
 import contextlib
+import sys
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -51,6 +52,7 @@ from torch.autograd import forward_ad
 from torch.linalg import diagonal as diagonal, eigvalsh as eigvalsh
 from torch.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 
+from kldiv import _kernels
 from kldiv._protocol import Call, Wanted
 
 _NUMPY_DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
@@ -138,6 +140,18 @@ def like(value: Any, other: Any, dtype: torch.dtype, /) -> torch.Tensor:
     from kldiv.backends import _dtensor
 
     return _dtensor.replicated(made, other)
+
+
+def log_ratio(a: torch.Tensor, b: torch.Tensor, /) -> torch.Tensor:
+    """Return log(a / b) for positive a and b; without what derivatives need where none can be taken."""
+    xp: Any = sys.modules[__name__]
+    backwards = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
+    # There are no public tests for these; torch.compile can follow them.
+    forwards = forward_ad._current_level >= 0  # pyright: ignore
+    transformed = torch._C._are_functorch_transforms_active()  # pyright: ignore
+    kernel = _kernels.log_ratio.plain if backwards or forwards or transformed else _kernels.log_of_quotient
+    value: torch.Tensor = kernel(xp, a, b)
+    return value
 
 
 def padded(x: torch.Tensor, other: torch.Tensor, /) -> torch.Tensor:

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from kldiv._families import Family, Field, cast, fields_of, kind_of, leaves, name_of, rebuild, support_of
+from kldiv._families import Family, Field, cast, fields_of, kind_of, mapped, name_of, support_of
 from kldiv._protocol import Array, DType, Namespace, Shape
 
 
@@ -137,7 +137,7 @@ def tolerances(xp: Namespace, d: Family) -> Family:
     def eps(x: Array) -> float:
         return float(xp.finfo(x.dtype if xp.isdtype(x.dtype, "real floating") else xp.float32).eps)
 
-    return rebuild(d, iter([eps(x) for _, x in leaves(d, "")]))
+    return mapped(eps, d)
 
 
 def valid(xp: Namespace, d: Family, eps: Family, *, inherent: bool = False) -> Array:

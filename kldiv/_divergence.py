@@ -30,8 +30,8 @@ from kldiv._families import (
     held_kinds,
     hollow,
     kind_of,
-    leaves,
     name_of,
+    parameters_of,
     rebuild_pair,
     support_of,
 )
@@ -515,7 +515,7 @@ def _first_call(p: Any, q: Any, validate: bool, key: Signature | None, parameter
             return value, False
     concrete = all(xp.is_concrete(x) for x in arrays)
     if key is None and concrete:
-        learn(xp, [x for d in given for _, x in leaves(d, "")])
+        learn(xp, [x for d in given for x in parameters_of(d)])
         parameters = []
         key = signature(*given, parameters)
     if key is None or not concrete:

@@ -152,6 +152,15 @@ def leaves(distribution: Family, name: str) -> Iterator[tuple[str, Any]]:
             yield f"{cls.__name__}.{field.name} of {name}", value
 
 
+def parameters_of(distribution: Family) -> Iterator[Any]:
+    """Yield the parameters of a distribution."""
+    for field, value in zip(fields_of(type(distribution)), distribution, strict=True):
+        if field.held:
+            yield from parameters_of(value)
+        else:
+            yield value
+
+
 def event_axes(distribution: Family) -> Iterator[int]:
     """Yield the number of event axes of each parameter, those of what holds its distribution included."""
     for field in fields_of(type(distribution)):
@@ -166,6 +175,13 @@ def rebuild(distribution: Family, leaves: Iterator[Array]) -> Family:
     """Return the distribution with its parameters replaced."""
     cls = type(distribution)
     return cls(*[rebuild(getattr(distribution, f.name), leaves) if f.held else next(leaves) for f in fields_of(cls)])
+
+
+def mapped(function: Callable[[Any], Any], distribution: Family) -> Family:
+    """Return the distribution with a function applied to each parameter."""
+    cls = type(distribution)
+    each = zip(fields_of(cls), distribution, strict=True)
+    return cls(*[mapped(function, x) if field.held else function(x) for field, x in each])
 
 
 def rebuild_pair(p: Family, q: Family, leaves: Iterator[Array]) -> tuple[Family, Family]:
@@ -280,12 +296,12 @@ def inside_support(
 def cast(xp: Namespace, d: Family, dtype: DType) -> Family:
     """Return the distribution in the dtype that a result of `dtype` is computed in."""
     computing = computing_dtype(xp, dtype)
-    return rebuild(d, iter([xp.astype(x, computing) for _, x in leaves(d, "")]))
+    return mapped(lambda x: xp.astype(x, computing), d)
 
 
 def constant(xp: Namespace, d: Family) -> Family:
     """Return the distribution with parameters that are constants to differentiation."""
-    return rebuild(d, iter([xp.stop_gradient(x) for _, x in leaves(d, "")]))
+    return mapped(xp.stop_gradient, d)
 
 
 def batch_member(d: Family) -> Array:

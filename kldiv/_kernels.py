@@ -9,7 +9,7 @@ every `where`: an argument is made safe before the branch is taken, so that deri
 from __future__ import annotations
 
 import functools
-from math import inf, isinf
+from math import inf, isinf, log as ln
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,13 +85,23 @@ def polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
     return value
 
 
+def log_of_quotient(xp: Namespace, a: Array, b: Array) -> Array:
+    """log(a / b) for positive a and b; no derivative may be taken of it."""
+    # A quotient that leaves the range of normal numbers is shifted into it, with room for one of subnormal numbers.
+    shift = 2.0**96 if is_single(xp, a) else 2.0**768
+    r = a / b
+    below, above = r < xp.finfo(r.dtype).smallest_normal, ~(r < inf)
+    one = xp.ones_like(r)
+    up = xp.where(below, shift, xp.where(above, 1 / shift, one))
+    down = xp.where(below, 1 / shift, xp.where(above, shift, one))
+    offset = xp.where(below, -2 * ln(shift), xp.where(above, 2 * ln(shift), 0.0 * one))
+    return xp.log((a * up) / (b * down)) + offset
+
+
 @native
 def log_ratio(xp: Namespace, a: Array, b: Array) -> Array:
     """log(a / b) for positive a and b, also where the quotient leaves the range of normal numbers."""
-    r = a / b
-    normal = (r >= xp.finfo(r.dtype).smallest_normal) & (r < inf)
-    quotient = xp.where(normal, a, 1.0) / xp.where(normal, b, 1.0)
-    value = xp.where(normal, xp.log(quotient), xp.log(xp.where(normal, 1.0, a)) - xp.log(xp.where(normal, 1.0, b)))
+    value = log_of_quotient(xp, a, b)
     if not xp.differentiable:
         return value
     # The derivatives 1 / a and -1 / b; through the quotient they would over- or underflow on the way.

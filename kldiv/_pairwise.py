@@ -7,7 +7,7 @@ from typing import Any
 
 from kldiv._checks import broadcast_shapes, check_structure, diagnose_all, shapes_of
 from kldiv._divergence import Rule, divergence, find, in_base
-from kldiv._families import Family, event_axes, gather_families, kind_of, leaves, rebuild
+from kldiv._families import Family, event_axes, gather_families, kind_of, parameters_of, rebuild
 from kldiv._programs import run
 from kldiv._protocol import Array, DType, Namespace
 
@@ -90,7 +90,7 @@ def _batch(xp: Namespace, d: Family, name: str) -> tuple[Any, ...]:
 def _spread(xp: Namespace, d: Family, kept: int) -> Family:
     """Return the distribution with a batch axis of length 1 more, in front of the last `kept` ones."""
     spread: list[Array] = []
-    for (_, x), events in zip(leaves(d, ""), event_axes(d), strict=True):
+    for x, events in zip(parameters_of(d), event_axes(d), strict=True):
         after = events + kept
         batch_axes = len(xp.shape(x)) - events
         spread.append(x if batch_axes <= 0 else x[(..., None, *[slice(None)] * after)])
@@ -116,7 +116,7 @@ def event_size(xp: Namespace, d: Family) -> int:
     """Return the number of entries of the largest parameter of one distribution of a batch."""
     sizes = [
         math.prod([length or 1 for length in xp.shape(x)[max(0, len(xp.shape(x)) - events) :]])
-        for (_, x), events in zip(leaves(d, ""), event_axes(d), strict=True)
+        for x, events in zip(parameters_of(d), event_axes(d), strict=True)
     ]
     return max(1, *sizes)
 
@@ -124,7 +124,7 @@ def event_size(xp: Namespace, d: Family) -> int:
 def _rows(xp: Namespace, d: Family, start: int, stop: int) -> Family:
     """Return some of the rows of a distribution, which have another batch axis behind them."""
     parts: list[Array] = []
-    for (_, x), events in zip(leaves(d, ""), event_axes(d), strict=True):
+    for x, events in zip(parameters_of(d), event_axes(d), strict=True):
         axis = len(xp.shape(x)) - events - 2
         shared = axis < 0 or xp.shape(x)[axis] == 1
         parts.append(x if shared else x[(..., slice(start, stop), *[slice(None)] * (events + 1))])

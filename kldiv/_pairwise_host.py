@@ -15,7 +15,7 @@ import numpy as np
 
 from kldiv._checks import diagnose_all, tolerances, valid
 from kldiv._divergence import Rule
-from kldiv._families import Family, event_axes, leaves, rebuild
+from kldiv._families import Family, event_axes, mapped, parameters_of, rebuild
 from kldiv._inner_products import Side, find_form
 from kldiv._namespace import computing_dtype
 from kldiv._pairwise import event_size
@@ -48,7 +48,7 @@ def divergences(
     computing = computing_dtype(xp, dtype)
     views: list[Family] = []
     for d in (p, q):
-        arrays = [xp.host_view(x if x.dtype == computing else xp.astype(x, computing)) for _, x in leaves(d, "")]
+        arrays = [xp.host_view(x if x.dtype == computing else xp.astype(x, computing)) for x in parameters_of(d)]
         if any(x is None for x in arrays):
             return None
         views.append(rebuild(d, iter(arrays)))
@@ -60,7 +60,7 @@ def divergences(
         ]
         if check and not all(x.all() for x in good):
             diagnose_all(xp, dtype, p=p, q=q)
-        out = _empty((*lead, batch_p[-1], batch_q[-1]), next(leaves(views[0], ""))[1].dtype)
+        out = _empty((*lead, batch_p[-1], batch_q[-1]), next(parameters_of(views[0])).dtype)
         doubtful = _fill(out, rule, *[_rows(d, batch) for d, batch in zip(views, (batch_p, batch_q), strict=True)])
         for side, axis in zip(good, (-1, -2), strict=True):
             if not side.all():
@@ -69,7 +69,7 @@ def divergences(
             diagnose_all(xp, dtype, p=p, q=q)
         if base is not None:
             out /= math.log(base)
-    value = xp.from_host(out, next(leaves(p, ""))[1])
+    value = xp.from_host(out, next(parameters_of(p)))
     return value if value.dtype == dtype else xp.astype(value, dtype)
 
 
@@ -84,7 +84,7 @@ def _empty(shape: Any, dtype: Any) -> Array:
 def _rows(d: Family, batch: Batch) -> Family:
     """Return the distribution with parameters that all have its batch axes."""
     rows: list[Array] = []
-    for (_, x), events in zip(leaves(d, ""), event_axes(d), strict=True):
+    for x, events in zip(parameters_of(d), event_axes(d), strict=True):
         x = x.reshape((1,) * (events - x.ndim) + x.shape)
         rows.append(np.broadcast_to(x, (*batch, *x.shape[x.ndim - events :])))
     return rebuild(d, iter(rows))
@@ -98,7 +98,7 @@ def _fill(out: Array, rule: Rule, p: Family, q: Family) -> bool:
     if form is None or not out.size:
         size = max(1, ENTRIES // max(event_size(host, p), event_size(host, q)))
         return _any(pairs.fill(out, part) for part in _blocks(out.shape, size))
-    sides = form.sides(*(rebuild(d, iter([np.asarray(x, np.float64) for _, x in leaves(d, "")])) for d in (p, q)))
+    sides = form.sides(*(mapped(_double, d) for d in (p, q)))
     products = _Products.of(*sides, form.bounded, TOLERANCES[out.itemsize], lead)
     scratch = np.empty(0 if out.dtype == np.float64 else min(out.size, PRODUCTS))
     return _any(_fill_products(out, part, products, pairs, scratch) for part in _blocks(out.shape, PRODUCTS))
@@ -113,7 +113,7 @@ def _with_lead(d: Family, lead: tuple[int, ...]) -> Family:
     """Return the distribution with the batch axes that both have in front of the rows."""
     wide = [
         np.broadcast_to(x, (*lead, *x.shape[x.ndim - events - 1 :]))
-        for (_, x), events in zip(leaves(d, ""), event_axes(d), strict=True)
+        for x, events in zip(parameters_of(d), event_axes(d), strict=True)
     ]
     return rebuild(d, iter(wide))
 
@@ -168,16 +168,20 @@ class _Pairs(NamedTuple):
             p, q = _indexed(self.p, (*front, rows[part])), _indexed(self.q, (*front, columns[part]))
             # Of identical parameters, which were valid if their product is finite, the divergence is 0.
             other = ~np.isfinite(products[part]) | (self.rule.p != self.rule.q)
-            for (_, x), (_, y) in zip(leaves(p, ""), leaves(q, ""), strict=False):
+            for x, y in zip(parameters_of(p), parameters_of(q), strict=False):
                 other = other | (x != y).any(tuple(range(1, x.ndim))) if self.rule.p == self.rule.q else other
             if other.any():
-                p, q = (rebuild(d, iter([x[other].astype(np.float64) for _, x in leaves(d, "")])) for d in (p, q))
+                p, q = (mapped(_double, _indexed(d, (other,))) for d in (p, q))
                 values[part][other] = self.rule.evaluate(host, p, q)
         return values
 
 
+def _double(x: Array) -> Array:
+    return np.asarray(x, np.float64)
+
+
 def _indexed(d: Family, index: tuple[Any, ...]) -> Family:
-    return rebuild(d, iter([x[index] for _, x in leaves(d, "")]))
+    return mapped(lambda x: x[index], d)
 
 
 class _Products(NamedTuple):

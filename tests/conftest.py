@@ -76,7 +76,7 @@ def pytest_collection_modifyitems(config, items):
         if item.path.stem in once
         or (item.path.stem in partly_once and "backend" not in item.fixturenames)
         or lacking & set(item.fixturenames)
-        or not (config.getoption("--full") or is_sampled(item))
+        or not (config.getoption("--full") or is_sampled(item, len(backend.transforms)))
     ]
     for item in items:
         if "case" in getattr(item, "callspec", SimpleNamespace(params=())).params:
@@ -89,10 +89,10 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item not in left_out]
 
 
-def is_sampled(item):
-    """Tell whether a case is run under a transform by default: each case is under half of them, in turn."""
+def is_sampled(item, transforms):
+    """Tell whether a case is run under a transform by default: each case is under one of them, in turn."""
     parameters = getattr(item, "callspec", SimpleNamespace(params={})).params
     if not {"case", "transform"} <= set(parameters):
         return True
     turn = zlib.crc32(str(parameters["case"]).encode()) + item.callspec.indices["transform"]
-    return turn % 2 == 0
+    return turn % transforms == 0

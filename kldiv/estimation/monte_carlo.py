@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from kldiv._families import Family, constant, kind_of, leaves
+from kldiv._families import Family, constant, kind_of, parameters_of
 from kldiv._programs import whole
 from kldiv._protocol import Array, Namespace
 from kldiv._sampling import Counter, Draw, Generator, Sampler, require_sampler
@@ -71,7 +71,7 @@ class _Problem:
         self.like = xp.stop_gradient(like)
         lengths = [] if self.parts.weights is None else xp.shape(self.parts.weights)[-self.parts.axes :]
         self.count = math.prod([length or 1 for length in lengths])
-        members = [x for d in (p, q) for _, x in leaves(d, "")]
+        members = [x for d in (p, q) for x in parameters_of(d)]
         self.numbers = self.count * max([math.prod([length or 1 for length in xp.shape(x)]) for x in [like, *members]])
 
     def terms(self, source: Any, n: int) -> Terms:

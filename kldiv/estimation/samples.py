@@ -14,7 +14,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from kldiv._checks import diagnose_all, shapes_of
-from kldiv._families import Kind, fields_of, gather_families, held_kinds, kind_of, leaves, name_of, support_of
+from kldiv._families import (
+    Kind,
+    fields_of,
+    gather_families,
+    held_kinds,
+    kind_of,
+    leaves,
+    name_of,
+    parameters_of,
+    support_of,
+)
 from kldiv._namespace import computing_dtype, gather, namespace
 from kldiv._protocol import Array, DType, Namespace
 from kldiv._special import digamma
@@ -211,7 +221,7 @@ def _parameters(q: Any) -> dict[str, Array]:
     if not _is_distribution(q):
         return {}
     xp, _, dtype, (prepared,) = gather_families(q=q)
-    if all(xp.is_concrete(value) for _, value in leaves(prepared, "q")):
+    if all(xp.is_concrete(value) for value in parameters_of(prepared)):
         diagnose_all(xp, dtype, q=prepared)
     return dict(leaves(q, "q"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from kldiv._families import Family, cast, fields_of, leaves, rebuild
+from kldiv._families import Family, cast, fields_of, leaves, mapped, rebuild
 from kldiv._kernels import log
 from kldiv._namespace import computing_dtype, gather
 from kldiv._protocol import Array, DType, Namespace
@@ -119,7 +119,7 @@ def from_grid(x: Any, density: Any, *, width: Any = None, normalize: bool | None
 
 def cast_back(xp: Namespace, d: Family, dtype: DType) -> Family:
     """Return a distribution in the dtype of a result."""
-    return rebuild(d, iter([xp.astype(x, dtype) for _, x in leaves(d, "")]))
+    return mapped(lambda x: xp.astype(x, dtype), d)
 
 
 def _require_points(xp: Namespace, points: Array) -> None:
@@ -141,7 +141,7 @@ def _widths(xp: Namespace, points: Array) -> Array:
 
 def log_weights(xp: Namespace, q: Family, points: Array, width: Array) -> Array:
     """Return the logarithms of density times width along a new last batch axis of a distribution of a number."""
-    along = rebuild(q, iter([x[..., None] for _, x in leaves(q, "")]))
+    along = mapped(lambda x: x[..., None], q)
     value: Array = along.log_density(points) + xp.log(width)
     return value
 

@@ -19,7 +19,9 @@ from kldiv._families import (
     held_kinds,
     kind_of,
     leaves,
+    mapped,
     name_of,
+    parameters_of,
     rebuild,
     support_of,
 )
@@ -238,7 +240,7 @@ def _project(
         good = valid(xp, p, tolerances(xp, p))
         p = cast(xp, p, dtype)
     q, moments = program(xp, p, tuple([xp.astype(x, computing) for x in fixed]), good)
-    return rebuild(q, iter([xp.astype(x, dtype) for _, x in leaves(q, "")])), moments
+    return mapped(lambda x: xp.astype(x, dtype), q), moments
 
 
 def project(p: Any, family: Any, *, weights: Any = None, **fixed: Any) -> Family:
@@ -466,7 +468,7 @@ def _require_result(
     source: str,
 ) -> None:
     """Raise ValueError if an expectation is infinite, or there is no member with these expectations."""
-    if not all(xp.is_concrete(x) for _, x in leaves(q, "")):
+    if not all(xp.is_concrete(x) for x in parameters_of(q)):
         return
     for name, value in zip(projection.needs, moments, strict=True):
         if not bool(xp.all(xp.isfinite(value))):
@@ -546,7 +548,7 @@ def centroid(distributions: Family, *, weights: Any = None, side: str = "right")
     if side == "right":
         mixture = Mixture(w, cast(xp, d, dtype))
         q = project(mixture, kind_of(d), **_fixed_of(d))
-        return rebuild(q, iter([xp.astype(x, dtype) for _, x in leaves(q, "")]))
+        return mapped(lambda x: xp.astype(x, dtype), q)
     return run(_left, _left_program(kind_of(d)), xp, dtype, arrays, d, w)
 
 
@@ -676,4 +678,4 @@ def _make_left_program(kind: Kind) -> Callable[..., Family]:
 
 def _left(xp: Namespace, program: Callable[..., Family], dtype: DType, d: Family, weights: Array) -> Family:
     q = program(xp, cast(xp, d, dtype), weights)
-    return rebuild(q, iter([xp.astype(x, dtype) for _, x in leaves(q, "")]))
+    return mapped(lambda x: xp.astype(x, dtype), q)
