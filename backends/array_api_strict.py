@@ -53,6 +53,7 @@ from kldiv._protocol import Call, Wanted
 by_chunks = None
 compiles_operations = False
 differentiable = False
+in_blocks = None
 
 
 def _through_numpy(function: Callable[..., Any]) -> Callable[..., Any]:

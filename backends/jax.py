@@ -38,7 +38,6 @@ from jax.numpy import (
     result_type as result_type,
     sin as sin,
     sqrt as sqrt,
-    sum as sum,
     tanh as tanh,
     tril as tril,
     triu as triu,
@@ -48,6 +47,7 @@ from jax.numpy import (
 from jax.numpy.linalg import diagonal as diagonal, eigvalsh as eigvalsh
 from jax.scipy.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 from kldiv.backends import _jax_categorical as _categorical
+from kldiv.backends._jax_blocks import in_blocks as in_blocks
 
 from kldiv import _kernels
 from kldiv._protocol import Call, Wanted
@@ -298,6 +298,15 @@ def solve_triangular(a: jax.Array, b: jax.Array, /) -> jax.Array:
     x = jax.lax.linalg.triangular_solve(a, columns, left_side=True, lower=True)
     x = x.reshape(*batch, *b.shape[-2:], *b.shape[:more])
     return jax.numpy.moveaxis(x, tuple(range(-more, 0)), tuple(range(more)))
+
+
+def sum(x: jax.Array, /, *, axis: Any = None, keepdims: bool = False) -> jax.Array:
+    """Return sums; along a last axis as products with ones, which XLA for the CPU computes several times as fast."""
+    is_long = axis == -1 and x.shape[-1] >= 32 and isdtype(x.dtype, "real floating")
+    if not is_long or jax.default_backend() != "cpu":
+        return jax.numpy.sum(x, axis=axis, keepdims=keepdims)
+    value = jax.numpy.matmul(x, jax.numpy.ones(x.shape[-1], x.dtype))
+    return value[..., None] if keepdims else value
 
 
 def stop_gradient(x: jax.Array, /) -> jax.Array:

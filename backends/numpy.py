@@ -56,6 +56,7 @@ from kldiv._protocol import Call, Wanted
 by_chunks = None
 compiles_operations = False
 differentiable = False
+in_blocks = None
 finfo = functools.cache(np.finfo)
 
 

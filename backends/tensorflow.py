@@ -70,6 +70,7 @@ _FLOAT_INFO = {
 by_chunks = None
 compiles_operations = False
 differentiable = True
+in_blocks = None
 
 
 def all(x: tf.Tensor, /, *, axis: Any = None) -> tf.Tensor:

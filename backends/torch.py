@@ -59,6 +59,7 @@ _NUMPY_DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 compiles_operations = False
 differentiable = True
+in_blocks = None
 
 
 def by_chunks(

@@ -545,6 +545,16 @@ def _exact(evaluate: Evaluate, p: Family, q: Family, xp: Namespace, *arrays: Arr
 
 def divergence(xp: Namespace, evaluate: Evaluate, dtype: DType, p: Family, q: Family) -> Array:
     """Return the divergence in `dtype`, nan where parameters are invalid."""
+    if xp.in_blocks is None:
+        return _checked(xp, evaluate, dtype, p, q)
+
+    def of(*arrays: Array) -> Array:
+        return _checked(xp, evaluate, dtype, *rebuild_pair(p, q, iter(arrays)))
+
+    return xp.in_blocks(of, [*parameters_of(p), *parameters_of(q)], [*event_axes(p), *event_axes(q)])
+
+
+def _checked(xp: Namespace, evaluate: Evaluate, dtype: DType, p: Family, q: Family) -> Array:
     eps_p, eps_q = tolerances(xp, p), tolerances(xp, q)
     p, q = cast(xp, p, dtype), cast(xp, q, dtype)
     value = xp.where(valid(xp, p, eps_p) & valid(xp, q, eps_q), evaluate(xp, p, q), math.nan)

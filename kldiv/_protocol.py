@@ -170,6 +170,11 @@ class Namespace(Protocol):
         """
         ...
 
+    @property
+    def in_blocks(self) -> Callable[..., Array] | None:
+        """Apply a function to arrays with batch axes in blocks, where compilers do not keep within the cache."""
+        ...
+
     def is_concrete(self, x: Array, /) -> bool:
         """Tell whether Python may look at the values of `x`: false under a tracer or a batching transform."""
         ...

@@ -56,6 +56,45 @@ def test_rows_of_a_large_batch_are_sums_of_elements(backend, normals):
     np.testing.assert_allclose(values, textbook(*normals).sum(axis=-1), rtol=1e-12)
 
 
+MANY = [  # shapes of the parameters of P and of Q: blocks of the first, of the second and of no axis
+    ((4096, 256), (256,)),
+    ((3, 2048, 256), (2048, 256)),
+    ((2048, 1, 256), (3, 256)),
+    ((4099, 256), (1, 256)),
+]
+
+
+@pytest.mark.parametrize("shapes", MANY, ids=str)
+def test_many_rows_are_sums_of_elements(backend, rng, shapes):
+    arrays = [draw for shape in shapes for draw in (rng.normal(size=shape), np.exp(0.5 * rng.normal(size=shape)))]
+    values = divergence(backend, kldiv.MultivariateNormalDiag, arrays)
+    np.testing.assert_allclose(values, textbook(*arrays).sum(axis=-1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("shapes", MANY[1:3], ids=str)
+def test_slopes_of_many_rows_are_those_of_the_textbook(differentiable, rng, shapes):
+    loc_p, loc_q, scale_q = (rng.normal(size=shape) for shape in (*shapes, shapes[1]))
+    p, q, scale = (differentiable.array(x, "float64") for x in (loc_p, loc_q, np.exp(scale_q)))
+    slopes = differentiable.gradient(
+        lambda p, q: kldiv.kl_divergence(
+            kldiv.MultivariateNormalDiag(p, scale), kldiv.MultivariateNormalDiag(q, scale)
+        ),
+        p,
+        q,
+    )
+    d = (loc_p - loc_q) / np.exp(scale_q) ** 2
+    np.testing.assert_allclose(differentiable.to_numpy(slopes[0]), unbroadcast(d, loc_p), rtol=1e-10)
+    np.testing.assert_allclose(differentiable.to_numpy(slopes[1]), unbroadcast(-d, loc_q), rtol=1e-10)
+
+
+def unbroadcast(slope, parameter):
+    """Return a slope summed over the axes along which a parameter is repeated."""
+    more = slope.ndim - parameter.ndim
+    slope = slope.sum(axis=tuple(range(more)))
+    repeated = tuple(i for i, n in enumerate(parameter.shape) if n != slope.shape[i])
+    return slope.sum(axis=repeated, keepdims=True)
+
+
 def test_components_of_a_vector_are_summed(backend, normals):
     values = divergence(backend, lambda *x: kldiv.Independent(kldiv.Normal(*x)), normals)
     np.testing.assert_allclose(values, textbook(*normals).sum(axis=-1), rtol=1e-12)
