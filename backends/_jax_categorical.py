@@ -33,9 +33,11 @@ def log_of_quotient(a: Any, b: Any) -> jax.Array:
     twice = 2 * math.log(shift)
     r = jnp.maximum(a / b, -1.0)  # a copy of the quotient, for XLA makes an array of one that is used twice
     above, below = ~(r < jnp.inf), r < info.smallest_normal
+    # A product, not a quotient by the same number: XLA would make (a up up) / b of it, which underflows.
     up = jnp.where(below, shift, jnp.where(above, 1 / shift, 1.0)).astype(a.dtype)
+    down = jnp.where(below, 1 / shift, jnp.where(above, shift, 1.0)).astype(a.dtype)
     offset = jnp.where(below, -twice, jnp.where(above, twice, 0.0)).astype(a.dtype)
-    value: jax.Array = jnp.log(jnp.where(above | below, (a * up) / (b / up), r)) + offset
+    value: jax.Array = jnp.log(jnp.where(above | below, (a * up) / (b * down), r)) + offset
     return value
 
 

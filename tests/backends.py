@@ -24,6 +24,7 @@ class Backend(NamedTuple):
     dtype_name: Callable[[Any], str]
     # The gradient of the sum of a function of arrays: one array for each argument. None: no derivatives.
     gradient: Callable[..., list[Any]] | None
+    eager_gradient: Callable[..., list[Any]] | None  # the same for functions that look at values
     # The diagonal of the Hessian of a function of one vector to a scalar, when the Hessian is diagonal.
     hessian: Callable[..., Any] | None
     # The framework's compilers and batching transforms, each from a function of arrays to a function of arrays that
@@ -113,9 +114,9 @@ _THOROUGH = {
 
 def load(name: str, full: bool = False) -> Backend:
     """Return the record of a backend, `full` if nothing may be skimped; only this imports its framework."""
-    if name == "jax" and not full:
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_HASTY}"
-    return {"numpy": _numpy, "strict": _strict, "torch": _torch, "jax": _jax, "tensorflow": _tensorflow}[name]()
+    if name == "jax":
+        return _jax(full)
+    return {"numpy": _numpy, "strict": _strict, "torch": _torch, "tensorflow": _tensorflow}[name]()
 
 
 def _numpy() -> Backend:
@@ -128,6 +129,7 @@ def _numpy() -> Backend:
         is_array=lambda x: isinstance(x, np.ndarray | np.floating),
         dtype_name=lambda x: x.dtype.name,
         gradient=None,
+        eager_gradient=None,
         hessian=None,
         transforms={},
         is_eager=True,
@@ -179,6 +181,7 @@ def _strict() -> Backend:
         is_array=lambda x: type(x) is type(xp.asarray(0.0)),
         dtype_name=lambda x: str(x.dtype).removeprefix("array_api_strict."),
         gradient=None,
+        eager_gradient=None,
         hessian=None,
         transforms={},
         is_eager=True,
@@ -263,6 +266,7 @@ def _torch() -> Backend:
         is_array=lambda x: isinstance(x, torch.Tensor),
         dtype_name=lambda x: str(x.dtype).removeprefix("torch."),
         gradient=gradient,
+        eager_gradient=gradient,
         hessian=lambda function, x: torch.func.hessian(function)(x),
         transforms={"compile": compile_, "vmap": torch.func.vmap, "vjp": value_under_grad, "export": export},
         is_eager=True,
@@ -304,19 +308,30 @@ def _torch() -> Backend:
     )
 
 
-def _jax() -> Backend:
+def _jax(full: bool) -> Backend:
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    if not full:
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_HASTY}"
     import jax
     import jax.experimental.sparse
 
     jax.config.update("jax_enable_x64", True)
 
+    # A program for each operation takes several times as long to make as one for all, which is what users make too.
+    whole = (lambda function: function) if full else jax.jit
+
+    def slopes(function, arrays):
+        return jax.grad(lambda *a: function(*a).sum(), argnums=tuple(range(len(arrays))))
+
     def gradient(function, *arrays):
-        return list(jax.grad(lambda *a: function(*a).sum(), argnums=tuple(range(len(arrays))))(*arrays))
+        return list(whole(slopes(function, arrays))(*arrays))
+
+    def eager_gradient(function, *arrays):
+        return list(slopes(function, arrays)(*arrays))
 
     def curvature(function, x):
         slope = jax.grad(lambda x: function(x).sum())
-        return jax.grad(lambda x: slope(x).sum())(x)
+        return whole(jax.grad(lambda x: slope(x).sum()))(x)
 
     def own_divergence(p, parameters_p, q, parameters_q):
         import numpyro.distributions as d
@@ -342,12 +357,13 @@ def _jax() -> Backend:
         is_array=lambda x: isinstance(x, jax.Array),
         dtype_name=lambda x: x.dtype.name,
         gradient=gradient,
-        hessian=lambda function, x: jax.hessian(function)(x),
+        eager_gradient=eager_gradient,
+        hessian=lambda function, x: whole(jax.hessian(function))(x),
         transforms={
             "jit": lambda f: jax.jit(f, compiler_options=_THOROUGH),  # as users have it
-            "vmap": jax.vmap,
-            "jit of vmap": lambda f: jax.jit(jax.vmap(f)),
-            "vjp": lambda f: lambda *arrays: jax.vjp(f, *arrays)[0],
+            "vmap": lambda f: whole(jax.vmap(f)),
+            "vjp": lambda f: whole(lambda *arrays: jax.vjp(f, *arrays)[0]),
+            **({"jit of vmap": lambda f: jax.jit(jax.vmap(f))} if full else {}),
         },
         is_eager=False,
         flushes_subnormals=True,
@@ -436,6 +452,7 @@ def _tensorflow() -> Backend:
         is_array=tf.is_tensor,
         dtype_name=lambda x: x.dtype.name,
         gradient=gradient,
+        eager_gradient=gradient,
         hessian=hessian,
         transforms={
             "function": lambda f: tf.function(f),

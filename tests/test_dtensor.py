@@ -11,6 +11,7 @@ import torch
 import parts
 
 ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.xdist_group(__name__)  # for one worker to start the processes
 over_cases = pytest.mark.parametrize("name", parts.CASES)
 
 

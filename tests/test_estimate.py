@@ -445,7 +445,7 @@ def test_short_floats_keep_their_dtype(backend, short_dtype):
 
 def slopes(differentiable, function, *values):
     arrays = [differentiable.array(v, "float64") for v in values]
-    return [differentiable.to_numpy(g) for g in differentiable.gradient(function, *arrays)]
+    return [differentiable.to_numpy(g) for g in differentiable.eager_gradient(function, *arrays)]
 
 
 def of_normal(method, **options):

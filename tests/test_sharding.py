@@ -10,6 +10,7 @@ import pytest
 
 import devices
 
+pytestmark = pytest.mark.xdist_group(__name__)  # for one worker to start the processes
 over_cases = pytest.mark.parametrize("name", devices.CASES)
 
 
