@@ -45,7 +45,7 @@ class Parts(NamedTuple):
 # ------------------------------------------------------------------------------------------------------- one large pair
 
 
-class Large:
+class _Large:
     """LAPACK on single matrices of one dtype. All matrices are triangular in C order: the lower triangle counts."""
 
     def __init__(self, dtype: Any) -> None:
@@ -130,6 +130,10 @@ class Large:
         return vectors @ factor
 
 
+_large = functools.cache(_Large)  # of a dtype
+
+
+@functools.lru_cache(64)
 def _panels(d: int) -> list[tuple[int, int]]:
     count = max(-(-d // PANEL), min(5, d // 100))
     ends = [d * i // count for i in range(count + 1)]
@@ -151,7 +155,7 @@ def _large_block(
     parts = Parts(
         *[np.empty((count, d), a.dtype) for _ in range(3)], *[np.empty(vectors.shape[:n], a.dtype) for n in (1, 2)]
     )
-    large = Large(a.dtype)
+    large = _large(a.dtype)
     for k in range(count):
         i, j = (rows.start + k if isinstance(rows, slice) else int(rows[k]) for rows in (rows_a, rows_b))
         top, bottom = (
@@ -174,7 +178,7 @@ def _large_block(
 
 
 def _large_factor(
-    large: Large, kept: dict[int, Array | None], matrices: Array, i: int, rows: Rows, factored: bool
+    large: _Large, kept: dict[int, Array | None], matrices: Array, i: int, rows: Rows, factored: bool
 ) -> Array | None:
     if i in kept:
         return kept[i]
@@ -189,7 +193,7 @@ def _large_factor(
     return factor
 
 
-def _large_pair(large: Large, a: Array, b: Array, top: Array, bottom: Array) -> tuple[Array, Array]:
+def _large_pair(large: _Large, a: Array, b: Array, top: Array, bottom: Array) -> tuple[Array, Array]:
     """Return the diagonal of X and the sum of the squares of its entries."""
     x = large.quotient(top, bottom)
     diagonal, squares = x.diagonal(), _row_squares(x)
@@ -445,6 +449,9 @@ def _columns(vectors: Array, batch: tuple[int, ...]) -> tuple[Array, Callable[[A
     A pair has several vectors where those have a batch axis that the matrices have not.
     """
     whole = np.broadcast_shapes(batch, vectors.shape[:-1])
+    if whole == batch:
+        every = np.broadcast_to(vectors, (*batch, vectors.shape[-1])).reshape(math.prod(batch), 1, vectors.shape[-1])
+        return every, lambda value: value.reshape(batch)
     own = (1,) * (len(whole) - len(batch)) + batch
     vectors = np.broadcast_to(vectors, (*whole, vectors.shape[-1]))
     more = [i for i, (n, m) in enumerate(zip(own, whole, strict=True)) if n != m]

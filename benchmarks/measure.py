@@ -54,25 +54,26 @@ def array_of(backend: str) -> Callable[[Any], Any]:
 def medians(*functions: Callable[[], Any], seconds: float = 1.0, least: int = 5) -> list[float]:
     """Return the median time of a call of each function, in seconds; they are called in turn.
 
+    It is the time that the processor was at it: others may want it too, for which neither side can be blamed.
     Short calls are timed in loops of a millisecond or so. `seconds` is about how long it takes in all.
     """
     loops: list[int] = []
     for function in functions:
         function()
-        began = time.perf_counter()
+        began = time.process_time()
         function()
-        loops.append(max(1, int(1e-3 / max(time.perf_counter() - began, 1e-7))))
+        loops.append(max(1, int(1e-3 / max(time.process_time() - began, 1e-7))))
     times: list[list[float]] = [[] for _ in functions]
-    stop = time.perf_counter() + seconds
+    stop = time.process_time() + seconds
     gc.collect()
     gc.disable()
     try:
-        while len(times[0]) < least or time.perf_counter() < stop:
+        while len(times[0]) < least or time.process_time() < stop:
             for function, count, taken in zip(functions, loops, times, strict=True):
-                began = time.perf_counter()
+                began = time.process_time()
                 for _ in range(count):
                     function()
-                taken.append((time.perf_counter() - began) / count)
+                taken.append((time.process_time() - began) / count)
     finally:
         gc.enable()
     return [statistics.median(taken) for taken in times]

@@ -78,8 +78,8 @@ def table(backend: str, topics: list[str]) -> Iterator[str]:
     yield ""
     yield (
         f"Written by `nox -s bench-{backend}` on {datetime.date.today()}: Python {platform.python_version()}, "
-        f"{', '.join(versions())}; {processor()}, one thread, float32 unless said. Ratios of medians, both measured in "
-        "turn in one process."
+        f"{', '.join(versions())}; {processor()}, one thread, float32 unless said. Ratios of medians of "
+        "processor time, both measured in turn in one process."
     )
     for topic in topics:
         rows = list(importlib.import_module(topic).rows(backend))
