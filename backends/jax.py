@@ -2,6 +2,7 @@
 
 import builtins
 import contextlib
+import functools
 import math
 import secrets
 import sys
@@ -46,7 +47,7 @@ from jax.numpy import (
 )
 from jax.numpy.linalg import diagonal as diagonal, eigvalsh as eigvalsh
 from jax.scipy.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
-from kldiv.backends import _jax_categorical as _categorical
+from kldiv.backends import _host, _jax_categorical as _categorical
 from kldiv.backends._jax_blocks import in_blocks as in_blocks
 
 from kldiv import _kernels
@@ -55,6 +56,7 @@ from kldiv._protocol import Call, Wanted
 by_chunks = None
 compiles_operations = True
 differentiable = True
+_FEW = 2**12  # entries of covariance matrices, for which the call of a program takes less than that of LAPACK
 
 
 def all(x: jax.Array, /, *, axis: Any = None) -> jax.Array:
@@ -270,8 +272,25 @@ def shape(x: jax.Array, /) -> tuple[int | None, ...]:
 
 
 def shortcut(wanted: Wanted, /) -> Call | None:
-    """Return None: programs of XLA are the fast way."""
-    return None
+    """Return LAPACK's way for large or many covariance matrices on the host; for all else programs of XLA are fast."""
+    formula, _, parameters, dtype, exact = wanted
+    kernel = _host.kernel_of(formula)
+    if kernel is None or not kernel.whole or dtype not in (float32, float64):
+        return None
+    if builtins.max(np.size(x) for x in parameters) < _FEW:
+        return None
+    core, program = _host.in_core(exact), compiled(functools.partial(exact, sys.modules[__name__]))
+
+    def call(validate: bool, *parameters: Any) -> tuple[jax.Array, bool]:
+        arrays = [x if isinstance(x, jax.Array) else like(x, None, dtype) for x in parameters]
+        views = [host_view(x) for x in arrays]
+        if builtins.any(view is None or view.dtype != dtype for view in views):
+            value: jax.Array = program(*arrays)
+            return value, validate and has_nan(value)
+        values, doubtful = _host.divergence(kernel, core, views, np.dtype(dtype))
+        return from_host(values, arrays[0]), validate and doubtful
+
+    return call
 
 
 def signature(x: Any, /) -> Hashable:
