@@ -472,7 +472,7 @@ def _tensorflow() -> Backend:
         curvature=curvature,
         own_divergence=own_divergence,
         own_pairs=_same([name for name in _OWN if name not in ("Poisson", "MultivariateNormalPrecision")]),
-        examples=10,
+        examples=5,
         float32_beside_numpy_scalar="float32",
         optimizers={"instance": _keras_instance, "class": _keras_class},
         module="kldiv.backends.tensorflow",
