@@ -21,7 +21,9 @@ RUN = 64  # the least number of entries that are next to each other in memory
 def in_blocks(function: Callable[..., jax.Array], arrays: list[jax.Array], event: Sequence[int], /) -> jax.Array:
     """Return a function of arrays with batch axes in front of `event` others, computed in blocks if they are large."""
     shapes = [x.shape[: x.ndim - n] for x, n in zip(arrays, event, strict=True)]
-    if jax.default_backend() != "cpu" or not all(isinstance(n, int) for x in arrays for n in x.shape):
+    # A program for any length has symbols for lengths.
+    lengths: list[Any] = [n for x in arrays for n in x.shape]
+    if jax.default_backend() != "cpu" or not all(isinstance(n, int) for n in lengths):
         return function(*arrays)
     batch = jnp.broadcast_shapes(*shapes)
     if not batch or 0 in batch:
@@ -77,6 +79,7 @@ def _part(place: int, count: int) -> Callable[[jax.Array, Any], jax.Array]:
 
     def part(x: jax.Array, i: Any) -> jax.Array:
         split = x.reshape(*x.shape[:place], -1, count, *x.shape[place + 1 :])
-        return jax.lax.dynamic_index_in_dim(split, i, place + 1, keepdims=False)
+        taken: jax.Array = jax.lax.dynamic_index_in_dim(split, i, place + 1, keepdims=False)
+        return taken
 
     return part

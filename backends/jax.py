@@ -103,10 +103,15 @@ def divide(x1: Any, x2: Any) -> jax.Array:
     return jax.numpy.divide(x1, x2)
 
 
+def _copied(x: jax.Array) -> jax.Array:
+    """Return a copy, for XLA makes a / (b * b) of the quotient of a quotient a / b by b."""
+    info: Any = finfo
+    return jax.numpy.maximum(x, -info(x.dtype).max)
+
+
 divide.defjvps(
     lambda tangent, quotient, x1, x2: divide(tangent, x2),
-    # The maximum makes a copy, for XLA makes x1 / (x2 * x2) of the quotient of a quotient.
-    lambda tangent, quotient, x1, x2: -tangent * divide(jax.numpy.maximum(quotient, -finfo(quotient.dtype).max), x2),
+    lambda tangent, quotient, x1, x2: -tangent * divide(_copied(quotient), x2),
 )
 
 
