@@ -20,7 +20,7 @@ RUN = 64  # the least number of entries that are next to each other in memory
 
 def in_blocks(function: Callable[..., jax.Array], arrays: list[jax.Array], event: Sequence[int], /) -> jax.Array:
     """Return a function of arrays with batch axes in front of `event` others, computed in blocks if they are large."""
-    shapes = [x.shape[: x.ndim - n] for x, n in zip(arrays, event, strict=True)]
+    shapes = [x.shape[: max(0, x.ndim - n)] for x, n in zip(arrays, event, strict=True)]
     # A program for any length has symbols for lengths.
     lengths: list[Any] = [n for x in arrays for n in x.shape]
     if jax.default_backend() != "cpu" or not all(isinstance(n, int) for n in lengths):
@@ -29,19 +29,18 @@ def in_blocks(function: Callable[..., jax.Array], arrays: list[jax.Array], event
     if not batch or 0 in batch:
         return function(*arrays)
     axis = max(range(len(batch)), key=batch.__getitem__) - len(batch)  # counted from the end, which shapes share
-    divided = [len(shape) >= -axis and shape[axis] == batch[axis] for shape in shapes]
-    count = _count(batch[axis], [x for x, d in zip(arrays, divided, strict=True) if d])
-    run = max(x.size // math.prod(x.shape[: x.ndim - n + axis + 1]) for x, n in zip(arrays, event, strict=True))
-    if count < FEWEST or run < RUN:
+    # Where that axis is; None for parameters that are the same all along it.
+    places = [len(s) + axis if len(s) >= -axis and s[axis] == batch[axis] else None for s in shapes]
+    parts = [(x, place) for x, place in zip(arrays, places, strict=True) if place is not None]
+    count = _count(batch[axis], [x for x, _ in parts])
+    if count < FEWEST or max(math.prod(x.shape[place + 1 :]) for x, place in parts) < RUN:
         return function(*arrays)
-    places = [x.ndim - n + axis for x, n in zip(arrays, event, strict=True)]
 
     @jax.custom_jvp
     def value(*arrays: jax.Array) -> jax.Array:
         def block(i: Any) -> jax.Array:
-            return function(*[part(x, i) if part else x for x, part in zip(arrays, parts, strict=True)])
+            return function(*[x if k is None else _part(x, k, count, i) for x, k in zip(arrays, places, strict=True)])
 
-        parts = [_part(place, count) if d else None for place, d in zip(places, divided, strict=True)]
         blocks = jnp.moveaxis(jax.lax.map(block, jnp.arange(count)), 0, axis)
         return blocks.reshape(batch)
 
@@ -74,12 +73,8 @@ def _count(length: int, arrays: list[jax.Array]) -> int:
     return 1 if 16 * size < most else length // devices // size
 
 
-def _part(place: int, count: int) -> Callable[[jax.Array, Any], jax.Array]:
-    """Return what takes every `count`-th entry along an axis, beginning with the `i`-th."""
-
-    def part(x: jax.Array, i: Any) -> jax.Array:
-        split = x.reshape(*x.shape[:place], -1, count, *x.shape[place + 1 :])
-        taken: jax.Array = jax.lax.dynamic_index_in_dim(split, i, place + 1, keepdims=False)
-        return taken
-
+def _part(x: jax.Array, place: int, count: int, i: Any) -> jax.Array:
+    """Return every `count`-th entry along an axis, beginning with the `i`-th."""
+    split = x.reshape(*x.shape[:place], -1, count, *x.shape[place + 1 :])
+    part: jax.Array = jax.lax.dynamic_index_in_dim(split, i, place + 1, keepdims=False)
     return part

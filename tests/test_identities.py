@@ -229,6 +229,16 @@ def test_nested_independent_is_the_sum_over_both_axes(seen, rng):
     np.testing.assert_allclose(total, components.sum(axis=(-2, -1)), rtol=8 * seen.eps)
 
 
+def test_nested_independent_may_share_a_parameter_among_its_components(seen, rng):
+    shared, scale = rng.normal(size=(3, 4)), np.exp(rng.normal(size=(2, SIZE, 2, 3, 4)))
+    whole = np.broadcast_to(shared, scale[0].shape)
+    parts, repeated = (
+        [seen.make(kldiv.MultivariateNormalDiag, loc, s) for s in scale] for loc in (shared, np.array(whole))
+    )
+    total = seen.divergence(*(kldiv.Independent(kldiv.Independent(d)) for d in parts))
+    np.testing.assert_allclose(total, seen.divergence(*repeated).sum(axis=(-2, -1)), rtol=8 * seen.eps)
+
+
 def test_independent_of_multivariate_normals_is_the_sum_over_them(seen, rng):
     p, q = (
         seen.make(kldiv.MultivariateNormal, rng.normal(size=(SIZE, 4, 3)), covariances(rng, SIZE, 4, 3)) for _ in "pq"
