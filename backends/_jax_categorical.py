@@ -8,7 +8,6 @@ A first pass has the textbook's sum, and the bound on its error. Where that is n
 further passes have the sum of terms that cannot be negative.
 """
 
-import math
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias
@@ -25,29 +24,13 @@ FEWEST = 4096  # classes: with fewer, running sums are no small part of the inpu
 WIDTH = 128  # of a slice
 
 
-def log_of_quotient(a: Any, b: Any) -> jax.Array:
-    """Return log(a / b) for positive a and b; a quotient out of range is shifted into it, which costs no logarithm."""
-    finfo: Any = jnp.finfo
-    info = finfo(a.dtype)
-    shift = 2.0 ** (3 * info.maxexp // 4)  # with room for quotients of subnormal numbers
-    twice = 2 * math.log(shift)
-    r = jnp.maximum(a / b, -1.0)  # a copy of the quotient, for XLA makes an array of one that is used twice
-    above, below = ~(r < jnp.inf), r < info.smallest_normal
-    # A product, not a quotient by the same number: XLA would make (a up up) / b of it, which underflows.
-    up = jnp.where(below, shift, jnp.where(above, 1 / shift, 1.0)).astype(a.dtype)
-    down = jnp.where(below, 1 / shift, jnp.where(above, shift, 1.0)).astype(a.dtype)
-    offset = jnp.where(below, -twice, jnp.where(above, twice, 0.0)).astype(a.dtype)
-    value: jax.Array = jnp.log(jnp.where(above | below, (a * up) / (b * down), r)) + offset
-    return value
-
-
 _values: Any = SimpleNamespace(  # the namespace of kernels of which no derivative is taken
     abs=jnp.abs,
     differentiable=False,
     divide=jnp.divide,
     finfo=jnp.finfo,
     log=jnp.log,
-    log_ratio=log_of_quotient,
+    ones_like=jnp.ones_like,
     where=jnp.where,
 )
 

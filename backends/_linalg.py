@@ -133,7 +133,6 @@ class _Large:
 _large = functools.cache(_Large)  # of a dtype
 
 
-@functools.lru_cache(64)
 def _panels(d: int) -> list[tuple[int, int]]:
     count = max(-(-d // PANEL), min(5, d // 100))
     ends = [d * i // count for i in range(count + 1)]

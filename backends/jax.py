@@ -167,7 +167,9 @@ def like(value: Any, other: jax.Array | None, dtype: Any, /) -> Any:
 @jax.custom_jvp
 def log_ratio(a: Any, b: Any) -> jax.Array:
     """Return log(a / b) for positive a and b, with the derivatives 1 / a and -1 / b."""
-    return _categorical.log_of_quotient(a, b)
+    xp: Any = sys.modules[__name__]
+    value: jax.Array = _kernels.log_of_quotient(xp, a, b)
+    return value
 
 
 log_ratio.defjvps(
@@ -254,7 +256,7 @@ def relative_gap(a: Any, b: Any) -> jax.Array:
     xp: Any = sys.modules[__name__]
     table = _kernels.ATANH_TAIL[_kernels.is_single(xp, a)]
     series = s * (u - 2 * square * _kernels.polynomial(table, where(near, square, 0.0)))
-    return where(near, series, u - _categorical.log_of_quotient(a, b))
+    return where(near, series, u - _kernels.log_of_quotient(xp, a, b))
 
 
 @relative_gap.defjvp

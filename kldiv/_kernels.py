@@ -88,6 +88,7 @@ def polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
 def log_of_quotient(xp: Namespace, a: Array, b: Array) -> Array:
     """log(a / b) for positive a and b; no derivative may be taken of it."""
     # A quotient that leaves the range of normal numbers is shifted into it, with room for one of subnormal numbers.
+    # By products alone: compilers make (a up up) / b of (a up) / (b / up), which leaves it again.
     shift = 2.0**96 if is_single(xp, a) else 2.0**768
     r = a / b
     below, above = r < xp.finfo(r.dtype).smallest_normal, ~(r < inf)

@@ -114,9 +114,8 @@ _THOROUGH = {
 
 def load(name: str, full: bool = False) -> Backend:
     """Return the record of a backend, `full` if nothing may be skimped; only this imports its framework."""
-    if name == "jax":
-        return _jax(full)
-    return {"numpy": _numpy, "strict": _strict, "torch": _torch, "tensorflow": _tensorflow}[name]()
+    makers = {"numpy": _numpy, "strict": _strict, "torch": _torch, "jax": lambda: _jax(full), "tensorflow": _tensorflow}
+    return makers[name]()
 
 
 def _numpy() -> Backend:

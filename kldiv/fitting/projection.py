@@ -19,7 +19,6 @@ from kldiv._families import (
     held_kinds,
     kind_of,
     leaves,
-    mapped,
     name_of,
     parameters_of,
     rebuild,
@@ -63,6 +62,7 @@ from kldiv.families.rayleigh import Rayleigh
 from kldiv.families.von_mises import VonMises
 from kldiv.families.von_mises_fisher import VonMisesFisher
 from kldiv.fitting.expectation import WORDS, Samples, append_axes, batch_zeros, moment, of_samples, one_hot
+from kldiv.fitting.grid import cast_back
 from kldiv.fitting.solve import dirichlet_concentration, gamma_concentration, spherical_concentration
 
 # ---------------------------------------------------------------------------------------------------------- projections
@@ -240,7 +240,7 @@ def _project(
         good = valid(xp, p, tolerances(xp, p))
         p = cast(xp, p, dtype)
     q, moments = program(xp, p, tuple([xp.astype(x, computing) for x in fixed]), good)
-    return mapped(lambda x: xp.astype(x, dtype), q), moments
+    return cast_back(xp, q, dtype), moments
 
 
 def project(p: Any, family: Any, *, weights: Any = None, **fixed: Any) -> Family:
@@ -548,7 +548,7 @@ def centroid(distributions: Family, *, weights: Any = None, side: str = "right")
     if side == "right":
         mixture = Mixture(w, cast(xp, d, dtype))
         q = project(mixture, kind_of(d), **_fixed_of(d))
-        return mapped(lambda x: xp.astype(x, dtype), q)
+        return cast_back(xp, q, dtype)
     return run(_left, _left_program(kind_of(d)), xp, dtype, arrays, d, w)
 
 
@@ -678,4 +678,4 @@ def _make_left_program(kind: Kind) -> Callable[..., Family]:
 
 def _left(xp: Namespace, program: Callable[..., Family], dtype: DType, d: Family, weights: Array) -> Family:
     q = program(xp, cast(xp, d, dtype), weights)
-    return mapped(lambda x: xp.astype(x, dtype), q)
+    return cast_back(xp, q, dtype)
