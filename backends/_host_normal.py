@@ -21,21 +21,15 @@ ATANH_TAIL = (
         0.6666666732052742, 0.3999970633192972, 0.28592357994302836, 0.21706575800880373, 0.2322432922402335,
     ),
 )  # fmt: skip
-# The same on [0, 0.45], where a / b lies between 1/5 and 5.
-WIDE_ATANH_TAIL = (
-    (
-        0.6666666666666666, 0.40000000000000335, 0.2857142857132913, 0.22222222233831654, 0.18181817466545172,
-        0.15384642246601657, 0.13332663493450797, 0.11776428555197764, 0.10376830623651456, 0.10948993916156774,
-        -0.01640163229750714, 0.6562266445495142, -2.406834126246199, 8.306961227853398, -20.86350644593873,
-        40.056198097927805, -55.73709201372002, 53.90267462113847, -32.32437181099288, 9.33932040882181,
-    ),
-    (
-        0.6666666718987385, 0.3999981213133509, 0.28582415846177134, 0.21977772345877858, 0.20865161150844247,
-        -0.008078916477542164, 0.687625806402264, -0.9166994918316461, 0.9818769083889832,
-    ),
-)  # fmt: skip
+# The same on [0, 0.45], where a / b lies between 1/5 and 5, in float64.
+WIDE_ATANH_TAIL = np.array([
+    0.6666666666666666, 0.40000000000000335, 0.2857142857132913, 0.22222222233831654, 0.18181817466545172,
+    0.15384642246601657, 0.13332663493450797, 0.11776428555197764, 0.10376830623651456, 0.10948993916156774,
+    -0.01640163229750714, 0.6562266445495142, -2.406834126246199, 8.306961227853398, -20.86350644593873,
+    40.056198097927805, -55.73709201372002, 53.90267462113847, -32.32437181099288, 9.33932040882181,
+])  # fmt: skip
+_FALLING = ATANH_TAIL[0][::-1]
 NEAR = (-0.5, 1.0)  # where u - log1p(u) is that series
-_WIDE = [np.asarray(c, dtype) for c, dtype in zip(WIDE_ATANH_TAIL, (np.float64, np.float32), strict=True)]
 SLACK = {4: 2.0**15, 8: 2.0**60}  # a quotient within these bounds may be multiplied with seven others, or fifteen
 
 
@@ -90,7 +84,7 @@ def normal_scalar(loc_p: float, scale_p: float, loc_q: float, scale_q: float) ->
         s = u / (2 + u)
         w = s * s
         tail = 0.0
-        for c in reversed(ATANH_TAIL[0]):
+        for c in _FALLING:
             tail = tail * w + c
         gap = s * (u - w * tail)
     else:
@@ -105,23 +99,35 @@ def normal_few(loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Ar
     """The same for few numbers, where a call costs more than its numbers; None if it does not hold for all."""
     if not np.minimum.reduce(scale_q, axis=None) > 0:
         return None
+    dtype = scale_q.dtype
+    if dtype == np.float32:
+        loc_p, scale_p, scale_q = (x.astype(np.float64) for x in (loc_p, scale_p, scale_q))
     u = (scale_p - scale_q) / scale_q
+    if dtype == np.float64:
+        gap = _gap_of_few(u, scale_p, scale_q)
+    elif np.minimum.reduce(u, axis=None) > 1e-8 - 1:
+        gap = u - np.log1p(u)  # u is 0 or 2^-24 at least: what cancels leaves enough digits
+    else:
+        return None
+    z = (loc_p - loc_q) / scale_q
+    value = (gap + 0.5 * (u * u + z * z)).astype(dtype, copy=False)
+    return value if np.maximum.reduce(value, axis=None) < np.inf else None
+
+
+def _gap_of_few(u: Array, scale_p: Array, scale_q: Array) -> Array:
     s = u / (u + 2.0)
     w = s * s
-    coefficients = _WIDE[u.itemsize == 4]
-    powers = np.empty((len(coefficients), w.size), w.dtype)
+    powers = np.empty((len(WIDE_ATANH_TAIL), w.size))
     powers[0] = w.reshape(-1)
     known = 1
     while known < len(powers):
         more = min(known, len(powers) - known)
         np.multiply(powers[:more], powers[known - 1], out=powers[known : known + more])
         known += more
-    z = (loc_p - loc_q) / scale_q
-    gap = s * (u - (coefficients @ powers).reshape(w.shape))
+    gap: Array = s * (u - (WIDE_ATANH_TAIL @ powers).reshape(w.shape))
     if not np.maximum.reduce(w, axis=None) <= 0.45:
         gap = np.where(w <= 0.45, gap, u - np.log(scale_p / scale_q))
-    value = gap + 0.5 * (u * u + z * z)
-    return value if np.maximum.reduce(value, axis=None) < np.inf else None
+    return gap
 
 
 def normal_rows(scratch: Scratch, out: Array, *parameters: Array) -> None:

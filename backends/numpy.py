@@ -209,10 +209,10 @@ def shortcut(wanted: Wanted, /) -> Call | None:
     if kernel.scalar is None or builtins.any(np.ndim(x) for x in parameters):
         return call
     result = dtype.type
-    number = float if result is np.float64 else lambda x: float(result(x))
+    exact_numbers = result is np.float64 and builtins.all(type(x) in (float, int) for x in parameters)
 
     def call_of_numbers(validate: bool, *parameters: Any) -> tuple[Any, bool]:
-        value = _host.of_numbers(kernel, [number(x) for x in parameters])
+        value = _host.of_numbers(kernel, parameters if exact_numbers else [float(result(x)) for x in parameters])
         return (result(value), False) if value < math.inf else call(validate, *parameters)
 
     return call_of_numbers

@@ -21,27 +21,29 @@ _calls: dict[Signature, Call] = {}
 _readers: dict[type, Callable[[Any], Hashable]] = {float: type, int: lambda n: int if abs(n) < 2**53 else None}
 
 
-def signature(p: Any, q: Any, parameters: list[Any]) -> Signature | None:
+def signature(distributions: Iterable[Any], parameters: list[Any]) -> Signature | None:
     """Return the signature of a call and collect the parameters, None if there is a parameter without one."""
     found: list[Hashable] = []
-    return tuple(found) if _read(p, found, parameters) and _read(q, found, parameters) else None
+    return tuple(found) if _read(distributions, found, parameters) else None
 
 
-def _read(d: Any, found: list[Hashable], parameters: list[Any]) -> bool:
-    if not isinstance(d, tuple):
-        return False
-    found.append(type(d))
-    for x in d:
-        reader = _readers.get(type(x))
-        if reader is None:
-            if not _read(x, found, parameters):
-                return False
-            continue
-        read = reader(x)
-        if read is None:
+def _read(distributions: Iterable[Any], found: list[Hashable], parameters: list[Any]) -> bool:
+    for d in distributions:
+        if not isinstance(d, tuple):
             return False
-        found.append(read)
-        parameters.append(x)
+        found.append(type(d))
+        for x in d:
+            cls = type(x)
+            reader = _readers.get(cls)
+            if reader is None:
+                if not _read((x,), found, parameters):
+                    return False
+                continue
+            read = cls if reader is type else reader(x)
+            if read is None:
+                return False
+            found.append(read)
+            parameters.append(x)
     return True
 
 

@@ -489,7 +489,7 @@ def kl_divergence(p: Family, q: Family, *, base: float | None = None, validate: 
     1.0
     """
     parameters: list[Any] = []
-    key = signature(p, q, parameters)
+    key = signature((p, q), parameters)
     call = recall(key)
     if call is None:
         value, has_nan = _first_call(p, q, validate and __debug__, key, parameters)
@@ -517,7 +517,7 @@ def _first_call(p: Any, q: Any, validate: bool, key: Signature | None, parameter
     if key is None and concrete:
         learn(xp, [x for d in given for x in parameters_of(d)])
         parameters = []
-        key = signature(*given, parameters)
+        key = signature(given, parameters)
     if key is None or not concrete:
         value = run(divergence, rule.evaluate, xp, dtype, arrays, p, q)
         return value, validate and concrete and xp.has_nan(value)

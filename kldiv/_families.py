@@ -231,7 +231,7 @@ def density(formula: Callable[[Any, Namespace, Array], Array]) -> Callable[[Any,
         from kldiv import _calls
 
         parameters: list[Any] = []
-        key = _calls.signature(self, (x,), parameters)
+        key = _calls.signature((self, (x,)), parameters)
         call = _calls.recall(key)
         if call is not None:
             return call(False, *parameters)[0]
