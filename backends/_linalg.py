@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from kldiv.backends import numpy
 from kldiv.backends._host import Kernel
-from scipy.linalg import issymmetric
 from scipy.linalg.blas import get_blas_funcs
 from scipy.linalg.lapack import get_lapack_funcs
 
@@ -183,9 +182,8 @@ def _large_factor(
         return kept[i]
     m = matrices[i]
     simple = _is_lower(m) if factored else _is_symmetric(m)
-    if not (simple and _is_finite(m)) and not _is_valid(m[None], factored)[0]:
-        factor = None
-    else:
+    factor = None
+    if simple or _is_valid(m[None], factored)[0]:
         factor = m if factored else large.factor(m)
     if not isinstance(rows, slice):
         kept[i] = factor
@@ -397,11 +395,24 @@ def _values(vectors: Array, a: Array, b: Array, factored: bool, precision: bool)
 
 
 def _is_symmetric(m: Array) -> bool:
-    return bool(issymmetric(m) if len(m) > PANEL else (m == m.T).all())
+    """Tell whether a matrix is finite and symmetric as far as `_is_valid` asks; False if that is not certain."""
+    if len(m) <= PANEL:
+        return bool((m == m.T).all()) and _is_finite(m)
+    # M v = M' v for a v with no pattern, which a large asymmetry does not leave alone (Freivalds). Of a positive
+    # definite matrix the largest entry is on the diagonal.
+    v = _probe(len(m), m.dtype)
+    return bool(np.abs(m @ v - v @ m).max() <= 0.1 * np.finfo(m.dtype).eps ** 0.5 * m.diagonal().max())
+
+
+@functools.cache
+def _probe(d: int, dtype: Any) -> Array:
+    rng = np.random.default_rng(0)
+    return (rng.uniform(1, 2, d) * rng.choice([-1, 1], d)).astype(dtype)
 
 
 def _is_lower(m: Array) -> bool:
-    return not any(m[i:end, end:].any() or np.triu(m[i:end, i:end], 1).any() for i, end in _panels(len(m)))
+    panels = _panels(len(m))
+    return _is_finite(m) and not any(m[i:end, end:].any() or np.triu(m[i:end, i:end], 1).any() for i, end in panels)
 
 
 def _is_finite(m: Array) -> bool:
@@ -419,10 +430,18 @@ def _is_valid(m: Array, factored: bool) -> Array:
 
 def _value(parts: Parts) -> Array:
     diagonal, top, bottom, squares, lengths = parts
-    gaps = log1p_gap(numpy, diagonal, (top, bottom)).sum(axis=-1)
-    value = (gaps + 0.5 * squares)[:, None] + 0.5 * lengths
+    value = (_gaps(diagonal, top, bottom).sum(axis=-1) + 0.5 * squares)[:, None] + 0.5 * lengths
     value[~((top > 0) & (bottom > 0)).all(axis=-1)] = np.nan
     return value
+
+
+def _gaps(u: Array, top: Array, bottom: Array) -> Array:
+    """Return u - log(1 + u)."""
+    if u.dtype != np.float32:
+        return log1p_gap(numpy, u, (top, bottom))
+    # float64 has digits enough for what cancels; but of a small 1 + u, only the quotient has them.
+    wide, log_quotient = u.astype(np.float64), np.log(np.divide(top, bottom, dtype=np.float64))
+    return (wide - np.where(wide > -0.5, np.log1p(wide), log_quotient)).astype(np.float32)
 
 
 def _unrepeated(matrices: Array) -> Array:

@@ -98,3 +98,21 @@ def test_what_is_not_positive_definite_marks_its_own_pair(backend, rng, d, count
     expected = good.copy()
     expected[1:3] = np.nan
     np.testing.assert_allclose(value, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("change", [1e-4, -1e-4, np.inf, np.nan])
+@pytest.mark.parametrize("place", [(0, 149), (149, 0), (70, 71)])
+@pytest.mark.parametrize("name", ["p", "q"])
+def test_a_large_matrix_is_checked_in_every_entry(eager, rng, change, place, name):
+    given = {"p": drawn(rng, 150), "q": drawn(rng, 150)}
+    given[name][1][place] += change
+    p, q = (kldiv.MultivariateNormal(*matrices(eager, given[n])) for n in ("p", "q"))
+    with pytest.raises(ValueError, match=f"covariance_matrix must be .* of {name}"):
+        kldiv.kl_divergence(p, q)
+
+
+def test_a_large_matrix_may_be_symmetric_but_for_rounding(eager, rng):
+    p, q = drawn(rng, 150), drawn(rng, 150)
+    rough = p[1] * (1 + 1e-15 * rng.normal(size=(150, 150)))
+    found = divergence(eager, kldiv.MultivariateNormal, (p[0], rough), q)
+    np.testing.assert_allclose(found, divergence(eager, kldiv.MultivariateNormal, p, q), rtol=1e-12)
