@@ -362,7 +362,7 @@ def divergences(
     with np.errstate(all="ignore"):
         value = _values(loc_p - loc_q, *((b, a) if precision else (a, b)), factored, precision)
         whole = value.shape
-        value = value.sum(axis=-1) if summed else value
+        value = np.asarray(value.sum(axis=-1)) if summed else value
         doubtful = False
         if not value.max() < np.inf:
             rows = np.nonzero(~(value < np.inf)) if value.ndim else ()

@@ -57,8 +57,13 @@ def constant(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any, parame
     return call
 
 
-def differentiable(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) -> Call:
-    """Return the values of a kernel, with derivatives."""
+def differentiable(
+    kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any, slopes: Callable[..., Any] | None = None
+) -> Call:
+    """Return the values of a kernel, with derivatives.
+
+    Those are ``slopes(weights, needed, tensors)`` if it is given, what the kernel writes if not.
+    """
     core = _host.in_core(exact)
 
     def formula(*tensors: torch.Tensor) -> torch.Tensor:
@@ -70,12 +75,12 @@ def differentiable(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) 
     def call(validate: bool, *parameters: Any) -> tuple[torch.Tensor, bool]:
         tensors = [x if isinstance(x, torch.Tensor) else torch.from_numpy(np.asarray(x, dtype)) for x in parameters]
         shape = tensors[0].shape
-        if any(x.shape != shape for x in tensors):
+        if slopes is None and any(x.shape != shape for x in tensors):
             broadcast: Any = torch.broadcast_tensors
             tensors = list(broadcast(*tensors))
         doubtful: list[bool] = []
         apply: Any = _Sweep.apply
-        value = apply(kernel, core, formula, doubtful, *tensors)
+        value = apply(kernel, core, formula, slopes, doubtful, *tensors)
         return value, validate and doubtful[0]
 
     return call
@@ -90,12 +95,17 @@ class _Sweep(torch.autograd.Function):
         kernel: _host.Kernel,
         core: Callable[..., Any],
         formula: Callable[..., torch.Tensor],
+        written: Callable[..., Any] | None,
         doubtful: list[bool],
         *tensors: torch.Tensor,
     ) -> torch.Tensor:
-        ctx.kernel, ctx.core, ctx.formula = kernel, core, formula
+        ctx.kernel, ctx.core, ctx.formula, ctx.written = kernel, core, formula, written
         ctx.save_for_backward(*tensors)
-        value, ctx.slopes, nan = _values_and_slopes(ctx, tensors)
+        if written is None:
+            value, ctx.slopes, nan = _values_and_slopes(ctx, tensors)
+        else:
+            arrays = [x.detach().numpy() for x in tensors]
+            value, nan = _host.divergence(kernel, core, arrays, arrays[0].dtype)
         doubtful.append(nan)
         return torch.from_numpy(value)
 
@@ -103,15 +113,17 @@ class _Sweep(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (weights,) = grad_outputs
         tensors = ctx.saved_tensors
-        needed = ctx.needs_input_grad[4:]
+        needed = ctx.needs_input_grad[5:]
         if torch.is_grad_enabled() or not is_plain() or type(weights) is not torch.Tensor:
             found = _derivatives(ctx.formula, weights, tensors, needed, create_graph=torch.is_grad_enabled())
-            return (None,) * 4 + found
+            return (None,) * 5 + found
+        if ctx.written is not None:
+            return (None,) * 5 + ctx.written(weights, needed, tensors)
         # What is returned is the caller's, so another time the derivatives are computed anew.
         slopes = ctx.slopes or _values_and_slopes(ctx, tensors)[1]
         ctx.slopes = None
         _host.weigh(slopes, weights.numpy())
-        return (None,) * 4 + tuple([None if x is None else torch.from_numpy(x) for x in slopes])
+        return (None,) * 5 + tuple([None if x is None else torch.from_numpy(x) for x in slopes])
 
 
 def _values_and_slopes(ctx: Any, tensors: tuple[torch.Tensor, ...]) -> tuple[Any, list[Any], bool]:
@@ -122,7 +134,7 @@ def _values_and_slopes(ctx: Any, tensors: tuple[torch.Tensor, ...]) -> tuple[Any
         return [g.numpy() for g in found if g is not None]
 
     arrays = [x.detach().numpy() for x in tensors]
-    needed = ctx.needs_input_grad[4:]
+    needed = ctx.needs_input_grad[5:]
     return _host.with_slopes(ctx.kernel, ctx.core, exact_slopes, arrays, needed, _threads(arrays))
 
 

@@ -28,7 +28,7 @@ from array_api_compat.torch import (
     triu as triu,
     where as where,
 )
-from kldiv.backends import _host, _torch_sweep
+from kldiv.backends import _host, _torch_covariance, _torch_sweep
 from torch import (
     abs as abs,
     atan as atan,
@@ -234,7 +234,9 @@ def shortcut(wanted: Wanted, /) -> Call | None:
         return None
     dtype = _NUMPY_DTYPES[dtype]
     if torch.is_grad_enabled() and builtins.any(x.requires_grad for x in tensors):
-        return None if kernel.both is None else _torch_sweep.differentiable(kernel, exact, dtype)
+        slopes = _torch_covariance.slopes_of(formula)
+        known = slopes is not None or kernel.both is not None
+        return _torch_sweep.differentiable(kernel, exact, dtype, slopes) if known else None
     return _torch_sweep.constant(kernel, exact, dtype, parameters)
 
 

@@ -105,30 +105,32 @@ class _Requirement(NamedTuple):
     words: str
     holds: Array
     shown: Callable[[], Array]  # the values that a message quotes
-    inherent: bool  # whether formulas give nan where it fails
     event_axes: int  # how many of the last axes of `holds` are event axes
 
 
-def _requirements(xp: Namespace, d: Family, eps: Family, field: Field) -> Iterator[_Requirement]:
+def _requirements(xp: Namespace, d: Family, eps: Family, field: Field, *, inherent: bool) -> Iterator[_Requirement]:
+    """Yield what a parameter must satisfy; with `inherent`, also what formulas tell by nan."""
     x = getattr(d, field.name)
     domain = field.domain
     assert domain is not None
     batch_axes = len(xp.shape(x)) - len(domain.axes)
     for condition in domain.conditions:
+        if condition.inherent and not inherent:
+            continue
         holds = condition.holds(xp, x, getattr(eps, field.name))
         event_axes = len(xp.shape(holds)) - batch_axes
         shown = functools.partial(condition.shown, xp, x)
-        yield _Requirement(condition.words, holds, shown, condition.inherent, event_axes)
+        yield _Requirement(condition.words, holds, shown, event_axes)
     if domain.above:
         low = getattr(d, domain.above)
         holds = ((x >= low) if domain.inclusive else (x > low)) & (0.5 * x - 0.5 * low <= 0.5 * xp.finfo(x.dtype).max)
         words = f"be {'at least' if domain.inclusive else 'greater than'} {domain.above}, by a finite amount"
-        yield _Requirement(words, holds, lambda: x + xp.zeros_like(low), False, len(domain.axes))
+        yield _Requirement(words, holds, lambda: x + xp.zeros_like(low), len(domain.axes))
     if domain.beyond:
         matrix = getattr(d, domain.beyond)
         dimension = xp.sum(xp.ones_like(matrix[..., 0, :]), axis=-1)
         holds = x > dimension - 1
-        yield _Requirement("exceed the dimension less one", holds, lambda: x + xp.zeros_like(dimension), False, 0)
+        yield _Requirement("exceed the dimension less one", holds, lambda: x + xp.zeros_like(dimension), 0)
 
 
 def tolerances(xp: Namespace, d: Family) -> Family:
@@ -148,7 +150,7 @@ def valid(xp: Namespace, d: Family, eps: Family, *, inherent: bool = False) -> A
             inner = valid(xp, getattr(d, field.name), getattr(eps, field.name), inherent=inherent)
             masks.append(_all_along(xp, inner, len(field.held.axes)))
         else:
-            required = [r for r in _requirements(xp, d, eps, field) if inherent or not r.inherent]
+            required = _requirements(xp, d, eps, field, inherent=inherent)
             masks += [_all_along(xp, r.holds, r.event_axes) for r in required]
     return functools.reduce(operator.and_, masks)
 
@@ -177,7 +179,7 @@ def diagnose(xp: Namespace, d: Family, eps: Family, name: str, starts: Family | 
             held_starts = None if starts is None else getattr(starts, field.name)
             diagnose(xp, getattr(d, field.name), getattr(eps, field.name), name, held_starts)
             continue
-        for requirement in _requirements(xp, d, eps, field):
+        for requirement in _requirements(xp, d, eps, field, inherent=True):
             bad = ~xp.to_numpy(requirement.holds)
             if bad.any():
                 index = tuple(int(i) for i in next(zip(*bad.nonzero(), strict=True))) if bad.ndim else ()

@@ -116,3 +116,51 @@ def test_a_large_matrix_may_be_symmetric_but_for_rounding(eager, rng):
     rough = p[1] * (1 + 1e-15 * rng.normal(size=(150, 150)))
     found = divergence(eager, kldiv.MultivariateNormal, (p[0], rough), q)
     np.testing.assert_allclose(found, divergence(eager, kldiv.MultivariateNormal, p, q), rtol=1e-12)
+
+
+def textbook_slopes(family, a, b, delta):
+    """Return the derivatives for m_p, the matrix of P and that of Q, of one pair; those of matrices are symmetric."""
+    if family is kldiv.MultivariateNormalPrecision:
+        inverse_p, inverse_q = np.linalg.inv(a), np.linalg.inv(b)
+        of_q = inverse_p - inverse_q + np.outer(delta, delta)
+        return b @ delta, (inverse_p - inverse_p @ b @ inverse_p) / 2, of_q / 2
+    if family is kldiv.MultivariateNormalTriL:
+        of_loc, *of_matrices = textbook_slopes(kldiv.MultivariateNormal, a @ a.T, b @ b.T, delta)
+        return of_loc, *[np.tril(2 * g @ factor) for g, factor in zip(of_matrices, (a, b), strict=True)]
+    inverse = np.linalg.inv(b)
+    z = inverse @ delta
+    of_q = inverse - inverse @ a @ inverse - np.outer(z, z)
+    return z, (inverse - np.linalg.inv(a)) / 2, of_q / 2
+
+
+def as_slopes_of(x, slopes):
+    """Return the derivatives for every pair as those with respect to what broadcasts to them."""
+    more = slopes.ndim - x.ndim
+    repeated = [i for i, n in enumerate(slopes.shape) if i < more or (n > 1 and x.shape[i - more] == 1)]
+    return slopes.sum(tuple(repeated), keepdims=True).reshape(x.shape)
+
+
+def alike(x):
+    return x
+
+
+@FAMILIES
+@pytest.mark.parametrize(
+    ("shape_p", "shape_q", "d", "wrap"),
+    [((2, 1), (3,), 3, alike), ((20,), (20,), 3, kldiv.Independent), ((), (2,), 30, alike)],
+)
+def test_slopes_are_the_textbooks(differentiable, rng, family, of, shape_p, shape_q, d, wrap):
+    p, q = drawn(rng, *shape_p, d), drawn(rng, *shape_q, d)
+    given = [p[0], of(p[1]), q[0], of(q[1])]
+    found = differentiable.gradient(
+        lambda *x: kldiv.kl_divergence(wrap(family(*x[:2])), wrap(family(*x[2:]))), *matrices(differentiable, given)
+    )
+    batch = np.broadcast_shapes(shape_p, shape_q)
+    loc_p, a, loc_q, b = (np.broadcast_to(x, (*batch, *[d] * n)) for x, n in zip(given, (1, 2, 1, 2), strict=True))
+    every = [textbook_slopes(family, a[i], b[i], loc_p[i] - loc_q[i]) for i in np.ndindex(batch)]
+    of_loc, of_a, of_b = (np.reshape(x, (*batch, *x[0].shape)) for x in zip(*every, strict=True))
+    for slope, x, expected in zip(found, given, (of_loc, of_a, -of_loc, of_b), strict=True):
+        slope, expected = differentiable.to_numpy(slope), as_slopes_of(x, expected)
+        if x is not given[0] and x is not given[2] and family is not kldiv.MultivariateNormalTriL:
+            slope = (slope + np.swapaxes(slope, -1, -2)) / 2  # a function may read one triangle
+        np.testing.assert_allclose(slope, expected, rtol=1e-8, atol=1e-10 * np.abs(expected).max())
