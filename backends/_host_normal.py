@@ -231,8 +231,7 @@ def normal_slopes(scratch: Scratch, slopes: list[Array | None], *parameters: Arr
     if for_loc_p is not None:
         np.divide(z, scale_q, out=for_loc_p)
     if for_loc_q is not None:
-        np.divide(z, scale_q, out=for_loc_q)
-        np.negative(for_loc_q, out=for_loc_q)
+        np.negative(z / scale_q if for_loc_p is None else for_loc_p, out=for_loc_q)
     if for_scale_p is None and for_scale_q is None:
         return
     np.subtract(scale_p, scale_q, out=u)

@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from covariance import drawn
 from large_arrays import DIAGONAL, categorical_logits, diagonal, logits, normals
 from measure import Row, peak, ratio
+
+import kldiv
 
 STUDENT = (512, 32000)
 
@@ -34,7 +37,7 @@ def rows(backend: str) -> Iterator[Row]:
 def _torch() -> Iterator[Row]:
     import torch
     import torch.nn.functional as F
-    from torch.distributions import Independent, Normal, kl_divergence
+    from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
     def step(function: Callable[..., Any], tensors: list[Any]) -> Callable[[], None]:
         def run() -> None:
@@ -61,6 +64,19 @@ def _torch() -> Iterator[Row]:
     tensors = [torch.from_numpy(x).requires_grad_() for x in normals(DIAGONAL)]
     found = ratio(step(diagonal, tensors), step(independent, tensors))
     yield Row("diagonal normal, 4096 x 1024, all parameters / torch.distributions unvalidated", found, "<= 0.4")
+
+    def full(loc_p: Any, covariance_p: Any, loc_q: Any, covariance_q: Any) -> Any:
+        return kldiv.kl_divergence(
+            kldiv.MultivariateNormal(loc_p, covariance_p), kldiv.MultivariateNormal(loc_q, covariance_q)
+        )
+
+    def peer(loc_p: Any, covariance_p: Any, loc_q: Any, covariance_q: Any) -> Any:
+        return kl_divergence(MultivariateNormal(loc_p, covariance_p), MultivariateNormal(loc_q, covariance_q))
+
+    for shape, d in ((1000,), 10), ((100,), 50), ((), 500):
+        tensors = [torch.from_numpy(x).requires_grad_() for i in (0, 1) for x in drawn(shape, d, i)]
+        found = ratio(step(full, tensors), step(peer, tensors))
+        yield Row(f"covariance, batch {shape}, d = {d}, all parameters / torch.distributions", found, "<= 1")
 
 
 def _jax() -> Iterator[Row]:
