@@ -7,16 +7,23 @@ same two factors. Differences of matrices are taken first, so that near equality
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 
 Tensor: TypeAlias = torch.Tensor
 Slopes: TypeAlias = Callable[..., list[Tensor | None]]
+Weighted: TypeAlias = Callable[[Tensor, Sequence[bool], Sequence[Tensor]], tuple[Tensor | None, ...]]
 
 
 def _factor(matrix: Tensor) -> Tensor:
-    return torch.linalg.cholesky_ex(matrix)[0]
+    factor: Tensor = torch.linalg.cholesky_ex(matrix)[0]
+    return factor
+
+
+def _solved(factor: Tensor, x: Tensor, *, upper: bool = False) -> Tensor:
+    solution: Tensor = torch.linalg.solve_triangular(factor, x, upper=upper)
+    return solution
 
 
 def _column(vector: Tensor) -> Tensor:
@@ -60,20 +67,17 @@ def factors(loc_p: Tensor, k: Tensor, loc_q: Tensor, m: Tensor, needed: Sequence
     The lower triangles of M'^-1 (X + [K^-1 (K - M)]') for K and of -M'^-1 (X + X' + X X' + z z') for M.
     """
 
-    def solved(factor: Tensor, x: Tensor) -> Tensor:
-        return torch.linalg.solve_triangular(factor, x, upper=False)
-
     def back(x: Tensor) -> Tensor:
-        return torch.linalg.solve_triangular(m.mT, x, upper=True)
+        return _solved(m.mT, x, upper=True)
 
-    z = solved(m, _column(loc_p - loc_q))
+    z = _solved(m, _column(loc_p - loc_q))
     of_loc = back(z)[..., 0]
     of_k = of_m = None
     if needed[1] or needed[3]:
         difference = torch.tril(k - m)
-        x = solved(m, difference)
+        x = _solved(m, difference)
         if needed[1]:
-            of_k = torch.tril(back(x + solved(k, difference).mT))
+            of_k = torch.tril(back(x + _solved(k, difference).mT))
         if needed[3]:
             of_m = -torch.tril(back(x + x.mT + x @ x.mT + z @ z.mT))
     return [of_loc, of_k, -of_loc, of_m]
@@ -82,29 +86,29 @@ def factors(loc_p: Tensor, k: Tensor, loc_q: Tensor, m: Tensor, needed: Sequence
 _NAMES: dict[str, Slopes] = {"": covariances, "_tril": factors, "_precision": precisions}
 
 
-def _weighted(slopes: Slopes, summed: int, weights: Tensor, needed: Sequence[bool], tensors: Sequence[Tensor]) -> Any:
-    """Return the derivatives of the weighted sum of the divergences with respect to what is needed."""
-    weights = weights[..., None] if summed else weights
-    found = slopes(*tensors, needed)
-    return tuple(
-        [
-            (weights[(..., *[None] * events)] * g).sum_to_size(x.shape) if n and g is not None else None
-            for g, x, events, n in zip(found, tensors, (1, 2, 1, 2), needed, strict=True)
-        ]
-    )
+def _weighted(slopes: Slopes, summed: int) -> Weighted:
+    """Return what computes the derivatives of the weighted sum of divergences with respect to what is needed."""
+
+    def weighted(weights: Tensor, needed: Sequence[bool], tensors: Sequence[Tensor]) -> tuple[Tensor | None, ...]:
+        weights = weights[..., None] if summed else weights
+        found = zip(slopes(*tensors, needed), tensors, (1, 2, 1, 2), needed, strict=True)
+        return tuple(
+            [
+                (weights[(..., *[None] * events)] * slope).sum_to_size(x.shape) if n and slope is not None else None
+                for slope, x, events, n in found
+            ]
+        )
+
+    return weighted
 
 
-def slopes_of(formula: tuple[str, int] | None) -> Callable[..., Any] | None:
+def slopes_of(formula: tuple[str, int] | None) -> Weighted | None:
     """Return ``slopes(weights, needed, tensors)`` of a formula, None where it has none written out."""
     return None if formula is None else _SLOPES.get(formula)
 
 
-def _bound(slopes: Slopes, summed: int) -> Callable[..., Any]:
-    return lambda weights, needed, tensors: _weighted(slopes, summed, weights, needed, tensors)
-
-
 _SLOPES = {
-    (f"kl_multivariate_normal{name}_multivariate_normal{name}", summed): _bound(slopes, summed)
+    (f"kl_multivariate_normal{name}_multivariate_normal{name}", summed): _weighted(slopes, summed)
     for name, slopes in _NAMES.items()
     for summed in (0, 1)
 }

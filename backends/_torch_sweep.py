@@ -118,7 +118,8 @@ class _Sweep(torch.autograd.Function):
             found = _derivatives(ctx.formula, weights, tensors, needed, create_graph=torch.is_grad_enabled())
             return (None,) * 5 + found
         if ctx.written is not None:
-            return (None,) * 5 + ctx.written(weights, needed, tensors)
+            written: tuple[torch.Tensor | None, ...] = ctx.written(weights, needed, tensors)
+            return (None,) * 5 + written
         # What is returned is the caller's, so another time the derivatives are computed anew.
         slopes = ctx.slopes or _values_and_slopes(ctx, tensors)[1]
         ctx.slopes = None

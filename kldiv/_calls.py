@@ -39,7 +39,7 @@ def _read(distributions: Iterable[Any], found: list[Hashable], parameters: list[
                 if not _read((x,), found, parameters):
                     return False
                 continue
-            read = cls if reader is type else reader(x)
+            read: Any = cls if reader is type else reader(x)
             if read is None:
                 return False
             found.append(read)
