@@ -47,8 +47,9 @@ from jax.numpy import (
 )
 from jax.numpy.linalg import diagonal as diagonal, eigvalsh as eigvalsh
 from jax.scipy.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
-from kldiv.backends import _host, _jax_categorical as _categorical
+from kldiv.backends import _host, _jax_categorical as _categorical, _jax_lapack as _lapack
 from kldiv.backends._jax_blocks import in_blocks as in_blocks
+from kldiv.backends._jax_lapack import cholesky as cholesky
 
 from kldiv import _kernels
 from kldiv._protocol import Call, Wanted
@@ -62,12 +63,6 @@ _FEW = 2**12  # entries of covariance matrices, for which the call of a program 
 def all(x: jax.Array, /, *, axis: Any = None) -> jax.Array:
     """Tell whether all are true; XLA has no vector instructions for the conjunction of truth values, but for bytes."""
     return jax.numpy.max(astype(~x, "uint8"), axis=axis, initial=0) == 0
-
-
-def cholesky(x: jax.Array, /) -> jax.Array:
-    """Return the lower Cholesky factors; nan where a matrix has none."""
-    factor: jax.Array = jax.numpy.linalg.cholesky(x)
-    return factor
 
 
 def categorical_gap(p: jax.Array, q: jax.Array, /) -> jax.Array:
@@ -321,7 +316,7 @@ def solve_triangular(a: jax.Array, b: jax.Array, /) -> jax.Array:
     batch = jax.numpy.broadcast_shapes(a.shape[:-2], columns.shape[:-2])
     a = jax.numpy.broadcast_to(a, (*batch, *a.shape[-2:]))
     columns = jax.numpy.broadcast_to(columns, (*batch, *columns.shape[-2:]))
-    x = jax.lax.linalg.triangular_solve(a, columns, left_side=True, lower=True)
+    x = _lapack.solve_triangular(a, columns)
     x = x.reshape(*batch, *b.shape[-2:], *b.shape[:more])
     return jax.numpy.moveaxis(x, tuple(range(-more, 0)), tuple(range(more)))
 
