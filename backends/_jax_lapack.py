@@ -29,7 +29,7 @@ def in_steps(function: Callable[..., jax.Array], *stacks: jax.Array) -> jax.Arra
     if count <= size:
         return function(*stacks)
     flat = tuple([x.reshape(count, *x.shape[-2:]) for x in stacks])
-    value = jax.lax.map(lambda part: function(*part), flat, batch_size=size)
+    value: jax.Array = jax.lax.map(lambda part: function(*part), flat, batch_size=size)
     return value.reshape(*batch, *value.shape[1:])
 
 

@@ -57,6 +57,7 @@ from kldiv._protocol import Call, Wanted
 
 _NUMPY_DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
+_own: Any = sys.modules[__name__]  # looked up here, for torch.compile keeps a list of modules from before this one
 compiles_operations = False
 differentiable = True
 in_blocks = None
@@ -145,13 +146,12 @@ def like(value: Any, other: Any, dtype: torch.dtype, /) -> torch.Tensor:
 
 def log_ratio(a: torch.Tensor, b: torch.Tensor, /) -> torch.Tensor:
     """Return log(a / b) for positive a and b; without what derivatives need where none can be taken."""
-    xp: Any = sys.modules[__name__]
     backwards = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
     # There are no public tests for these; torch.compile can follow them.
     forwards = forward_ad._current_level >= 0  # pyright: ignore
     transformed = torch._C._are_functorch_transforms_active()  # pyright: ignore
     kernel = _kernels.log_ratio.plain if backwards or forwards or transformed else _kernels.log_of_quotient
-    value: torch.Tensor = kernel(xp, a, b)
+    value: torch.Tensor = kernel(_own, a, b)
     return value
 
 

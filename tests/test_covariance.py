@@ -164,3 +164,14 @@ def test_slopes_are_the_textbooks(differentiable, rng, family, of, shape_p, shap
         if x is not given[0] and x is not given[2] and family is not kldiv.MultivariateNormalTriL:
             slope = (slope + np.swapaxes(slope, -1, -2)) / 2  # a function may read one triangle
         np.testing.assert_allclose(slope, expected, rtol=1e-8, atol=1e-10 * np.abs(expected).max())
+
+
+def test_many_matrices_under_a_transform(backend, rng, transform):
+    (loc_p, a), (loc_q, b) = drawn(rng, 1000, 10), drawn(rng, 1000, 10)
+    found = transform(
+        lambda *x: kldiv.kl_divergence(kldiv.MultivariateNormal(*x[:2]), kldiv.MultivariateNormal(*x[2:]))
+    )(*matrices(backend, (loc_p, a, loc_q, b)))
+    ratio, delta = np.linalg.solve(b, a), loc_p - loc_q
+    squares = np.vecdot(delta, np.linalg.solve(b, delta[..., None])[..., 0])
+    textbook = np.trace(ratio, axis1=-2, axis2=-1) - 10 - np.linalg.slogdet(ratio)[1] + squares
+    np.testing.assert_allclose(backend.to_numpy(found), textbook / 2, rtol=1e-10)
