@@ -228,10 +228,11 @@ def normal_slopes(scratch: Scratch, slopes: list[Array | None], *parameters: Arr
     u, z, w = (scratch(i, loc_p.shape) for i in range(3))
     np.subtract(loc_p, loc_q, out=z)
     z /= scale_q
-    if for_loc_p is not None:
-        np.divide(z, scale_q, out=for_loc_p)
-    if for_loc_q is not None:
-        np.negative(z / scale_q if for_loc_p is None else for_loc_p, out=for_loc_q)
+    for_loc = for_loc_q if for_loc_p is None else for_loc_p
+    if for_loc is not None:
+        np.divide(z, scale_q, out=for_loc)
+        if for_loc_q is not None:
+            np.negative(for_loc, out=for_loc_q)
     if for_scale_p is None and for_scale_q is None:
         return
     np.subtract(scale_p, scale_q, out=u)

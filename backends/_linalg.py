@@ -269,8 +269,7 @@ def _small_factor(matrices: Array, factored: bool) -> Array:
     """Return the factors of matrices, nan of those that are invalid."""
     # Two matrices at least: NumPy takes the sums for a single one in another order.
     m = _stacked(matrices if len(matrices) > 1 else np.repeat(matrices, 2, axis=0))
-    flat = matrices.reshape(-1)
-    simple = np.dot(flat, flat) < np.inf and all(
+    simple = _is_finite(matrices) and all(
         not m[i, i + 1 :].any() if factored else (m[i, i + 1 :] == m[i + 1 :, i]).all() for i in range(len(m) - 1)
     )
     if not simple:

@@ -86,6 +86,9 @@ def differentiable(
     return call
 
 
+_FIRST = 5  # place of the first tensor among the arguments of a sweep
+
+
 class _Sweep(torch.autograd.Function):
     """The sweep of a kernel as a function that autograd knows the derivative of."""
 
@@ -113,18 +116,19 @@ class _Sweep(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (weights,) = grad_outputs
         tensors = ctx.saved_tensors
-        needed = ctx.needs_input_grad[5:]
+        needed = ctx.needs_input_grad[_FIRST:]
+        found: tuple[torch.Tensor | None, ...]
         if torch.is_grad_enabled() or not is_plain() or type(weights) is not torch.Tensor:
             found = _derivatives(ctx.formula, weights, tensors, needed, create_graph=torch.is_grad_enabled())
-            return (None,) * 5 + found
-        if ctx.written is not None:
-            written: tuple[torch.Tensor | None, ...] = ctx.written(weights, needed, tensors)
-            return (None,) * 5 + written
-        # What is returned is the caller's, so another time the derivatives are computed anew.
-        slopes = ctx.slopes or _values_and_slopes(ctx, tensors)[1]
-        ctx.slopes = None
-        _host.weigh(slopes, weights.numpy())
-        return (None,) * 5 + tuple([None if x is None else torch.from_numpy(x) for x in slopes])
+        elif ctx.written is not None:
+            found = ctx.written(weights, needed, tensors)
+        else:
+            # What is returned is the caller's, so another time the derivatives are computed anew.
+            slopes = ctx.slopes or _values_and_slopes(ctx, tensors)[1]
+            ctx.slopes = None
+            _host.weigh(slopes, weights.numpy())
+            found = tuple([None if x is None else torch.from_numpy(x) for x in slopes])
+        return (None,) * _FIRST + found
 
 
 def _values_and_slopes(ctx: Any, tensors: tuple[torch.Tensor, ...]) -> tuple[Any, list[Any], bool]:
@@ -135,7 +139,7 @@ def _values_and_slopes(ctx: Any, tensors: tuple[torch.Tensor, ...]) -> tuple[Any
         return [g.numpy() for g in found if g is not None]
 
     arrays = [x.detach().numpy() for x in tensors]
-    needed = ctx.needs_input_grad[5:]
+    needed = ctx.needs_input_grad[_FIRST:]
     return _host.with_slopes(ctx.kernel, ctx.core, exact_slopes, arrays, needed, _threads(arrays))
 
 

@@ -57,6 +57,7 @@ from kldiv._protocol import Call, Wanted
 by_chunks = None
 compiles_operations = True
 differentiable = True
+_own: Any = sys.modules[__name__]
 _FEW = 2**12  # entries of covariance matrices, for which the call of a program takes less than that of LAPACK
 
 
@@ -67,17 +68,15 @@ def all(x: jax.Array, /, *, axis: Any = None) -> jax.Array:
 
 def categorical_gap(p: jax.Array, q: jax.Array, /) -> jax.Array:
     """Return the divergence between categorical distributions with weights p and q."""
-    xp: Any = sys.modules[__name__]
     many = _categorical.are_many(p, q)
-    value: jax.Array = _categorical.probabilities_gap(p, q) if many else _kernels.categorical_gap.plain(xp, p, q)
+    value: jax.Array = _categorical.probabilities_gap(p, q) if many else _kernels.categorical_gap.plain(_own, p, q)
     return value
 
 
 def categorical_logits_gap(a: jax.Array, b: jax.Array, /) -> jax.Array:
     """Return the divergence between categorical distributions with logits a and b."""
-    xp: Any = sys.modules[__name__]
     many = _categorical.are_many(a, b)
-    value: jax.Array = _categorical.logits_gap(a, b) if many else _kernels.categorical_logits_gap.plain(xp, a, b)
+    value: jax.Array = _categorical.logits_gap(a, b) if many else _kernels.categorical_logits_gap.plain(_own, a, b)
     return value
 
 
@@ -121,8 +120,7 @@ expm1.defjvps(lambda tangent, value, x: tangent * exp(x))
 
 def log1p(x: Any, /) -> jax.Array:
     """Return log(1 + x); XLA's own is wrong by up to 120 ulps in float64."""
-    xp: Any = sys.modules[__name__]
-    value: jax.Array = _kernels.log1p(xp, x)
+    value: jax.Array = _kernels.log1p(_own, x)
     return value
 
 
@@ -162,8 +160,7 @@ def like(value: Any, other: jax.Array | None, dtype: Any, /) -> Any:
 @jax.custom_jvp
 def log_ratio(a: Any, b: Any) -> jax.Array:
     """Return log(a / b) for positive a and b, with the derivatives 1 / a and -1 / b."""
-    xp: Any = sys.modules[__name__]
-    value: jax.Array = _kernels.log_of_quotient(xp, a, b)
+    value: jax.Array = _kernels.log_of_quotient(_own, a, b)
     return value
 
 
@@ -248,16 +245,14 @@ def relative_gap(a: Any, b: Any) -> jax.Array:
     u = jax.numpy.maximum(-(less / b), -1.5)  # never so small: a copy of the quotient
     s = jax.numpy.maximum(-(0.5 * less / (0.5 * a + 0.5 * b)), -1.5)  # u / (2 + u)
     square = s * s
-    xp: Any = sys.modules[__name__]
-    table = _kernels.ATANH_TAIL[_kernels.is_single(xp, a)]
+    table = _kernels.ATANH_TAIL[_kernels.is_single(_own, a)]
     series = s * (u - 2 * square * _kernels.polynomial(table, where(near, square, 0.0)))
-    return where(near, series, u - _kernels.log_of_quotient(xp, a, b))
+    return where(near, series, u - _kernels.log_of_quotient(_own, a, b))
 
 
 @relative_gap.defjvp
 def _relative_gap_change(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
-    xp: Any = sys.modules[__name__]
-    _, change = jax.jvp(lambda a, b: _kernels.relative_gap.plain(xp, a, b), primals, tangents)
+    _, change = jax.jvp(lambda a, b: _kernels.relative_gap.plain(_own, a, b), primals, tangents)
     return relative_gap(*primals), change
 
 
@@ -281,7 +276,7 @@ def shortcut(wanted: Wanted, /) -> Call | None:
         return None
     if builtins.max(np.size(x) for x in parameters) < _FEW:
         return None
-    core, program = _host.in_core(exact), compiled(functools.partial(exact, sys.modules[__name__]))
+    core, program = _host.in_core(exact), compiled(functools.partial(exact, _own))
 
     def call(validate: bool, *parameters: Any) -> tuple[jax.Array, bool]:
         arrays = [x if isinstance(x, jax.Array) else like(x, None, dtype) for x in parameters]

@@ -235,8 +235,9 @@ def shortcut(wanted: Wanted, /) -> Call | None:
     dtype = _NUMPY_DTYPES[dtype]
     if torch.is_grad_enabled() and builtins.any(x.requires_grad for x in tensors):
         slopes = _torch_covariance.slopes_of(formula)
-        known = slopes is not None or kernel.both is not None
-        return _torch_sweep.differentiable(kernel, exact, dtype, slopes) if known else None
+        if slopes is None and kernel.both is None:
+            return None
+        return _torch_sweep.differentiable(kernel, exact, dtype, slopes)
     return _torch_sweep.constant(kernel, exact, dtype, parameters)
 
 
