@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from kldiv import _kernels
+from kldiv._numerics import exact, gaps
 
 Terms: TypeAlias = Callable[..., tuple[jax.Array, ...]]
 
@@ -105,14 +105,14 @@ def _reference(a: jax.Array, b: jax.Array) -> _Reference:
     b_ref = jnp.max(jnp.where(a == top, b, -jnp.inf), axis=-1, keepdims=True)
     known = b_ref > -jnp.inf
     b_ref = jnp.where(known, b_ref, 0.0)
-    t, error = (jnp.where(known, x, 0.0) for x in _kernels.rounded_difference(b_ref, top))
+    t, error = (jnp.where(known, x, 0.0) for x in exact.rounded_difference(b_ref, top))
     return _Reference(top, top_q, b_ref, t, error)
 
 
 def _relative(reference: _Reference, a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Return which classes are possible under both, and t there, relative to that of the reference."""
     live = (a > -jnp.inf) & (b > -jnp.inf)
-    t, error = _kernels.rounded_difference(jnp.where(live, b, 0.0), jnp.where(live, a, 0.0))
+    t, error = exact.rounded_difference(jnp.where(live, b, 0.0), jnp.where(live, a, 0.0))
     return live, jnp.where(live, (t - reference.t) + (error - reference.error), 0.0)
 
 
@@ -151,12 +151,12 @@ def _softmax(
 
 def _series(tau: jax.Array) -> jax.Array:
     """Return exp(tau) - 1 - tau for tau between -1 and 1."""
-    value: jax.Array = tau * tau * _kernels.polynomial(_kernels.EXP_TAIL[tau.dtype == jnp.float32], tau)
+    value: jax.Array = tau * tau * exact.polynomial(gaps.EXP_TAIL[tau.dtype == jnp.float32], tau)
     return value
 
 
 def _near_logits(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Return what `kldiv._kernels.categorical_logits_gap` does, slice by slice."""
+    """Return what `kldiv._numerics.categorical.categorical_logits_gap` does, slice by slice."""
     reference = _reference(a, b)
     log_total, log_total_q, mean = _statistics(a, b, reference)
 
@@ -228,7 +228,7 @@ def probabilities_gap(p: jax.Array, q: jax.Array) -> jax.Array:
 def _near_probabilities(
     p: jax.Array, q: jax.Array, total_p: jax.Array, total_q: jax.Array, difference: jax.Array
 ) -> jax.Array:
-    """Return what `kldiv._kernels.categorical_gap` does, slice by slice."""
+    """Return what `kldiv._numerics.categorical.categorical_gap` does, slice by slice."""
     finite = total_q > 0
     total_q = jnp.where(finite, total_q, 1.0)
     scale, excess = total_p / total_q, difference / total_p
@@ -236,7 +236,7 @@ def _near_probabilities(
 
     def terms(p: jax.Array, q: jax.Array) -> tuple[jax.Array, ...]:
         d = jnp.where(near, ((q - p) - p * jnp.where(near, excess, 0.0)) * scale, q * scale - p)
-        return (_kernels.entropy_gap(_values, p, q * scale, d),)
+        return (gaps.entropy_gap(_values, p, q * scale, d),)
 
     (value,) = _sums(terms, p, q)
     return jnp.where(finite, value / total_p, jnp.inf)

@@ -18,7 +18,7 @@ from kldiv.backends._host import Kernel
 from scipy.linalg.blas import get_blas_funcs
 from scipy.linalg.lapack import get_lapack_funcs
 
-from kldiv._kernels import log1p_gap
+from kldiv._numerics.gaps import log1p_gap
 
 Array: TypeAlias = Any  # numpy.ndarray; its shape and dtype are what counts
 Kept: TypeAlias = tuple[dict[int, Array | None], dict[int, Array | None]]  # factors that many pairs have in common

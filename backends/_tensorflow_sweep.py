@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from kldiv.backends import _host
 
-from kldiv._protocol import Call
+from kldiv._arrays.protocol import Call
 
 
 def call_of(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) -> Call:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from kldiv.backends import _host
 
-from kldiv._protocol import Call
+from kldiv._arrays.protocol import Call
 
 # There are no public tests for what is_plain asks.
 _internals: Any = torch._C  # pyright: ignore

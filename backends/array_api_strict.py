@@ -48,7 +48,7 @@ from array_api_strict import (
 )
 from kldiv.backends import numpy as _numpy
 
-from kldiv._protocol import Call, Wanted
+from kldiv._arrays.protocol import Call, Wanted
 
 by_chunks = None
 compiles_operations = False

@@ -28,7 +28,7 @@ from kldiv.backends.numpy import (
     shape as shape,
 )
 
-from kldiv._protocol import Array
+from kldiv._arrays.protocol import Array
 
 _dask: Any = dask.array  # few of its annotations are there, and not all of those are right
 

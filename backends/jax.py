@@ -51,8 +51,8 @@ from kldiv.backends import _host, _jax_categorical as _categorical, _jax_lapack 
 from kldiv.backends._jax_blocks import in_blocks as in_blocks
 from kldiv.backends._jax_lapack import cholesky as cholesky
 
-from kldiv import _kernels
-from kldiv._protocol import Call, Wanted
+from kldiv._arrays.protocol import Call, Wanted
+from kldiv._numerics import categorical, exact, gaps
 
 by_chunks = None
 compiles_operations = True
@@ -69,14 +69,14 @@ def all(x: jax.Array, /, *, axis: Any = None) -> jax.Array:
 def categorical_gap(p: jax.Array, q: jax.Array, /) -> jax.Array:
     """Return the divergence between categorical distributions with weights p and q."""
     many = _categorical.are_many(p, q)
-    value: jax.Array = _categorical.probabilities_gap(p, q) if many else _kernels.categorical_gap.plain(_own, p, q)
+    value: jax.Array = _categorical.probabilities_gap(p, q) if many else categorical.categorical_gap.plain(_own, p, q)
     return value
 
 
 def categorical_logits_gap(a: jax.Array, b: jax.Array, /) -> jax.Array:
     """Return the divergence between categorical distributions with logits a and b."""
     many = _categorical.are_many(a, b)
-    value: jax.Array = _categorical.logits_gap(a, b) if many else _kernels.categorical_logits_gap.plain(_own, a, b)
+    value: jax.Array = _categorical.logits_gap(a, b) if many else categorical.categorical_logits_gap.plain(_own, a, b)
     return value
 
 
@@ -120,7 +120,7 @@ expm1.defjvps(lambda tangent, value, x: tangent * exp(x))
 
 def log1p(x: Any, /) -> jax.Array:
     """Return log(1 + x); XLA's own is wrong by up to 120 ulps in float64."""
-    value: jax.Array = _kernels.log1p(_own, x)
+    value: jax.Array = gaps.log1p(_own, x)
     return value
 
 
@@ -160,7 +160,7 @@ def like(value: Any, other: jax.Array | None, dtype: Any, /) -> Any:
 @jax.custom_jvp
 def log_ratio(a: Any, b: Any) -> jax.Array:
     """Return log(a / b) for positive a and b, with the derivatives 1 / a and -1 / b."""
-    value: jax.Array = _kernels.log_of_quotient(_own, a, b)
+    value: jax.Array = gaps.log_of_quotient(_own, a, b)
     return value
 
 
@@ -245,14 +245,14 @@ def relative_gap(a: Any, b: Any) -> jax.Array:
     u = jax.numpy.maximum(-(less / b), -1.5)  # never so small: a copy of the quotient
     s = jax.numpy.maximum(-(0.5 * less / (0.5 * a + 0.5 * b)), -1.5)  # u / (2 + u)
     square = s * s
-    table = _kernels.ATANH_TAIL[_kernels.is_single(_own, a)]
-    series = s * (u - 2 * square * _kernels.polynomial(table, where(near, square, 0.0)))
-    return where(near, series, u - _kernels.log_of_quotient(_own, a, b))
+    table = gaps.ATANH_TAIL[exact.is_single(_own, a)]
+    series = s * (u - 2 * square * exact.polynomial(table, where(near, square, 0.0)))
+    return where(near, series, u - gaps.log_of_quotient(_own, a, b))
 
 
 @relative_gap.defjvp
 def _relative_gap_change(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
-    _, change = jax.jvp(lambda a, b: _kernels.relative_gap.plain(_own, a, b), primals, tangents)
+    _, change = jax.jvp(lambda a, b: gaps.relative_gap.plain(_own, a, b), primals, tangents)
     return relative_gap(*primals), change
 
 

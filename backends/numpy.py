@@ -51,7 +51,7 @@ from numpy.linalg import eigvalsh as eigvalsh
 from scipy.linalg.lapack import get_lapack_funcs
 from scipy.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 
-from kldiv._protocol import Call, Wanted
+from kldiv._arrays.protocol import Call, Wanted
 
 by_chunks = None
 compiles_operations = False

@@ -14,7 +14,7 @@ import tensorflow as tf
 from kldiv.backends import _host, _tensorflow_sweep
 from tensorflow.python.eager import record  # pyright: ignore  # the one place that tells whether a tape is active
 
-from kldiv._protocol import Call, Wanted
+from kldiv._arrays.protocol import Call, Wanted
 
 float32 = tf.float32
 float64 = tf.float64

@@ -52,8 +52,8 @@ from torch.autograd import forward_ad
 from torch.linalg import diagonal as diagonal, eigvalsh as eigvalsh
 from torch.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 
-from kldiv import _kernels
-from kldiv._protocol import Call, Wanted
+from kldiv._arrays.protocol import Call, Wanted
+from kldiv._numerics import gaps
 
 _NUMPY_DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
@@ -150,7 +150,7 @@ def log_ratio(a: torch.Tensor, b: torch.Tensor, /) -> torch.Tensor:
     # There are no public tests for these; torch.compile can follow them.
     forwards = forward_ad._current_level >= 0  # pyright: ignore
     transformed = torch._C._are_functorch_transforms_active()  # pyright: ignore
-    kernel = _kernels.log_ratio.plain if backwards or forwards or transformed else _kernels.log_of_quotient
+    kernel = gaps.log_ratio.plain if backwards or forwards or transformed else gaps.log_of_quotient
     value: torch.Tensor = kernel(_own, a, b)
     return value
 

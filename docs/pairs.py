@@ -23,7 +23,7 @@ except ModuleNotFoundError:  # not installed: the checkout will do
     sys.path.insert(0, str(ROOT))
     import kldiv
 import kldiv.families  # noqa: E402
-from kldiv import _families  # noqa: E402
+from kldiv._core.family import support_of  # noqa: E402
 
 SIGNS = {"closed form": "F", "conversion": "C", "moments": "M", "infinite": "∞", "estimate": "·", "apart": " "}
 WORDS = {
@@ -63,7 +63,7 @@ def method(p: str, q: str) -> str:
     try:
         return kldiv.rule(getattr(kldiv, p), getattr(kldiv, q)).method
     except kldiv.NoClosedForm:
-        shapes = [len(_families.support_of(getattr(kldiv, name)).axes) for name in (p, q)]
+        shapes = [len(support_of(getattr(kldiv, name)).axes) for name in (p, q)]
         return "estimate" if shapes[0] == shapes[1] else "apart"
 
 

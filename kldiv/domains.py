@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import NamedTuple
 
-from kldiv._protocol import Array, Namespace, Shape
-from kldiv._vectors import recurrent
+from kldiv._arrays.protocol import Array, Namespace, Shape
+from kldiv._numerics.markov import recurrent
 
 
 class Condition(NamedTuple):

@@ -27,12 +27,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from kldiv._checks import check_structure, diagnose_all
-from kldiv._families import Family, gather_families, kind_of, leaves, name_of, rebuild, require_family, support_of
-from kldiv._namespace import computing_dtype, gather
+from kldiv._arrays.namespace import computing_dtype, gather
+from kldiv._core.family import Family, kind_of, name_of, support_of
+from kldiv._core.parameters import gather_families, leaves, rebuild, require_family
+from kldiv._core.validation import check_structure, diagnose_all
 from kldiv.backends import numpy
+from kldiv.estimation.components import parts_of, plain_parts
 from kldiv.estimation.estimate import estimate
-from kldiv.estimation.parts import parts_of, plain_parts
 
 try:
     from matplotlib import rcParams

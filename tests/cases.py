@@ -14,14 +14,15 @@ import numpy as np
 import kldiv
 import kldiv.families
 import reference
-from kldiv import _families, domains
+from kldiv import domains
+from kldiv._core.family import fields_of, support_of
 from law import every
 
 DTYPES = ("float32", "float64")
 KINDS = ("interior", "near", "extreme", "boundary")
 UNIT_INTERVALS = (domains.UnitInterval, domains.OpenUnitInterval, domains.AboveZeroToOne, domains.ZeroToBelowOne)
 FAMILIES = [getattr(kldiv, name) for name in kldiv.families.__all__]
-HOLDERS = [f for f in FAMILIES if any(field.held for field in _families.fields_of(f))]
+HOLDERS = [f for f in FAMILIES if any(field.held for field in fields_of(f))]
 SIMPLE = [f for f in FAMILIES if f not in (*HOLDERS, kldiv.Delta)]
 LENGTHS = {"d": 3, "k": 5, "c": 4, "n": 2, "m": 3, "s": 3, "t": 2, "_r": 2}  # of event axes
 BOUNDS = every("BOUNDS")
@@ -54,7 +55,7 @@ def method(p: Any, q: Any) -> str:
 
 def comparable(p: Any, q: Any) -> bool:
     """Tell whether two families have outcomes of the same shape, for the lengths that the tests draw."""
-    a, b = _families.support_of(p), _families.support_of(q)
+    a, b = support_of(p), support_of(q)
     return a.axes == b.axes and (a.space == b.space or not a.axes) and (("k" in (a.high, b.high)) <= same_law(p, q))
 
 
@@ -142,7 +143,7 @@ Parameters = dict[str, np.ndarray]
 
 def fields(family: Any) -> list[tuple[str, Any]]:
     """Return names and domains of a family's parameters."""
-    return [(f.name, f.domain) for f in _families.fields_of(family)]
+    return [(f.name, f.domain) for f in fields_of(family)]
 
 
 def ordinary(rng: np.random.Generator, family: Any, size: int, dtype: str = "float64") -> Parameters:
@@ -249,7 +250,7 @@ def _nested(rng: np.random.Generator, case: Case, p: Parameters, q: Parameters) 
 
     Only ends of supports that are parameters can move: those of Q outwards, or else those of P inwards.
     """
-    a, b = _families.support_of(case.p), _families.support_of(case.q)
+    a, b = support_of(case.p), support_of(case.q)
     if a.space != b.space or a.space not in ("line", "integers") or "k" in (a.high, b.high) or "c" in (a.high, b.high):
         return p, q
     size = len(next(iter(p.values())))
@@ -413,7 +414,7 @@ def bound(case: Case, batch: Batch, truth: list[Any]) -> np.ndarray:
     rows = np.ones(len(truth))
     if case.p is not case.q:
         relative = (1e-5 if case.dtype == "float32" else 1e-12) / eps
-        if len(_families.support_of(case.p).axes) == 1:
+        if len(support_of(case.p).axes) == 1:
             relative = relative + _condition(batch)
         k = np.asarray([float(t) for t in truth])
         if same_law(case.p, case.q):

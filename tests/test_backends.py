@@ -9,7 +9,7 @@ import scipy.special
 
 import backends
 import reference
-from kldiv._protocol import Namespace
+from kldiv._arrays.protocol import Namespace
 from reference import mp
 
 DTYPES = ("float32", "float64")

@@ -12,13 +12,11 @@ import kldiv
 import kldiv.families
 import reference
 from cases import SIMPLE, ordinary
-from kldiv import _families
+from kldiv._core.family import support_of
 from law import Atoms, Integers, Interval, mp
 
 ROWS = 3
-each_family = pytest.mark.parametrize(
-    "family", [f for f in SIMPLE if not _families.support_of(f).axes], ids=lambda f: f.__name__
-)
+each_family = pytest.mark.parametrize("family", [f for f in SIMPLE if not support_of(f).axes], ids=lambda f: f.__name__)
 
 
 def parameters(family):

@@ -10,8 +10,9 @@ import scipy.stats
 
 import kldiv
 from backends import BACKEND
-from kldiv import _families, domains
-from kldiv.fitting import parameters
+from kldiv import domains
+from kldiv._core.parameters import leaves, rebuild
+from kldiv.fitting import charts
 
 only = pytest.mark.parametrize
 
@@ -29,7 +30,7 @@ def array(backend):
 @pytest.fixture
 def values(backend):
     """Return a function to the parameters of a distribution, as NumPy arrays."""
-    return lambda d: [np.asarray(backend.to_numpy(x)) for _, x in _families.leaves(d, "")]
+    return lambda d: [np.asarray(backend.to_numpy(x)) for _, x in leaves(d, "")]
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def made(array):
     """Return a function that makes a distribution with arrays of the framework for its parameters."""
 
     def make(d, dtype="float64"):
-        return _families.rebuild(d, iter([array(x, dtype) for _, x in _families.leaves(d, "")]))
+        return rebuild(d, iter([array(x, dtype) for _, x in leaves(d, "")]))
 
     return make
 
@@ -562,12 +563,12 @@ def test_no_member_is_nearer_than_the_centroid(eager, backend, made, members, si
 
     least = average(q)
     xp = kldiv.namespace(w)
-    numbers = parameters.free(xp, q, True)
+    numbers = charts.free(xp, q, True)
     # A step of 0.01 in any direction of unconstrained numbers costs something of its square, and no more.
     for i, x in enumerate(numbers):
         for step in (0.01, -0.01):
             moved = [*numbers[:i], x + step * (1 + 0 * x), *numbers[i + 1 :]]
-            costs = average(parameters.bound(xp, q, iter(moved), True)) - least
+            costs = average(charts.bound(xp, q, iter(moved), True)) - least
             assert -1e-12 < costs < 0.05
 
 
@@ -793,11 +794,11 @@ CHARTED = {
 @only("member", CHARTED.values(), ids=CHARTED.keys())
 def test_unconstrained_numbers_stand_for_parameters(eager, made, values, member):
     d = made(member)
-    xp = kldiv.namespace(*[x for _, x in _families.leaves(d, "")])
-    numbers = parameters.free(xp, d, True)
-    same(values(parameters.bound(xp, d, iter(numbers), True)), values(d), rtol=1e-14, atol=1e-15)
+    xp = kldiv.namespace(*[x for _, x in leaves(d, "")])
+    numbers = charts.free(xp, d, True)
+    same(values(charts.bound(xp, d, iter(numbers), True)), values(d), rtol=1e-14, atol=1e-15)
     # Wherever they go, parameters stay valid.
-    moved = parameters.bound(xp, d, iter([x + 3.0 for x in numbers]), True)
+    moved = charts.bound(xp, d, iter([x + 3.0 for x in numbers]), True)
     assert np.isfinite(np.concatenate([x.ravel() for x in values(moved)])).all()
 
 
@@ -806,7 +807,7 @@ DOMAINS = {name: value for name, value in vars(domains).items() if isinstance(va
 
 @only("domain", DOMAINS.values(), ids=DOMAINS.keys())
 def test_every_domain_has_unconstrained_numbers(eager, domain):
-    assert parameters.is_fixed(domain) or parameters._chart(domain) is not None
+    assert charts.is_fixed(domain) or charts._chart(domain) is not None
 
 
 @only("name", ["gradient-descent", "adam"])

@@ -7,7 +7,8 @@ import kldiv
 import reference
 import truths
 from cases import DTYPES, SAME, bound, cases
-from kldiv import _inner_products, _pairwise, _pairwise_host
+from kldiv._core.family import kind_of
+from kldiv.divergences import inner_products, pairwise as pairwise_by_rows, pairwise_host
 from law import mp
 
 RTOL = {"float32": 1e-6, "float64": 1e-10}
@@ -84,7 +85,7 @@ LAWS = {
     ),
 }
 BY_RULE = {"Laplace", "independent Laplace"}
-BY_PRODUCTS = [pair for pair in SAME if _inner_products.find_form(*pair)]
+BY_PRODUCTS = [pair for pair in SAME if inner_products.find_form(*pair)]
 QUICK = ["CategoricalLogits", "MultivariateNormalDiag", "Gamma", "Laplace"]
 each_law = pytest.mark.parametrize("law", LAWS)
 each_quick_law = pytest.mark.parametrize("law", QUICK)
@@ -147,7 +148,7 @@ def test_identical_rows_have_no_divergence(backend, law):
 @pytest.mark.parametrize("law", [law for law in LAWS if law not in BY_RULE])
 def test_families_have_an_inner_product(law):
     d = make(law, draws(law, 1))
-    assert _inner_products.find_form(*[kldiv._families.kind_of(d)] * 2)
+    assert inner_products.find_form(*[kind_of(d)] * 2)
 
 
 @pytest.mark.parametrize("case", cases(BY_PRODUCTS), ids=str)
@@ -231,8 +232,8 @@ def test_results_do_not_depend_on_blocks(backend, law, monkeypatch):
     p, q = draws(law, 2, 30), draws(law, 2, 21, seed=1)
     q[0][0, :4] = p[0][0, :4]
     whole = pairwise(backend, law, p, q)
-    monkeypatch.setattr(_pairwise_host, "PRODUCTS", 50)
-    monkeypatch.setattr(_pairwise_host, "ENTRIES", 40)
+    monkeypatch.setattr(pairwise_host, "PRODUCTS", 50)
+    monkeypatch.setattr(pairwise_host, "ENTRIES", 40)
     np.testing.assert_allclose(pairwise(backend, law, p, q), whole, rtol=1e-12)
 
 
@@ -241,7 +242,7 @@ def test_arrays_that_are_elsewhere_are_computed_there(eager, law, monkeypatch):
     p, q = draws(law, 2, 30), draws(law, 21, seed=1)
     whole = pairwise(eager, law, p, q)
     monkeypatch.setattr(kldiv.namespace(eager.array(0.0, "float64")), "host_view", lambda x: None)
-    monkeypatch.setattr(_pairwise, "BLOCK", 600)
+    monkeypatch.setattr(pairwise_by_rows, "BLOCK", 600)
     np.testing.assert_allclose(pairwise(eager, law, p, q), whole, rtol=1e-10)
 
 

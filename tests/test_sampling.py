@@ -13,9 +13,10 @@ from scipy.stats import chi2, kstest
 
 import kldiv
 import kldiv.families
-from kldiv._families import cast, kind_of
-from kldiv._sampling import Counter, Draw, sampler_of
-from kldiv._sobol import Sobol
+from kldiv._core.family import kind_of
+from kldiv._core.parameters import cast
+from kldiv._core.sampling import Counter, Draw, sampler_of
+from kldiv.estimation.sobol import Sobol
 
 N = 4096  # in one shape, for the compilers; a power of 2, for the sequence
 # By chance a right sampler fails one test in as many; all seeds are fixed.

@@ -7,13 +7,14 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from kldiv._checks import broadcast_shapes
-from kldiv._kernels import categorical_gap, log_ratio
-from kldiv._namespace import computing_dtype, gather
-from kldiv._programs import run
-from kldiv._protocol import Array, DType, Namespace
-from kldiv._special import digamma_gap
-from kldiv.estimation.result import Estimate, EstimateWarning
+from kldiv._arrays.compilation import run
+from kldiv._arrays.namespace import computing_dtype, gather
+from kldiv._arrays.protocol import Array, DType, Namespace
+from kldiv._core.validation import broadcast_shapes
+from kldiv._numerics.categorical import categorical_gap
+from kldiv._numerics.gaps import log_ratio
+from kldiv._numerics.special import digamma_gap
+from kldiv.estimation.estimate_result import Estimate, EstimateWarning
 
 
 def estimate_from_counts(

@@ -9,25 +9,18 @@ from collections.abc import Callable, Generator
 from numbers import Real
 from typing import Any, NamedTuple
 
-from kldiv._checks import check_structure, diagnose_all, tolerances, valid
-from kldiv._divergence import NoClosedForm, find
-from kldiv._families import (
-    Family,
-    cast,
-    class_of,
-    gather_families,
-    held_kinds,
-    kind_of,
-    name_of,
-    support_of,
-)
-from kldiv._namespace import computing_dtype
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import sampler_of
+from kldiv._arrays.namespace import computing_dtype
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.family import Family, class_of, held_kinds, kind_of, name_of, support_of
+from kldiv._core.parameters import cast, gather_families
+from kldiv._core.registry import NoClosedForm
+from kldiv._core.sampling import sampler_of
+from kldiv._core.search import find
+from kldiv._core.validation import check_structure, diagnose_all, tolerances, valid
 from kldiv.domains import ONE_HOT
+from kldiv.estimation.estimate_result import Estimate, EstimateWarning
 from kldiv.estimation.monte_carlo import Settings, monte_carlo, quasi_monte_carlo
 from kldiv.estimation.quadrature import Integral, integrate
-from kldiv.estimation.result import Estimate, EstimateWarning
 from kldiv.estimation.summation import add_up
 from kldiv.estimation.tails import normal_quantile
 from kldiv.families.independent import Independent

@@ -10,31 +10,17 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-from kldiv._checks import check_structure, diagnose_all, tolerances, valid
-from kldiv._divergence import NoClosedForm, Step, find, reachable
-from kldiv._families import (
-    Family,
-    Kind,
-    batch_member,
-    cast,
-    class_of,
-    fields_of,
-    gather_families,
-    held_kinds,
-    kind_of,
-    name_of,
-)
-from kldiv._kernels import (
-    categorical_gap,
-    entropy_gap,
-    finite_part,
-    identity_like,
-    log,
-    log_ratio,
-)
-from kldiv._programs import run
-from kldiv._protocol import Array, DType, Namespace
-from kldiv._vectors import log_mixture, normalised, solve_vector, squares, weighted_gap
+from kldiv._arrays.compilation import run
+from kldiv._arrays.protocol import Array, DType, Namespace
+from kldiv._core.family import Family, Kind, class_of, fields_of, held_kinds, kind_of, name_of
+from kldiv._core.parameters import batch_member, cast, gather_families
+from kldiv._core.registry import NoClosedForm, Step
+from kldiv._core.search import find, reachable
+from kldiv._core.validation import check_structure, diagnose_all, tolerances, valid
+from kldiv._numerics.categorical import categorical_gap, log_mixture, normalised, weighted_gap
+from kldiv._numerics.edges import finite_part, log
+from kldiv._numerics.gaps import entropy_gap, log_ratio
+from kldiv._numerics.linalg import identity_like, solve_vector, squares
 from kldiv.families.mixture import Mixture
 from kldiv.families.multivariate_normal import MultivariateNormalDiag, MultivariateNormalTriL
 from kldiv.families.normal import Normal
@@ -150,7 +136,7 @@ def _bounds(xp: Namespace, method: _Method, dtype: DType, p: Family, q: Family) 
 def variational_approximation(xp: Namespace, p: Family, q: Family) -> Array:
     """sum_a pi_a log[sum_a' pi_a' exp(-D_aa') / sum_b om_b exp(-D_ab)]: an approximation, and no bound.
 
-    The arguments are as `kldiv._divergence.Evaluate` takes them. Source: Hershey and Olsen 2007
+    The arguments are as `kldiv._core.registry.Evaluate` takes them. Source: Hershey and Olsen 2007
     """
     return _approximation(xp, _grids(xp, p, q))
 

@@ -12,12 +12,13 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from kldiv._families import Family, constant, kind_of, parameters_of
-from kldiv._programs import whole
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Counter, Draw, Generator, Sampler, require_sampler
-from kldiv._sobol import Sobol
-from kldiv.estimation.parts import Parts, parts_of, with_axes, with_rank
+from kldiv._arrays.compilation import whole
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.family import Family, kind_of
+from kldiv._core.parameters import constant, parameters_of
+from kldiv._core.sampling import Counter, Draw, Generator, Sampler, require_sampler
+from kldiv.estimation.components import Parts, parts_of, with_axes, with_rank
+from kldiv.estimation.sobol import Sobol
 from kldiv.estimation.tails import is_heavy, normal_quantile, student_quantile
 
 PILOT = 512  # samples that the control variate is fitted on

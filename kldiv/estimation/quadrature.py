@@ -13,11 +13,12 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kldiv._families import Family, constant, fields_of, kink_of, support_of
-from kldiv._programs import whole
-from kldiv._protocol import Array, Namespace
+from kldiv._arrays.compilation import whole
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.family import Family, fields_of, kink_of, support_of
+from kldiv._core.parameters import constant
 from kldiv.domains import Support
-from kldiv.estimation.parts import Parts, log_density, parts_of, plain_parts, with_axes
+from kldiv.estimation.components import Parts, log_density, parts_of, plain_parts, with_axes
 
 FIRST = 256  # steps of the first rule, whose every second and fourth point make coarser ones
 LAST = 4096  # of the finest

@@ -13,22 +13,13 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from kldiv._checks import diagnose_all, shapes_of
-from kldiv._families import (
-    Kind,
-    fields_of,
-    gather_families,
-    held_kinds,
-    kind_of,
-    leaves,
-    name_of,
-    parameters_of,
-    support_of,
-)
-from kldiv._namespace import computing_dtype, gather, namespace
-from kldiv._protocol import Array, DType, Namespace
-from kldiv._special import digamma
-from kldiv.estimation.result import Estimate, EstimateWarning
+from kldiv._arrays.namespace import computing_dtype, gather, namespace
+from kldiv._arrays.protocol import Array, DType, Namespace
+from kldiv._core.family import Kind, fields_of, held_kinds, kind_of, name_of, support_of
+from kldiv._core.parameters import gather_families, leaves, parameters_of
+from kldiv._core.validation import diagnose_all, shapes_of
+from kldiv._numerics.special import digamma
+from kldiv.estimation.estimate_result import Estimate, EstimateWarning
 
 # Beyond these dimensions the density is far from constant over a ball that holds a neighbour.
 _MOST_COLUMNS, _MOST_COLUMNS_KNOWN = 5, 10

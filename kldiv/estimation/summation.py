@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from kldiv._families import Family, constant, support_of
-from kldiv._programs import whole
-from kldiv._protocol import Array, Namespace
+from kldiv._arrays.compilation import whole
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.family import Family, support_of
+from kldiv._core.parameters import constant
 from kldiv.domains import ONE_HOT, Support
-from kldiv.estimation.parts import Parts, log_density, parts_of, with_axes
+from kldiv.estimation.components import Parts, log_density, parts_of, with_axes
 from kldiv.estimation.quadrature import FIRST, Integral, Integrand, Piece, Rule, column, located, refine, unseen
 
 EXACT = 2**14  # outcomes that are all added up, if there are no more

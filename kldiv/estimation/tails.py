@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from kldiv._protocol import Array, Namespace
-from kldiv.estimation.parts import Parts
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv.estimation.components import Parts
 
 MOST = 2**14  # values that are looked at
 SHARE = 0.1  # of all squares that the largest must have

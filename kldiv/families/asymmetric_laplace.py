@@ -5,17 +5,14 @@ Here y = k (x - loc) / scale above loc and y = (loc - x) / (k scale) below.
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._line import (
-    asymmetric_laplace_distance,
-    asymmetric_laplace_gap,
-    exponential_sides,
-    least_of_sides,
-)
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.edges import least_of_sides
+from kldiv._numerics.laplace import asymmetric_laplace_distance, asymmetric_laplace_gap, exponential_sides
 from kldiv.domains import REALS, Positive, Real
 
 

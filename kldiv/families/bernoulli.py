@@ -3,22 +3,23 @@
 from math import inf
 from typing import Annotated, NamedTuple
 
-from kldiv._counts import (
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import expectations
+from kldiv._core.registry import converts, register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.binomial import (
     bernoulli_entropy,
     bernoulli_factorial_excess,
     bernoulli_rising_excess,
     probit_logit,
     probit_logit_difference,
-    xlog1my,
-    xlogy,
 )
-from kldiv._divergence import converts, register
-from kldiv._families import density, family
-from kldiv._kernels import bernoulli_logits_gap, entropy_gap, indicator, logit, sigmoid, softplus
-from kldiv._moments import expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
-from kldiv._special import log_ndtr
+from kldiv._numerics.categorical import bernoulli_logits_gap, sigmoid, softplus
+from kldiv._numerics.edges import indicator, logit, xlog1my, xlogy
+from kldiv._numerics.gaps import entropy_gap
+from kldiv._numerics.special import log_ndtr
 from kldiv.domains import BITS, Logit, Real, UnitInterval
 from kldiv.families.poisson import Poisson
 

@@ -2,15 +2,18 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._bounded import beta_distance, beta_gap, beta_power
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._intervals import interval_log
-from kldiv._kernels import log1p_ratio, non_negative, sigmoid
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
-from kldiv._special import betaln, digamma_gap, trigamma
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.beta import beta_distance, beta_gap, beta_power
+from kldiv._numerics.categorical import sigmoid
+from kldiv._numerics.edges import non_negative
+from kldiv._numerics.gaps import log1p_ratio
+from kldiv._numerics.special import betaln, digamma_gap, trigamma
+from kldiv._numerics.uniform import interval_log
 from kldiv.domains import UNIT_INTERVAL, Positive
 from kldiv.families.uniform import Uniform
 

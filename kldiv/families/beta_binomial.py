@@ -5,11 +5,12 @@ Here a and b are concentration1 and concentration0.
 
 from typing import Annotated, NamedTuple
 
-from kldiv._counts import log_choose
-from kldiv._families import density, family
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
-from kldiv._special import betaln
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.binomial import log_choose
+from kldiv._numerics.special import betaln
 from kldiv.domains import Count, Positive
 from kldiv.families.beta import sample_beta
 from kldiv.families.binomial import TO_TOTAL_COUNT

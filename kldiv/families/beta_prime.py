@@ -2,13 +2,14 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts
-from kldiv._families import density, family
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._positive import beta_prime_distance, beta_prime_log1p, beta_prime_power, beta_prime_variance
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, bounded_exp, samples
-from kldiv._special import betaln, digamma, trigamma
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import converts
+from kldiv._core.sampling import Draw, bounded_exp, samples
+from kldiv._numerics.beta import beta_prime_distance, beta_prime_log1p, beta_prime_power, beta_prime_variance
+from kldiv._numerics.special import betaln, digamma, trigamma
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.beta import Beta
 

@@ -3,24 +3,24 @@
 from math import inf
 from typing import Annotated, NamedTuple
 
-from kldiv._counts import (
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import expectations
+from kldiv._core.registry import converts, register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.binomial import (
     binomial_count_gap,
     binomial_entropy,
     binomial_gap,
-    binomial_law,
     binomial_shortfall,
     log_choose,
-    multiple,
     thinned_logit,
-    xlog1my,
-    xlogy,
 )
-from kldiv._divergence import converts, register
-from kldiv._families import density, family
-from kldiv._kernels import bernoulli_logits_gap, entropy_gap, logit, sigmoid, softplus
-from kldiv._moments import expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
+from kldiv._numerics.categorical import bernoulli_logits_gap, sigmoid, softplus
+from kldiv._numerics.edges import logit, multiple, xlog1my, xlogy
+from kldiv._numerics.gaps import entropy_gap
+from kldiv._numerics.generating_functions import binomial_law
 from kldiv.domains import Count, Logit, Support, UnitInterval
 from kldiv.families.bernoulli import Bernoulli, BernoulliLogits
 from kldiv.families.poisson import Poisson

@@ -3,11 +3,19 @@
 from math import inf
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, register
-from kldiv._families import density, family
-from kldiv._kernels import categorical_gap, categorical_logits_gap, is_only_class, log, log_softmax, select_class
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import converts, register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.categorical import (
+    categorical_gap,
+    categorical_logits_gap,
+    is_only_class,
+    log_softmax,
+    select_class,
+)
+from kldiv._numerics.edges import log
 from kldiv.domains import CLASSES, Logits, Simplex
 
 

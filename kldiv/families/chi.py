@@ -3,10 +3,11 @@
 from math import log, sqrt
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts
-from kldiv._families import density, family
-from kldiv._moments import Expectations, cross_entropy
-from kldiv._protocol import Array, Namespace
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy
+from kldiv._core.registry import converts
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.chi2 import Chi2
 from kldiv.families.generalized_gamma import GeneralizedGamma

@@ -3,10 +3,11 @@
 from math import log
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, register
-from kldiv._families import density, family
-from kldiv._protocol import Array, Namespace
-from kldiv._special import gammaln_gap
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import converts, register
+from kldiv._numerics.special import gammaln_gap
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.gamma import Gamma
 

@@ -2,7 +2,13 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._bounded import (
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.continuous_bernoulli import (
     logit_difference,
     tilted_distance,
     tilted_gap,
@@ -13,12 +19,8 @@ from kldiv._bounded import (
     tilted_mean,
     tilted_variance,
 )
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._kernels import log1p_ratio, logit
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
+from kldiv._numerics.edges import logit
+from kldiv._numerics.gaps import log1p_ratio
 from kldiv.domains import UNIT_INTERVAL, OpenUnitInterval
 from kldiv.families.uniform import Uniform
 

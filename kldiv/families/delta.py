@@ -2,11 +2,13 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import Rule, infinite, structural
-from kldiv._families import Family, Kind, class_of, density, family, held_kinds, name_of
-from kldiv._kernels import indicator
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import Family, Kind, class_of, family, held_kinds, name_of
+from kldiv._core.registry import Rule, rule_factory_before
+from kldiv._core.sampling import Draw, samples
+from kldiv._core.supports import infinite
+from kldiv._numerics.edges import indicator
 from kldiv.domains import Real, Support
 
 
@@ -42,7 +44,7 @@ def sample_delta(xp: Namespace, draw: Draw, value: Array) -> Array:
     return value + xp.zeros_like(draw.uniform(value))
 
 
-@structural
+@rule_factory_before
 def point_mass_rule(p: Kind, q: Kind) -> Rule | None:
     """Return the rule of a pair with a point mass in it."""
     if p is Delta and _is_discrete(q):

@@ -5,11 +5,12 @@ The density is that of all coordinates but the last.
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, register
-from kldiv._families import density, family
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples, softmax
-from kldiv._vectors import dirichlet_gap
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import converts, register
+from kldiv._core.sampling import Draw, samples, softmax
+from kldiv._numerics.wishart import dirichlet_gap
 from kldiv.domains import SIMPLEX, PositiveClasses
 from kldiv.families.beta import Beta
 

@@ -2,13 +2,16 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._counts import discrete_uniform_binomial_gap, discrete_uniform_law
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._kernels import log1p_ratio, sigmoid
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.binomial import discrete_uniform_binomial_gap
+from kldiv._numerics.categorical import sigmoid
+from kldiv._numerics.gaps import log1p_ratio
+from kldiv._numerics.generating_functions import discrete_uniform_law
 from kldiv.domains import Integer, IntegerFromLow, Support
 from kldiv.families.binomial import Binomial, BinomialLogits
 

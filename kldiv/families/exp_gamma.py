@@ -5,13 +5,14 @@ And its negative, the logarithm of an inverse gamma variable.
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts
-from kldiv._families import density, family
-from kldiv._line import log_gamma_entropy, log_gamma_exponential
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
-from kldiv._special import digamma, trigamma
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import converts
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.log_gamma import log_gamma_entropy, log_gamma_exponential
+from kldiv._numerics.special import digamma, trigamma
 from kldiv.domains import REALS, Positive
 from kldiv.families.gamma import Gamma
 

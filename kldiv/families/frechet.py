@@ -2,11 +2,12 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, register
-from kldiv._families import density, family
-from kldiv._gamma import log_power_exp, power_of_gamma, weibull_gap
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import converts, register
+from kldiv._numerics.gamma import log_power_exp, power_of_gamma, weibull_gap
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.gumbel import Gumbel
 from kldiv.families.weibull import Weibull

@@ -2,21 +2,16 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, register
-from kldiv._families import density, family
-from kldiv._gamma import scaled_power
-from kldiv._kernels import log1p_gap, product_excess, stirling_gap
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._positive import gamma_log1p
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
-from kldiv._special import (
-    digamma,
-    gamma_distance,
-    gamma_entropy,
-    gamma_exponential,
-    trigamma,
-)
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import converts, register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.exact import product_excess
+from kldiv._numerics.gamma import gamma_distance, gamma_entropy, gamma_exponential, gamma_log1p, scaled_power
+from kldiv._numerics.gaps import log1p_gap, stirling_gap
+from kldiv._numerics.special import digamma, trigamma
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.generalized_gamma import GeneralizedGamma
 

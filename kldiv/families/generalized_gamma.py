@@ -2,12 +2,13 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._gamma import generalized_gamma_gap, power_of_gamma
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, bounded_exp, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, bounded_exp, samples
+from kldiv._numerics.gamma import generalized_gamma_gap, power_of_gamma
 from kldiv.domains import POSITIVE, Positive
 
 

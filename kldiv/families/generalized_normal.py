@@ -3,17 +3,18 @@
 from math import log, sqrt
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._line import (
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, bounded_exp, samples
+from kldiv._numerics.generalized_normal import (
     generalized_normal_distance,
     generalized_normal_gap,
     generalized_normal_variance,
     power_of,
 )
-from kldiv._moments import expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, bounded_exp, samples
 from kldiv.domains import REALS, Positive, Real
 from kldiv.families.laplace import Laplace
 from kldiv.families.normal import Normal

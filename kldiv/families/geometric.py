@@ -2,18 +2,15 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._counts import (
-    geometric_entropy,
-    geometric_gap,
-    negative_binomial_law,
-    odds_gap,
-    xlog1my,
-)
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.edges import xlog1my
+from kldiv._numerics.generating_functions import negative_binomial_law
+from kldiv._numerics.negative_binomial import geometric_entropy, geometric_gap, odds_gap
 from kldiv.domains import COUNTS, AboveZeroToOne
 
 

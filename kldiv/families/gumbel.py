@@ -3,13 +3,14 @@
 from math import pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._line import gumbel_distance, log_gamma_exponential, log_gamma_location_scale_gap
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
-from kldiv._special import EULER
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.log_gamma import gumbel_distance, log_gamma_exponential, log_gamma_location_scale_gap
+from kldiv._numerics.special import EULER
 from kldiv.domains import REALS, Positive, Real
 
 

@@ -3,13 +3,13 @@
 from math import inf, log, pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._line import half_turn_tangent
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._positive import cauchy_scale_gap, half_cauchy_power
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.student_t import cauchy_scale_gap, half_cauchy_power, half_turn_tangent
 from kldiv.domains import POSITIVE, Positive
 
 

@@ -3,10 +3,19 @@
 from collections.abc import Iterable
 from typing import Annotated, Generic, NamedTuple, TypeVar
 
-from kldiv._divergence import Conversion, NoClosedForm, Rule, conversions_of, converts, find, lifts, structural
-from kldiv._families import Family, Kind, class_of, held_kinds, kind_of
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, require_sampler, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.family import Family, Kind, class_of, held_kinds, kind_of
+from kldiv._core.registry import (
+    Conversion,
+    NoClosedForm,
+    Rule,
+    conversions_of,
+    converts,
+    derived_conversions,
+    rule_factory_before,
+)
+from kldiv._core.sampling import Draw, require_sampler, samples
+from kldiv._core.search import find
 from kldiv.domains import Held
 from kldiv.families.multivariate_normal import MultivariateNormalDiag
 from kldiv.families.normal import Normal
@@ -30,7 +39,7 @@ class Independent(NamedTuple, Generic[Base]):
 
     def log_density(self, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
-        from kldiv._namespace import namespace
+        from kldiv._arrays.namespace import namespace
 
         value = self.base.log_density(x)  # type: ignore[attr-defined]
         return namespace(value).sum(value, axis=-1)
@@ -42,7 +51,7 @@ def sample_independent(xp: Namespace, draw: Draw, d: Family) -> Array:
     return require_sampler(kind_of(d.base)).sample(xp, draw.inside(1), d.base)
 
 
-@structural
+@rule_factory_before
 def independent_rule(p: Kind, q: Kind) -> Rule | None:
     """Return the sum over components of the divergences between the bases.
 
@@ -63,7 +72,7 @@ def independent_rule(p: Kind, q: Kind) -> Rule | None:
     return Rule(p, q, inner.method, steps, inner.formula, evaluate, summed)
 
 
-@lifts
+@derived_conversions
 def independent_conversions(kind: Kind) -> Iterable[Conversion]:
     """If the base is something, so is the vector."""
     if class_of(kind) is not Independent:

@@ -3,11 +3,14 @@
 from math import log, pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._kernels import relative_gap
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._positive import (
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.gaps import relative_gap
+from kldiv._numerics.inverse_gaussian import (
     inverse_gaussian_distance,
     inverse_gaussian_exponential,
     inverse_gaussian_log,
@@ -15,8 +18,6 @@ from kldiv._positive import (
     inverse_gaussian_log_variance,
     inverse_gaussian_power,
 )
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
 from kldiv.domains import POSITIVE, Positive
 
 

@@ -2,8 +2,14 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._bounded import (
-    beta_power,
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, positive, samples
+from kldiv._numerics.beta import beta_power
+from kldiv._numerics.kumaraswamy import (
     kumaraswamy_distance,
     kumaraswamy_gap,
     kumaraswamy_log_complement,
@@ -11,12 +17,7 @@ from kldiv._bounded import (
     kumaraswamy_variance,
     log1mexp,
 )
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._moments import expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, positive, samples
-from kldiv._special import EULER, digamma, trigamma
+from kldiv._numerics.special import EULER, digamma, trigamma
 from kldiv.domains import UNIT_INTERVAL, Positive
 
 

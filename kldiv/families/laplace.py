@@ -3,12 +3,13 @@
 from math import log
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, register
-from kldiv._families import density, family
-from kldiv._kernels import relative_gap
-from kldiv._line import exponential_sides, laplace_distance, laplace_gap
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import converts, register
+from kldiv._numerics.gaps import relative_gap
+from kldiv._numerics.laplace import exponential_sides, laplace_distance, laplace_gap
 from kldiv.domains import REALS, Positive, Real
 from kldiv.families.asymmetric_laplace import AsymmetricLaplace
 

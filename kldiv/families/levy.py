@@ -3,12 +3,13 @@
 from math import log, pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, register
-from kldiv._families import density, family
-from kldiv._gamma import log_power_exp
-from kldiv._kernels import relative_gap
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, positive, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import converts, register
+from kldiv._core.sampling import Draw, positive, samples
+from kldiv._numerics.gamma import log_power_exp
+from kldiv._numerics.gaps import relative_gap
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.inverse_gamma import InverseGamma
 

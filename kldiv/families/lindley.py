@@ -3,19 +3,14 @@
 from math import pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._positive import (
-    lindley_distance,
-    lindley_exponential,
-    lindley_gap,
-    lindley_log1p,
-    lindley_power,
-)
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
-from kldiv._special import EULER
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.lindley import lindley_distance, lindley_exponential, lindley_gap, lindley_log1p, lindley_power
+from kldiv._numerics.special import EULER
 from kldiv.domains import POSITIVE, Positive
 
 

@@ -3,17 +3,18 @@
 from math import pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts
-from kldiv._families import density, family
-from kldiv._kernels import softplus
-from kldiv._moments import expectations
-from kldiv._positive import (
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import expectations
+from kldiv._core.registry import converts
+from kldiv._numerics.categorical import softplus
+from kldiv._numerics.logistic import (
     log_logistic_distance,
     log_logistic_log1p,
     log_logistic_power,
     log_logistic_variance,
 )
-from kldiv._protocol import Array, Namespace
 from kldiv.domains import POSITIVE, Positive, Real
 from kldiv.families.logistic import Logistic
 

@@ -3,12 +3,13 @@
 from math import log, pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts
-from kldiv._families import density, family
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._positive import log_normal_distance, log_normal_log1p, log_normal_variance
-from kldiv._protocol import Array, Namespace
-from kldiv._special import exp_where
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import converts
+from kldiv._numerics.edges import exp_where
+from kldiv._numerics.normal import log_normal_distance, log_normal_log1p, log_normal_variance
 from kldiv.domains import POSITIVE, Positive, Real
 from kldiv.families.normal import Normal
 

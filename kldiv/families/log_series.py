@@ -2,13 +2,14 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._bounded import log1mexp
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, positive, samples
-from kldiv._series import (
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, positive, samples
+from kldiv._numerics.kumaraswamy import log1mexp
+from kldiv._numerics.log_series import (
     log_series_gap,
     log_series_mean_log,
     log_series_mean_log_factorial,

@@ -2,9 +2,14 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._intervals import (
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.gaps import log1p_ratio
+from kldiv._numerics.uniform import (
     log_uniform_distance,
     log_uniform_exponential,
     log_uniform_log1p,
@@ -12,10 +17,6 @@ from kldiv._intervals import (
     log_uniform_power,
     log_uniform_variance,
 )
-from kldiv._kernels import log1p_ratio
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
 from kldiv.domains import AboveLow, Positive, Support
 
 

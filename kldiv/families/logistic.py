@@ -3,13 +3,14 @@
 from math import pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._kernels import softplus
-from kldiv._line import logistic_distance, logistic_exponential, logistic_gap
-from kldiv._moments import expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.categorical import softplus
+from kldiv._numerics.logistic import logistic_distance, logistic_exponential, logistic_gap
 from kldiv.domains import REALS, Positive, Real
 
 

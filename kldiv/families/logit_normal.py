@@ -3,17 +3,18 @@
 from math import log, pi
 from typing import Annotated, NamedTuple
 
-from kldiv._bounded import (
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import converts
+from kldiv._numerics.logit_normal import (
     logit_normal_log_density,
     sigmoid_mean,
     sigmoid_variance,
     softplus_mean,
     softplus_variance,
 )
-from kldiv._divergence import converts
-from kldiv._families import density, family
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
 from kldiv.domains import UNIT_INTERVAL, Positive, Real
 from kldiv.families.normal import Normal
 

@@ -3,10 +3,13 @@
 from math import pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._positive import (
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.pareto import (
     lomax_distance,
     lomax_exponential,
     lomax_gap,
@@ -16,9 +19,7 @@ from kldiv._positive import (
     lomax_variance,
     shifted_exponential,
 )
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
-from kldiv._special import EULER, digamma, trigamma
+from kldiv._numerics.special import EULER, digamma, trigamma
 from kldiv.domains import POSITIVE, Positive
 
 

@@ -2,11 +2,13 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, known_length, samples
-from kldiv._vectors import index_like, is_only_path, log_path, path_gap
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, known_length, samples
+from kldiv._numerics.linalg import index_like
+from kldiv._numerics.markov import is_only_path, log_path, path_gap
 from kldiv.domains import PATHS, States, Transitions
 from kldiv.families.categorical import sample_categorical
 

@@ -7,11 +7,12 @@ column_scale_tril.
 from math import log, pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
-from kldiv._vectors import kronecker_gap, squares
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.linalg import kronecker_gap, squares
 from kldiv.domains import MATRICES, ColumnFactor, RealMatrix, RowFactor
 
 

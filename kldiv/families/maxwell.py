@@ -3,12 +3,13 @@
 from math import log, pi, sqrt
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, register
-from kldiv._families import density, family
-from kldiv._gamma import normal_length_exponential, power_of_gamma
-from kldiv._kernels import relative_gap
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import converts, register
+from kldiv._numerics.gamma import normal_length_exponential, power_of_gamma
+from kldiv._numerics.gaps import relative_gap
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.generalized_gamma import GeneralizedGamma
 

@@ -2,10 +2,12 @@
 
 from typing import Annotated, Generic, NamedTuple, TypeVar
 
-from kldiv._families import Family, density, fields_of, kind_of, support_of
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, require_sampler, samples
-from kldiv._vectors import index_like, log_mixture
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import Family, fields_of, kind_of, support_of
+from kldiv._core.sampling import Draw, require_sampler, samples
+from kldiv._numerics.categorical import log_mixture
+from kldiv._numerics.linalg import index_like
 from kldiv.domains import Held, Weights
 from kldiv.families.categorical import sample_categorical
 

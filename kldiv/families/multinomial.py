@@ -3,12 +3,22 @@
 from math import inf
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, register
-from kldiv._families import density, family
-from kldiv._kernels import categorical_gap, categorical_logits_gap, indicator, log, log_factorial, log_softmax
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, known_length, samples
-from kldiv._vectors import are_counts, equal_counts_gap, is_only_count, log_choices, normalised
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import converts, register
+from kldiv._core.sampling import Draw, known_length, samples
+from kldiv._numerics.categorical import (
+    are_counts,
+    categorical_gap,
+    categorical_logits_gap,
+    equal_counts_gap,
+    is_only_count,
+    log_choices,
+    log_softmax,
+    normalised,
+)
+from kldiv._numerics.edges import indicator, log, log_factorial
 from kldiv.domains import CLASS_COUNTS, Count, Logits, Simplex
 from kldiv.families.one_hot_categorical import OneHotCategorical, OneHotCategoricalLogits
 

@@ -2,9 +2,10 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts
-from kldiv._families import density, family
-from kldiv._protocol import Array, Namespace
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import converts
 from kldiv.domains import LowerTriangular, RealVector, Support
 from kldiv.families.multivariate_normal import MultivariateNormalTriL
 

@@ -7,12 +7,13 @@ or as a matrix of low rank and a diagonal one.
 from math import log, pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, register
-from kldiv._families import density, family
-from kldiv._kernels import cholesky_difference, identity_like, log1p_gap, relative_gap
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
-from kldiv._vectors import low_rank_difference
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import converts, register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.gaps import log1p_gap, relative_gap
+from kldiv._numerics.linalg import cholesky_difference, identity_like, low_rank_difference
 from kldiv.domains import VECTORS, LowerTriangular, LowRankFactor, PositiveDefinite, PositiveVector, RealVector
 
 

@@ -5,22 +5,16 @@ Here r = total_count, a positive real, and p = probs, the weight on the count.
 
 from typing import Annotated, NamedTuple
 
-from kldiv._counts import (
-    negative_binomial_entropy,
-    negative_binomial_gap,
-    negative_binomial_law,
-    odds_gap,
-    poisson_law,
-    rising_excess_gap,
-    xlog1my,
-    xlogy,
-)
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._kernels import entropy_gap, log_factorial
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.edges import log_factorial, xlog1my, xlogy
+from kldiv._numerics.gaps import entropy_gap
+from kldiv._numerics.generating_functions import negative_binomial_law, poisson_law, rising_excess_gap
+from kldiv._numerics.negative_binomial import negative_binomial_entropy, negative_binomial_gap, odds_gap
 from kldiv.domains import COUNTS, Positive, ZeroToBelowOne
 from kldiv.families.geometric import Geometric
 from kldiv.families.poisson import Poisson

@@ -3,14 +3,14 @@
 from math import log, pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, register
-from kldiv._families import density, family
-from kldiv._kernels import expm1_gap_of_difference, relative_gap
-from kldiv._line import normal_log_square
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
-from kldiv._special import normal_distance
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import converts, register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.gaps import expm1_gap_of_difference, relative_gap
+from kldiv._numerics.normal import normal_distance, normal_log_square
 from kldiv.domains import REALS, Positive, Real
 
 

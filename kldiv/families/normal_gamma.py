@@ -6,11 +6,12 @@ with k = precision_count; in the normal-inverse-gamma distribution the variance 
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, register
-from kldiv._families import density, family
-from kldiv._kernels import relative_gap
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, bounded_exp, positive, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import converts, register
+from kldiv._core.sampling import Draw, bounded_exp, positive, samples
+from kldiv._numerics.gaps import relative_gap
 from kldiv.domains import Positive, Real, Support
 from kldiv.families.gamma import Gamma, kl_gamma_gamma
 from kldiv.families.normal import Normal

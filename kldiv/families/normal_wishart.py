@@ -8,12 +8,13 @@ Wishart distribution and the mean given it the covariance S / k.
 from math import log, pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._kernels import relative_gap
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
-from kldiv._vectors import multiply_transposed, solve_vector
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.gaps import relative_gap
+from kldiv._numerics.linalg import multiply_transposed, solve_vector
 from kldiv.domains import DegreesOfFreedom, LowerTriangular, Positive, RealVector, Support
 from kldiv.families.wishart import (
     bartlett_factor,

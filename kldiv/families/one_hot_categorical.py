@@ -3,12 +3,14 @@
 from math import inf
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts
-from kldiv._families import density, family
-from kldiv._kernels import indicator, log, log_softmax
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
-from kldiv._vectors import are_counts, index_like, is_only_count, log_choices, normalised
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import converts
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.categorical import are_counts, is_only_count, log_choices, log_softmax, normalised
+from kldiv._numerics.edges import indicator, log
+from kldiv._numerics.linalg import index_like
 from kldiv.domains import ONE_HOT, Logits, Simplex
 from kldiv.families.categorical import Categorical, CategoricalLogits, sample_categorical
 

@@ -2,11 +2,12 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._counts import ordered_log_density, ordered_logistic_gap
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.ordinal import ordered_log_density, ordered_logistic_gap
 from kldiv.domains import Increasing, Real, Support
 from kldiv.families.logistic import sample_logistic
 

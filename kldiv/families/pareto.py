@@ -2,11 +2,14 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._kernels import log1p_ratio, relative_gap
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._positive import (
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, bounded_exp, samples
+from kldiv._numerics.gaps import log1p_ratio, relative_gap
+from kldiv._numerics.pareto import (
     lomax_distance,
     lomax_exponential,
     lomax_log1p,
@@ -15,8 +18,6 @@ from kldiv._positive import (
     pareto_power,
     shifted_exponential,
 )
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, bounded_exp, samples
 from kldiv.domains import Positive, Support
 
 

@@ -2,13 +2,16 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._counts import poisson_entropy, poisson_law, xlogy
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._kernels import entropy_gap, log_factorial
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.edges import log_factorial, xlogy
+from kldiv._numerics.gaps import entropy_gap
+from kldiv._numerics.generating_functions import poisson_law
+from kldiv._numerics.negative_binomial import poisson_entropy
 from kldiv.domains import COUNTS, NonNegative
 
 

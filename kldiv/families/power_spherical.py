@@ -2,7 +2,13 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._directions import (
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.categorical import sigmoid
+from kldiv._numerics.spherical import (
     half_dimension,
     log_power_partition,
     log_sphere_area,
@@ -12,11 +18,6 @@ from kldiv._directions import (
     sphere_gap,
     unit_vector,
 )
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._kernels import sigmoid
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
 from kldiv.domains import SPHERE, NonNegative, UnitVector
 from kldiv.families.spherical_uniform import SphericalUniform
 from kldiv.families.von_mises_fisher import VonMisesFisher

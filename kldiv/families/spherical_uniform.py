@@ -2,11 +2,12 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._directions import half_dimension, log_sphere_area, unit_vector
-from kldiv._divergence import converts, register
-from kldiv._families import density, family
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import converts, register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.spherical import half_dimension, log_sphere_area, unit_vector
 from kldiv.domains import SPHERE, UnitVector
 from kldiv.families.von_mises_fisher import VonMisesFisher
 

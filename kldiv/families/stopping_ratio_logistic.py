@@ -2,12 +2,13 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._counts import stopping_log_mass, stopping_ratio_gap
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._kernels import softplus
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.categorical import softplus
+from kldiv._numerics.ordinal import stopping_log_mass, stopping_ratio_gap
 from kldiv.domains import Increasing, Real
 from kldiv.families.ordered_logistic import CUT_CLASSES
 

@@ -6,23 +6,24 @@ And the Cauchy distribution, that with one degree of freedom: density 1 / (pi sc
 from math import log, pi
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, register
-from kldiv._families import density, family
-from kldiv._line import (
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import converts, register
+from kldiv._core.sampling import Draw, bounded_exp, samples
+from kldiv._numerics.edges import infinite_like
+from kldiv._numerics.exact import log_hypot
+from kldiv._numerics.student_t import (
     cauchy_gap,
     half_turn_tangent,
     heavy_exponential,
-    infinite_like,
-    log_hypot,
     student_distance,
     student_entropy,
     student_log_density,
     student_normal_gap,
     student_variance,
 )
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, bounded_exp, samples
 from kldiv.domains import REALS, Positive, Real
 from kldiv.families.normal import Normal
 

@@ -2,7 +2,13 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._bounded import (
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.truncated_normal import (
     truncated_normal_cross_entropy,
     truncated_normal_distance,
     truncated_normal_entropy,
@@ -13,11 +19,6 @@ from kldiv._bounded import (
     truncated_normal_quantile,
     truncated_normal_variance,
 )
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
 from kldiv.domains import AboveLow, Positive, Real, Support
 
 

@@ -3,10 +3,11 @@
 from math import log, pi
 from typing import Annotated, NamedTuple
 
-from kldiv._directions import circle_gap, von_mises_fisher_gap
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._protocol import Array, Namespace
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import register
+from kldiv._numerics.spherical import circle_gap, von_mises_fisher_gap
 from kldiv.domains import CIRCLE, NonNegative, Real
 
 

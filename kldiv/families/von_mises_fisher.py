@@ -2,10 +2,11 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._directions import half_dimension, log_partition, log_sphere_area, sphere_gap, von_mises_fisher_gap
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._protocol import Array, Namespace
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import register
+from kldiv._numerics.spherical import half_dimension, log_partition, log_sphere_area, sphere_gap, von_mises_fisher_gap
 from kldiv.domains import SPHERE, NonNegative, UnitVector
 
 

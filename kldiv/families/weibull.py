@@ -2,11 +2,12 @@
 
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import converts, register
-from kldiv._families import density, family
-from kldiv._gamma import weibull_gap
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, bounded_exp, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import converts, register
+from kldiv._core.sampling import Draw, bounded_exp, samples
+from kldiv._numerics.gamma import weibull_gap
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.generalized_gamma import GeneralizedGamma
 

@@ -7,12 +7,13 @@ Gamma_d(n / 2)), with n = df and V = L L', L = scale_tril. X^-1 has the inverse 
 from math import log
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._kernels import identity_like
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, bounded_exp, samples
-from kldiv._vectors import index_like, log_multigamma, squares, wishart_gap
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, bounded_exp, samples
+from kldiv._numerics.linalg import identity_like, index_like, squares
+from kldiv._numerics.wishart import log_multigamma, wishart_gap
 from kldiv.domains import POSITIVE_DEFINITE, DegreesOfFreedom, LowerTriangular
 
 

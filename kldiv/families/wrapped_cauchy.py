@@ -3,13 +3,14 @@
 from math import log, pi
 from typing import Annotated, NamedTuple
 
-from kldiv._directions import circle_gap, log_partition_gap, mean_log_distance
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._kernels import non_negative
-from kldiv._line import half_turn_tangent
-from kldiv._protocol import Array, Namespace
-from kldiv._sampling import Draw, samples
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.registry import register
+from kldiv._core.sampling import Draw, samples
+from kldiv._numerics.edges import non_negative
+from kldiv._numerics.spherical import circle_gap, log_partition_gap, mean_log_distance
+from kldiv._numerics.student_t import half_turn_tangent
 from kldiv.domains import CIRCLE, Real, ZeroToBelowOne
 from kldiv.families.von_mises import VonMises
 

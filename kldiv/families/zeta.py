@@ -3,18 +3,12 @@
 from math import inf
 from typing import Annotated, NamedTuple
 
-from kldiv._divergence import register
-from kldiv._families import density, family
-from kldiv._moments import Expectations, cross_entropy, expectations
-from kldiv._protocol import Array, Namespace
-from kldiv._series import (
-    zeta_gap,
-    zeta_mean,
-    zeta_mean_log,
-    zeta_mean_log_factorial,
-    zeta_rest,
-    zeta_variance,
-)
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import density
+from kldiv._core.family import family
+from kldiv._core.moments import Expectations, cross_entropy, expectations
+from kldiv._core.registry import register
+from kldiv._numerics.zeta import zeta_gap, zeta_mean, zeta_mean_log, zeta_mean_log_factorial, zeta_rest, zeta_variance
 from kldiv.domains import AboveOne, Support
 
 

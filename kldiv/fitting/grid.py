@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from kldiv._families import Family, cast, fields_of, leaves, mapped, rebuild
-from kldiv._kernels import log
-from kldiv._namespace import computing_dtype, gather
-from kldiv._protocol import Array, DType, Namespace
-from kldiv._vectors import index_like
+from kldiv._arrays.namespace import computing_dtype, gather
+from kldiv._arrays.protocol import Array, DType, Namespace
+from kldiv._core.family import Family, fields_of
+from kldiv._core.parameters import cast, leaves, mapped, rebuild
+from kldiv._numerics.edges import log
+from kldiv._numerics.linalg import index_like
 from kldiv.families.categorical import Categorical, CategoricalLogits
 
 

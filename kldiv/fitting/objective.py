@@ -6,15 +6,17 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
-from kldiv._checks import check_structure, diagnose_all, tolerances, valid
-from kldiv._divergence import NoClosedForm, find
-from kldiv._families import Family, cast, constant, fields_of, gather_families, kind_of, require_family
-from kldiv._kernels import categorical_logits_gap
-from kldiv._namespace import computing_dtype
-from kldiv._protocol import Array, DType, Namespace
-from kldiv.fitting.expectation import append_axes, batch_zeros
+from kldiv._arrays.namespace import computing_dtype
+from kldiv._arrays.protocol import Array, DType, Namespace
+from kldiv._core.family import Family, fields_of, kind_of
+from kldiv._core.parameters import cast, constant, gather_families, require_family
+from kldiv._core.registry import NoClosedForm
+from kldiv._core.search import find
+from kldiv._core.validation import check_structure, diagnose_all, tolerances, valid
+from kldiv._numerics.categorical import categorical_logits_gap
+from kldiv.fitting.charts import Parameter, bound, free, parameters_of
+from kldiv.fitting.expectations import append_axes, batch_zeros
 from kldiv.fitting.grid import Grid, cell_logits, gather_grid, log_weights
-from kldiv.fitting.parameters import Parameter, bound, free, parameters_of
 
 Divergence: TypeAlias = Callable[[Family], Array]
 

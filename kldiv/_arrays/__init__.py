@@ -1,0 +1,1 @@
+"""Whose array is it, and what must its namespace offer?"""

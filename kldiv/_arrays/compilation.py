@@ -1,0 +1,47 @@
+"""Functions of arrays, compiled where eager calls are slow, and kept."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from kldiv._arrays.protocol import Array, DType, Namespace
+
+_wholes: dict[Any, Callable[..., Any]] = {}
+_programs: dict[tuple[Namespace, Callable[..., Array], DType], Callable[..., Array]] = {}
+
+
+def run(
+    body: Callable[..., Array],
+    function: Callable[..., Array],
+    xp: Namespace,
+    dtype: DType,
+    arrays: list[Array],
+    *args: Any,
+) -> Array:
+    """Return ``body(xp, function, dtype, *args)``, compiled if the arrays have values and eager calls are slow."""
+    if not all(xp.is_concrete(x) for x in arrays):
+        return body(xp, function, dtype, *args)
+    return program_of(body, function, xp, dtype)(*args)
+
+
+def program_of(
+    body: Callable[..., Array], function: Callable[..., Array], xp: Namespace, dtype: DType
+) -> Callable[..., Array]:
+    """Return ``body(xp, function, dtype, ...)`` as a function of the rest, compiled where eager calls are slow."""
+    if (xp, function, dtype) not in _programs:
+        _programs[xp, function, dtype] = xp.compiled(functools.partial(body, xp, function, dtype))
+    return _programs[xp, function, dtype]
+
+
+def whole(body: Callable[..., Any], xp: Namespace, *static: Any) -> Callable[..., Any]:
+    """Return ``partial(body, xp, *static)``, a function of arrays and families to arrays.
+
+    It is compiled as a whole where each of its operations would be compiled by itself.
+    """
+    key = (body, xp, *static)
+    if key not in _wholes:
+        function = functools.partial(body, xp, *static)
+        _wholes[key] = xp.compiled(function) if xp.compiles_operations else function
+    return _wholes[key]

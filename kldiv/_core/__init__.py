@@ -1,0 +1,1 @@
+"""From two distributions to a number: families, rules, densities, samples, checks."""

@@ -1,0 +1,125 @@
+"""The moment rule: KL(P || Q) = -H(P) - E_P[log q], where log q is linear in statistics whose expectations P knows.
+
+A family that can be a P declares its `expectations`, one that can be a Q its `cross_entropy`; every P that knows the
+statistics of a Q then has a divergence to it. The two parts cancel where P approaches Q, so one family with itself
+never goes this way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.family import Family, Kind, as_kind, class_of, name_of
+from kldiv._core.registry import Rule, forget_rules, rule_factory_after
+from kldiv._numerics.edges import finite_part, non_negative, product
+
+Expectation: TypeAlias = Callable[..., Array]
+
+# What `expectations` may declare, in words. Each function is called with the namespace, the arguments named here, and
+# the parameters of P; it returns inf (or -inf) where the expectation is infinite.
+WORDS = {
+    "entropy": "entropy",
+    "mean": "E x",
+    "variance": "Var x",
+    "distance": "E |x - m|",  # m
+    "log": "E log x",
+    "log_variance": "Var log x",
+    "log1p": "E log(1 + x/s)",  # s
+    "reciprocal": "E 1/x",
+    "power": "E (x/s)^k",  # k, s
+    "exponential": "E exp(t (x - m))",  # t, m
+    "log_complement": "E log(1 - x)",
+    "logit_variance": "Var log(x / (1 - x))",
+    "log_square": "E log(1 + ((x - m)/s)^2)",  # m, s
+    "log_factorial": "E log x!",
+    "log_factorial_excess": "E log x! less m log m - m, where m = E x",
+    "log_rising_excess": "E log (Gamma(x + r)/Gamma(r)) less (m + r) log(m + r) - r log r - m, where m = E x",  # r
+    "cosine": "E cos(x - m)",  # m
+}
+_known: dict[Kind, dict[str, Expectation]] = {}
+_forms: dict[Kind, _Form] = {}
+
+
+class _Form(NamedTuple):
+    """The cross-entropy of a Q, and the statistics that it is made of."""
+
+    statistics: tuple[str, ...]
+    formula: Callable[..., Array]
+
+
+def expectations(family: Kind, **known: Expectation) -> None:
+    """Declare the expectations that a family knows as a P, by the names in `WORDS`; one of them is its entropy."""
+    unknown = set(known) - set(WORDS)
+    if unknown or "entropy" not in known:
+        raise ValueError(f"expectations are an entropy and any of {', '.join(WORDS)}; got {', '.join(known)}")
+    if "power" in known:
+        power = known["power"]
+        known.setdefault("mean", lambda xp, *p: power(xp, xp.ones_like(p[0]), xp.ones_like(p[0]), *p))
+        known.setdefault("reciprocal", lambda xp, *p: power(xp, -xp.ones_like(p[0]), xp.ones_like(p[0]), *p))
+    _known[as_kind(family)] = known
+    forget_rules()
+
+
+def known_expectations(kind: Kind) -> dict[str, Expectation]:
+    """Return the expectations that a kind declares, by the names in `WORDS`."""
+    return _known.get(kind, {})
+
+
+def cross_entropy(family: Kind, *statistics: str) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+    """Declare the decorated function to be -E_P[log q] of a family Q, from the named statistics.
+
+    The function is called as ``formula(xp, e, *parameters_of_q)``. There ``e(name, *arguments)`` is an expectation
+    under P, and ``e.times(coefficient, name, *arguments)`` a product that is 0 where the coefficient is, even if the
+    expectation is infinite. The docstring is the equation; a line that begins with "Source:" tells where it comes from.
+    """
+
+    def declare(formula: Callable[..., Array]) -> Callable[..., Array]:
+        unknown = set(statistics) - set(WORDS)
+        if unknown:
+            raise ValueError(f"no such statistics: {', '.join(sorted(unknown))}")
+        _forms[as_kind(family)] = _Form(statistics, formula)
+        forget_rules()
+        return formula
+
+    return declare
+
+
+class Expectations:
+    """The expectations under a P, which remembers where one of them is infinite."""
+
+    def __init__(self, xp: Namespace, known: dict[str, Expectation], p: Family) -> None:
+        self._xp, self._known, self._p = xp, known, p
+        self.exist: Array = True
+
+    def __call__(self, name: str, *arguments: Array) -> Array:
+        """Return an expectation, 0 where it is infinite: there the divergence is infinite whatever the rest."""
+        value, finite = finite_part(self._xp, self._known[name](self._xp, *arguments, *self._p))
+        self.exist = self.exist & finite
+        return value
+
+    def times(self, coefficient: Array, name: str, *arguments: Array) -> Array:
+        """Return a coefficient times an expectation, 0 where the coefficient is 0."""
+        value, finite = finite_part(self._xp, self._known[name](self._xp, *arguments, *self._p))
+        self.exist = self.exist & (finite | (coefficient == 0))
+        return product(self._xp, coefficient, value)
+
+
+@rule_factory_after
+def moment_rule(p: Kind, q: Kind) -> Rule | None:
+    """Return the rule by moments, if P knows the statistics of Q."""
+    if p not in _known or q not in _forms or class_of(p) is class_of(q):
+        return None
+    known, (statistics, formula) = _known[p], _forms[q]
+    if not set(statistics) <= set(known):
+        return None
+
+    def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
+        e = Expectations(xp, known, a)
+        value = formula(xp, e, *b) - e("entropy")
+        return non_negative(xp, value, e.exist)
+
+    words = [WORDS[name] for name in ("entropy", *statistics)]
+    step = f"cross-entropy less entropy, from the {', '.join(words)} of {name_of(p)}"
+    return Rule(p, q, "moments", (step,), formula, evaluate)

@@ -1,0 +1,201 @@
+"""What families declare about pairs: formulas, conversions, and functions that make rules."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeAlias
+
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.call_cache import forget_calls
+from kldiv._core.family import Family, Kind, as_kind, held_kinds, name_of
+
+Evaluate: TypeAlias = Callable[[Namespace, Family, Family], Array]
+
+
+class NoClosedForm(NotImplementedError):
+    """There is no closed form for this pair, or none that anyone has written down here: see `kldiv.estimate`.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> p, q = kldiv.StudentT(3.0, 0.0, 1.0), kldiv.StudentT(5.0, 0.0, 1.0)
+    >>> try:
+    ...     value = kldiv.kl_divergence(p, q)
+    ... except kldiv.NoClosedForm:
+    ...     value = kldiv.estimate(p, q).value
+    >>> round(float(value), 6)
+    0.017631
+    """
+
+
+class Rule(NamedTuple):
+    """How the divergence of a pair of families is computed.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> kldiv.rule(kldiv.Poisson, kldiv.Poisson).equation
+    'r_p log(r_p / r_q) - r_p + r_q'
+    """
+
+    p: Kind
+    q: Kind
+    method: str  # "closed form", "conversion", "moments" or "infinite"
+    steps: tuple[str, ...]  # what is done first, in words
+    formula: Callable[..., Array] | None  # what is computed then, if it is not in the words
+    evaluate: Evaluate
+    summed: int | None = None  # over how many batch axes the formula of the parameters as they are; None: of others
+
+    @property
+    def equation(self) -> str:
+        """The equation of the formula."""
+        return " ".join(_documentation(self.formula)[0].split("\n\n")[0].split()).rstrip(".")
+
+    @property
+    def source(self) -> str:
+        """Where the equation comes from."""
+        return " ".join(_documentation(self.formula)[1].split())
+
+    def __str__(self) -> str:
+        parts = [*dict.fromkeys(self.steps)]
+        if self.formula is not None:
+            parts.append(f"{getattr(self.formula, '__name__', 'formula')}: {self.equation}")
+        source = f" Source: {self.source}" if self.source else ""
+        return f"KL({name_of(self.p)} || {name_of(self.q)}): {'; '.join(parts)}.{source}"
+
+
+def _documentation(formula: Callable[..., Array] | None) -> tuple[str, str]:
+    equation, _, source = ((inspect.getdoc(formula) if formula else "") or "").partition("Source:")
+    return equation, source
+
+
+class Conversion(NamedTuple):
+    """A way to see a distribution as one of another family."""
+
+    target: Kind
+    apply: Callable[[Namespace, Family], Family]
+    words: str
+    shared: str | None  # the injective map that both sides must share, or None: a distribution *is a* target
+
+
+# Plain dictionaries, filled by declarations and by search: compilers that trace Python can follow a look-up in them.
+formulas: dict[tuple[Kind, Kind], Callable[..., Array]] = {}
+
+
+_conversions: dict[Kind, list[Conversion]] = {}
+
+
+_derived_conversions: list[Callable[[Kind], Iterable[Conversion]]] = []
+
+
+rule_factories_before: list[Callable[[Kind, Kind], Rule | None]] = []
+
+
+rule_factories_after: list[Callable[[Kind, Kind], Rule | None]] = []
+
+
+known_rules: dict[Kind, dict[Kind, Rule]] = {}  # by P, then by Q: such a compiler takes on every key that it meets
+
+
+def register(p: Kind, q: Kind) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+    """Declare the decorated function to be the formula for KL(p || q).
+
+    The function is called as ``formula(xp, *parameters_of_p, *parameters_of_q)``, where `xp` is an array namespace and
+    the parameters are its arrays, all of one dtype, which broadcast against each other along their batch axes. It
+    returns one number per batch element, in nats. The first paragraph of its docstring is the equation, and a line that
+    begins with "Source:" tells where it comes from.
+
+    Raises
+    ------
+    ValueError
+        If the pair has a formula already.
+
+    Examples
+    --------
+    >>> from typing import Annotated, Any, NamedTuple
+    >>> import kldiv
+    >>> class Wait(NamedTuple):
+    ...     mean: Annotated[Any, kldiv.domains.Positive]
+    >>> @kldiv.register(Wait, Wait)
+    ... def kl_wait_wait(xp, mean_p, mean_q):
+    ...     "m_p / m_q - 1 - log(m_p / m_q)"
+    ...     return mean_p / mean_q - 1 - xp.log(mean_p / mean_q)
+    >>> float(kldiv.kl_divergence(Wait(2.0), Wait(1.0)))
+    0.3068528194400547
+    """
+    p, q = as_kind(p), as_kind(q)
+
+    def declare(formula: Callable[..., Array]) -> Callable[..., Array]:
+        if (p, q) in formulas:
+            raise ValueError(f"KL({name_of(p)} || {name_of(q)}) has a formula already: {formulas[p, q].__qualname__}")
+        formulas[p, q] = formula
+        forget_rules()
+        return formula
+
+    return declare
+
+
+def converts(
+    source: Kind, target: Kind, *, shared: str | None = None
+) -> Callable[[Callable[..., Family]], Callable[..., Family]]:
+    """Declare that a `source` *is a* `target`, with the parameters that the decorated function returns.
+
+    With `shared`, the name of an injective map, the outcome of `source` is that map of the outcome of `target`: the
+    divergence is the same if both sides are converted.
+    """
+    source, target = as_kind(source), as_kind(target)
+    words = (
+        f"{name_of(source)} is {shared} of {name_of(target)}" if shared else f"{name_of(source)} is a {name_of(target)}"
+    )
+
+    def declare(function: Callable[..., Family]) -> Callable[..., Family]:
+        def apply(xp: Namespace, d: Family) -> Family:
+            return function(xp, d) if held_kinds(source) else function(xp, *d)
+
+        _conversions.setdefault(source, []).append(Conversion(target, apply, words, shared))
+        forget_rules()
+        return function
+
+    return declare
+
+
+def derived_conversions(function: Callable[[Kind], Iterable[Conversion]]) -> Callable[[Kind], Iterable[Conversion]]:
+    """Declare a function that derives the conversions of a kind from those of the kinds that it holds."""
+    _derived_conversions.append(function)
+    return function
+
+
+def rule_factory_before(function: Callable[[Kind, Kind], Rule | None]) -> Callable[[Kind, Kind], Rule | None]:
+    """Declare a function that makes a rule for pairs of a certain form, and returns None for all others."""
+    rule_factories_before.append(function)
+    return function
+
+
+def rule_factory_after(function: Callable[[Kind, Kind], Rule | None]) -> Callable[[Kind, Kind], Rule | None]:
+    """Declare a function that makes a rule for pairs that have no formula and whose supports are nested."""
+    rule_factories_after.append(function)
+    return function
+
+
+def forget_rules() -> None:
+    """Search for every rule anew: a declaration has come in."""
+    known_rules.clear()
+    forget_calls()
+
+
+Step: TypeAlias = tuple["Conversion | None", "Conversion | None"]
+
+
+def steps_from(p: Kind, q: Kind) -> list[Step]:
+    from_p, from_q = conversions_of(p), conversions_of(q)
+    steps: list[Step] = [(a, None) for a in from_p if a.shared is None]
+    steps += [(None, b) for b in from_q if b.shared is None]
+    steps += [(a, b) for a in from_p for b in from_q if a.shared is not None and a.shared == b.shared]
+    return steps
+
+
+def conversions_of(kind: Kind) -> list[Conversion]:
+    """Return the declared and the lifted conversions of a kind."""
+    lifted = [conversion for lift in _derived_conversions for conversion in lift(kind)]
+    return _conversions.get(kind, []) + lifted

@@ -1,0 +1,134 @@
+"""The search for a rule: from a pair of families to the way in which its divergence is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.family import Family, Kind, as_kind, name_of
+from kldiv._core.registry import (
+    NoClosedForm,
+    Rule,
+    Step,
+    formulas,
+    known_rules,
+    rule_factories_after,
+    rule_factories_before,
+    steps_from,
+)
+from kldiv._core.supports import guarded, support_rule
+
+
+def rule(p: Kind, q: Kind) -> Rule:
+    """Return how KL(p || q) is computed for two families; printing it tells the steps and the source.
+
+    A family that holds another is written ``Independent[Normal]``.
+
+    Raises
+    ------
+    NoClosedForm
+        If there is no formula.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> print(kldiv.rule(kldiv.Normal, kldiv.Gamma))
+    KL(Normal || Gamma): infinite: Normal has outcomes that Gamma rules out.
+    """
+    return find(as_kind(p), as_kind(q))
+
+
+def find(p: Kind, q: Kind) -> Rule:
+    """Return the rule for a pair of kinds."""
+    if p not in known_rules:
+        known_rules[p] = {}
+    known = known_rules[p]
+    if q not in known:
+        known[q] = _search(p, q)
+    return known[q]
+
+
+def _search(p: Kind, q: Kind) -> Rule:
+    # In plain loops: a compiler may meet a pair for the first time, and traces this too.
+    states = reachable(p, q)
+    found = None
+    for state in states:
+        if found is None:
+            found = _direct(*state)
+    if found is None:
+        found = support_rule(p, q)
+    for state in states:
+        if found is None:
+            found = _indirect(*state)
+    if found is None:
+        raise NoClosedForm(_no_closed_form(p, q))
+    return found._replace(p=p, q=q)
+
+
+def reachable(p: Kind, q: Kind) -> list[tuple[Kind, Kind, tuple[Step, ...]]]:
+    """Return the pairs that conversions lead to and the way there, the shortest ways first."""
+    states: list[tuple[Kind, Kind, tuple[Step, ...]]] = [(p, q, ())]
+    seen = {(p, q)}
+    done = 0
+    while done < len(states):
+        at_p, at_q, path = states[done]
+        done += 1
+        for step_p, step_q in steps_from(at_p, at_q):
+            pair = (step_p.target if step_p else at_p, step_q.target if step_q else at_q)
+            if pair not in seen:
+                seen.add(pair)
+                states.append((*pair, (*path, (step_p, step_q))))
+    return states
+
+
+def _first(makers: list[Callable[[Kind, Kind], Rule | None]], p: Kind, q: Kind) -> Rule | None:
+    for make in makers:
+        made = make(p, q)
+        if made is not None:
+            return made
+    return None
+
+
+def _no_closed_form(p: Kind, q: Kind) -> str:
+    known = sorted({name_of(b) for a, b in formulas if a == p})
+    return (
+        f"no closed form is known here for KL({name_of(p)} || {name_of(q)}); from {name_of(p)} there "
+        + (f"are formulas to {', '.join(known)}" if known else "are none")
+        + ". To add one, see kldiv.register; for a value with its error, call kldiv.estimate"
+    )
+
+
+def _direct(p: Kind, q: Kind, path: tuple[Step, ...]) -> Rule | None:
+    """Return the rule that goes along `path` and ends in a formula or structural rule for the pair, if there is one."""
+    formula = formulas.get((p, q))
+    if formula is not None:
+
+        def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
+            return formula(xp, *a, *b)
+
+        return _along(path, Rule(p, q, "closed form", (), formula, guarded(p, q, evaluate), 0))
+    made = _first(rule_factories_before, p, q)
+    return _along(path, made) if made else None
+
+
+def _indirect(p: Kind, q: Kind, path: tuple[Step, ...]) -> Rule | None:
+    """Return the rule that goes along `path` and ends in a last resort for the pair, if there is one."""
+    made = _first(rule_factories_after, p, q)
+    return _along(path, made._replace(evaluate=guarded(p, q, made.evaluate))) if made else None
+
+
+def _along(path: tuple[Step, ...], final: Rule) -> Rule:
+    """Return the rule that converts along `path` and then applies another."""
+    if not path:
+        return final
+    last = final.evaluate
+
+    def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
+        for step_p, step_q in path:
+            a = step_p.apply(xp, a) if step_p else a
+            b = step_q.apply(xp, b) if step_q else b
+        return last(xp, a, b)
+
+    words = [step.words for pair in path for step in pair if step]
+    method = "conversion" if final.method == "closed form" else final.method
+    return final._replace(method=method, steps=(*words, *final.steps), evaluate=evaluate, summed=None)

@@ -1,0 +1,105 @@
+"""Numerics of the beta and the beta prime distribution."""
+
+from __future__ import annotations
+
+from math import inf
+
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._numerics.edges import exp_where
+from kldiv._numerics.exact import product_excess
+from kldiv._numerics.gaps import log1p_gap, stirling_gap
+from kldiv._numerics.integrals import integrate_log_line, working_digits
+from kldiv._numerics.special import betainc, betaln, digamma, gammaln_difference
+
+_DISTANT = 1e6  # a ratio of odds beyond which nothing cancels, and before which nothing overflows
+
+
+def _share_excess(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Array) -> Array:
+    """pi_p / pi_q - 1 for pi = a / (a + b), right in the last digits also where the two nearly agree."""
+    odds = product_excess(xp, a_p, b_q, a_q, b_p)
+    near = odds < _DISTANT
+    total_p, total_q = a_p + b_p, a_q + b_q
+    far = (b_q / total_q - b_p / total_p) / (a_q / total_q)
+    return xp.where(near, xp.where(near, odds, 0.0) * (b_p / total_p), xp.where(near, 0.0, far))
+
+
+def beta_gap(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Array) -> Array:
+    """The divergence between the beta distributions with concentrations a_p, b_p and a_q, b_q."""
+    total_p, total_q = a_p + b_p, a_q + b_q
+    u_a = _share_excess(xp, a_p, b_p, a_q, b_q)
+    u_b = _share_excess(xp, b_p, a_p, b_q, a_q)
+    shares = a_q * log1p_gap(xp, u_a, (a_p, a_q), (total_q, total_p)) + b_q * log1p_gap(
+        xp, u_b, (b_p, b_q), (total_q, total_p)
+    )
+    d = (a_q - a_p) + (b_q - b_p)
+    gaps = (stirling_gap(xp, a_q, a_p) + stirling_gap(xp, b_q, b_p)) - stirling_gap(xp, total_q, total_p, d)
+    return shares + gaps
+
+
+def beta_power(xp: Namespace, a: Array, b: Array, k: Array, shift: Array) -> Array:
+    """E x^k exp(shift) of the beta distribution with concentrations a and b; inf where it has none."""
+    exists = a + k > 0
+    k = xp.where(exists, k, 0.0)
+    log_power = gammaln_difference(xp, a + k, a, k) - gammaln_difference(xp, a + b + k, a + b, k)
+    return exp_where(xp, exists, log_power + shift)
+
+
+def beta_distance(xp: Namespace, m: Array, a: Array, b: Array) -> Array:
+    """E |x - m| of the beta distribution with concentrations a and b."""
+    mean = a / (a + b)
+    inside = (m > 0) & (m < 1)
+    x = xp.where(inside, m, 0.5)
+    below, weighted = betainc(xp, a, b, x, 1 - x), betainc(xp, a + 1, b, x, 1 - x)
+    # E max(x - m, 0) + E max(m - x, 0)
+    value = x * (2 * below - 1) + mean * (1 - 2 * weighted)
+    return xp.where(inside, value, xp.abs(mean - xp.where(inside, 0.0, m)))
+
+
+def beta_prime_log1p(xp: Namespace, s: Array, a: Array, b: Array) -> Array:
+    """E log(1 + x / s) of the beta prime distribution."""
+    # log((1 + x / s) / (1 + x)) goes from 0 to -log(s), as -log(s) x / (1 + x) does; what is left of it falls off at
+    # both ends.
+    digits = working_digits(xp, a)
+    log_s = xp.log(s)
+    log_beta = betaln(xp, a, b)
+
+    def integrand(x: Array) -> Array:
+        rest = xp.log1p(x / s[..., None]) - xp.log1p(x) + log_s[..., None] * (x / (1 + x))
+        density = (a[..., None] - 1) * xp.log(x) - (a + b)[..., None] * xp.log1p(x) - log_beta[..., None]
+        return rest * xp.exp(density)
+
+    rest = integrate_log_line(
+        xp,
+        integrand,
+        -xp.abs(log_s) - xp.log1p(b) - digits / (a + 1),
+        xp.abs(log_s) + xp.log1p(a) + digits / (b + 1),
+    )
+    return digamma(xp, a + b) - digamma(xp, b) - log_s * (a / (a + b)) + rest
+
+
+def beta_prime_power(xp: Namespace, k: Array, log_scale: Array, a: Array, b: Array) -> Array:
+    """E x^k of a beta prime distribution with the given scale: inf unless k is between -a and b."""
+    exists = (a + k > 0) & (b - k > 0)
+    k_in = xp.where(exists, k, 0.0)
+    value = gammaln_difference(xp, a + k_in, a, k_in) + gammaln_difference(xp, b - k_in, b, -k_in)
+    return exp_where(xp, exists, k_in * log_scale + value)
+
+
+def beta_prime_variance(xp: Namespace, a: Array, b: Array) -> Array:
+    """Var x of the beta prime distribution; inf for b <= 2."""
+    exists = b > 2
+    b = xp.where(exists, b, 3.0)
+    return xp.where(exists, (a / (b - 1)) * ((a + b - 1) / (b - 1)) / (b - 2), inf)
+
+
+def beta_prime_distance(xp: Namespace, m: Array, a: Array, b: Array) -> Array:
+    """E |x - m| of the beta prime distribution; inf for b <= 1."""
+    exists = b > 1
+    b = xp.where(exists, b, 3.0)
+    mean = a / (b - 1)
+    inside = m > 0
+    x = xp.where(inside, m, 1.0)
+    t, s = x / (1 + x), 1 / (1 + x)
+    below, share = betainc(xp, a, b, t, s), betainc(xp, a + 1, b - 1, t, s)
+    value = mean * (1 - 2 * share) - x * (1 - 2 * below)
+    return xp.where(exists, xp.where(inside, value, mean - m), inf)

@@ -1,0 +1,145 @@
+"""Numerics of the Bernoulli and the binomial distribution."""
+
+from __future__ import annotations
+
+from math import inf, pi
+
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._numerics.edges import log_factorial, xlogx
+from kldiv._numerics.gaps import entropy_gap
+from kldiv._numerics.generating_functions import (
+    binomial_law,
+    discrete_uniform_law,
+    integrate_generating_function,
+    log_factorial_excess,
+    log_factorial_excess_difference,
+    spread,
+)
+from kldiv._numerics.negative_binomial import odds_gap
+from kldiv._numerics.special import log_ndtr, mills
+
+# Gauss and Legendre's nodes and weights on [0, 1].
+_LEGENDRE = (
+    (
+        0.013046735741414140, 0.067468316655507745, 0.16029521585048780, 0.28330230293537640,
+        0.42556283050918439, 0.57443716949081561, 0.71669769706462360, 0.83970478414951220,
+        0.93253168334449226, 0.98695326425858586,
+    ),
+    (
+        0.033335672154344069, 0.074725674575290296, 0.10954318125799102, 0.13463335965499818,
+        0.14776211235737644, 0.14776211235737644, 0.13463335965499818, 0.10954318125799102,
+        0.074725674575290296, 0.033335672154344069,
+    ),
+)  # fmt: skip
+
+
+def log_choose(xp: Namespace, n: Array, k: Array) -> Array:
+    """The logarithm of the binomial coefficient."""
+    return log_factorial(xp, n) - log_factorial(xp, k) - log_factorial(xp, n - k)
+
+
+def bernoulli_entropy(xp: Namespace, p: Array, q: Array) -> Array:
+    """-p log p - q log q, for q = 1 - p."""
+    small = p < 0.5
+    least = xp.where(small, p, q)
+    edge = least == 0
+    inner = xp.where(edge, 0.5, least)
+    value = -inner * xp.log(inner) - (1 - inner) * xp.log1p(-inner)
+    return xp.where(edge, 0.0 * p, value)
+
+
+def bernoulli_factorial_excess(xp: Namespace, p: Array) -> Array:
+    """p - p log p."""
+    return p - xlogx(xp, p)
+
+
+def bernoulli_rising_excess(xp: Namespace, r: Array, p: Array) -> Array:
+    """p log r - (p + r) log(p + r) + r log r + p."""
+    return -entropy_gap(xp, p + r, r, -p)
+
+
+def scaled_bernoulli_gap(xp: Namespace, n: Array, p: Array, other: Array) -> Array:
+    """n times the divergence of the Bernoulli distributions with probabilities p and `other`."""
+    d = n * (other - p)
+    return entropy_gap(xp, n * p, n * other, d) + entropy_gap(xp, n * (1 - p), n * (1 - other), -d)
+
+
+def binomial_entropy(xp: Namespace, n: Array, p: Array, q: Array) -> Array:
+    """The entropy of the binomial distribution, for q = 1 - p."""
+    each = binomial_law(xp, n, p, q).log_factorial_excess() + binomial_law(xp, n, q, p).log_factorial_excess()
+    return each - log_factorial_excess(xp, n)
+
+
+def binomial_shortfall(xp: Namespace, n: Array, p: Array, q: Array) -> Array:
+    """The divergence of a binomial distribution from the Poisson distribution of the same mean, for q = 1 - p."""
+    n = n + 0 * p
+    misses = binomial_law(xp, n, q, p)
+    value = log_factorial_excess_difference(xp, n * q, n * p) - misses.jensen(xp.ones_like(n))
+    return value - xp.stop_gradient(xp.where(value < 0, value, 0.0))
+
+
+def binomial_count_gap(xp: Namespace, n: Array, p: Array, q: Array, other: Array) -> Array:
+    """The divergence of Binomial(n, p) from Binomial(other, n p / other), for other >= n and q = 1 - p."""
+    n, other = n + 0 * p + 0 * other, other + 0 * p + 0 * n
+    more = other - n
+    misses = binomial_law(xp, n, q, p)
+    y = n * q
+
+    def integrand(t: Array, u: Array) -> Array:
+        part = -xp.exp(-t) * xp.expm1(-more[..., None] * t)
+        return xp.divide(xp.divide(part * spread(xp, y, misses.cumulant, t, u), u), t)
+
+    first = log_factorial_excess_difference(xp, y, n * p)
+    second = log_factorial_excess_difference(xp, y + more, n * p)
+    value = (first - second) - integrate_generating_function(xp, integrand, other + 1)
+    value = xp.where(more == 0, 0.0 * value, value)
+    return value - xp.stop_gradient(xp.where(value < 0, value, 0.0))
+
+
+def binomial_gap(xp: Namespace, n: Array, p: Array, other: Array, p_other: Array) -> Array:
+    """The divergence of Binomial(n, p) from Binomial(other, p_other), for other >= n."""
+    share = xp.where(n == other, 1.0, n / xp.where(other == 0, 1.0, other))
+    return scaled_bernoulli_gap(xp, other, share * p, p_other) + binomial_count_gap(xp, n, p, 1 - p, other)
+
+
+def discrete_uniform_binomial_gap(xp: Namespace, low: Array, high: Array, n: Array, p: Array, q: Array) -> Array:
+    """The divergence of the uniform law on low, ..., high from Binomial(n, p), for high <= n and q = 1 - p."""
+    hits, misses = discrete_uniform_law(xp, low, high), discrete_uniform_law(xp, n - high, n - low)
+    choices = log_factorial_excess(xp, n) - hits.log_factorial_excess() - misses.log_factorial_excess()
+    value = odds_gap(xp, hits.mean, misses.mean, p, q) - xp.log(high - low + 1) - choices
+    return value - xp.stop_gradient(xp.where(value < 0, value, 0.0))
+
+
+def thinned_logit(xp: Namespace, n: Array, other: Array, a: Array) -> Array:
+    """The logit of n / other times the probability with logit a, for other >= n."""
+    none = n == 0
+    more = (other - n) / xp.where(none, 1.0, n)
+    positive = a > 0
+    finite = xp.where(more > 0, xp.where(a > -inf, a, 0.0), 0.0)
+    least = xp.exp(xp.where(positive, -finite, finite))
+    below = xp.where(positive, 0.0, a) - xp.log1p(more + more * xp.where(positive, 0.0, least))
+    some = xp.where(positive & (more > 0), more, 1.0)
+    above = -xp.log(least * (1 + some) + some)
+    value = xp.where(more == 0, a, xp.where(positive, above, below))
+    return xp.where(none & (other > 0), -inf, value)
+
+
+def probit_logit(xp: Namespace, x: Array) -> Array:
+    """The logit of the normal distribution function."""
+    return log_ndtr(xp, x) - log_ndtr(xp, -x)
+
+
+def probit_logit_difference(xp: Namespace, a: Array, b: Array) -> Array:
+    """The logit of the normal distribution function at b less that at a."""
+    d = b - a
+    near = xp.abs(d) < 1
+    x, weights = (xp.like(v, d, d.dtype) for v in _LEGENDRE)
+    start, width = xp.where(near, a, 0.0), xp.where(near, d, 0.0)
+    x = start[..., None] + width[..., None] * x
+    # The slope: the density over the product of both tails.
+    x = xp.abs(x)
+    tail = mills(xp, x)
+    density = xp.exp(-0.5 * x * x) / (2 * pi) ** 0.5
+    slope = 1 / (tail * (1 - density * tail))
+    close = width * xp.sum(slope * weights, axis=-1)
+    return xp.where(near, close, probit_logit(xp, b) - probit_logit(xp, a))

@@ -1,0 +1,129 @@
+"""Values at the edges: zeros, infinities and empty sets, each with finite derivatives."""
+
+from __future__ import annotations
+
+from math import inf, isinf, log as ln
+
+from kldiv._arrays.protocol import Array, Namespace
+
+
+def xlogy(xp: Namespace, x: Array, y: Array) -> Array:
+    """x log(y), 0 where x is, -inf at y = 0 with derivative 0."""
+    none, edge = x == 0, y == 0
+    value = x * xp.log(xp.where(none | edge, 1.0, y))
+    return xp.where(edge & ~none, -inf, value)
+
+
+def multiple(xp: Namespace, n: Array, gap: Array) -> Array:
+    """n gap, 0 where n is; where the gap is infinite the derivative is 0."""
+    value, finite = finite_part(xp, gap)
+    return n * value + indicator(xp, finite | (n == 0), n)
+
+
+def xlog1my(xp: Namespace, x: Array, y: Array) -> Array:
+    """x log(1 - y), 0 where x is, -inf at y = 1 with derivative 0."""
+    none, edge = x == 0, y == 1
+    value = x * xp.log1p(-xp.where(none | edge, 0.0, y))
+    return xp.where(edge & ~none, -inf, value)
+
+
+def xlogx(xp: Namespace, x: Array) -> Array:
+    zero = x == 0
+    return xp.where(zero, 0.0 * x, x * xp.log(xp.where(zero, 1.0, x)))
+
+
+def indicator(xp: Namespace, holds: Array, like: Array) -> Array:
+    """0 where `holds`, inf elsewhere: a constraint as a term of a sum, with derivative 0 with respect to `like`."""
+    zero = xp.where(xp.isfinite(like), like, 0.0) * 0.0
+    return xp.where(holds, zero, inf)
+
+
+def finite_part(xp: Namespace, x: Array) -> tuple[Array, Array]:
+    """x with 0 in place of what is infinite, and where x is finite."""
+    finite = xp.isfinite(x)
+    return xp.where(finite, x, 0.0), finite
+
+
+def product(xp: Namespace, coefficient: Array, x: Array) -> Array:
+    """coefficient * x, 0 where the coefficient is 0."""
+    zero = coefficient == 0
+    return xp.where(zero, 0.0, coefficient * xp.where(zero, 0.0, x))
+
+
+def non_negative(xp: Namespace, x: Array, exists: Array) -> Array:
+    """x where it exists and inf elsewhere, with the negative rounding errors of a vanishing x raised to 0."""
+    return xp.where(exists, x - xp.stop_gradient(xp.where(x < 0, x, 0.0)), inf)
+
+
+def interior(xp: Namespace, low: Array | float, high: Array | float, space: str) -> tuple[Array, Array]:
+    """The ends of an interval inside the one from low to high, either of which may be infinite."""
+    if space == "integers":
+        return low, low + 1.0 if isinstance(high, float) else high
+    if isinstance(low, float) and isinstance(high, float):
+        return _inner(high - 3.0 if isinf(low) else low, low + 3.0 if isinf(high) else high)
+    if isinstance(high, float):
+        return _inner(low, low + 3.0 if isinf(high) else high)
+    if isinstance(low, float):
+        return _inner(high - 3.0 if isinf(low) else low, high)
+    return _inner(low, high)
+
+
+def positive_part(xp: Namespace, low: Array | float, high: Array | float) -> tuple[Array, Array]:
+    """The ends of what is positive of an interval; where that is nothing, of another interval."""
+    if isinstance(low, float) and isinstance(high, float):
+        return max(low, 0.0), high
+    low = max(low, 0.0) if isinstance(low, float) else xp.where(low > 0, low, 0.0)
+    return low, high if isinstance(high, float) else xp.where(high > low, high, low + 3.0)
+
+
+def _inner(low: Array | float, high: Array | float) -> tuple[Array, Array]:
+    third = (high - low) / 3.0
+    return low + third, high - third
+
+
+def log(xp: Namespace, p: Array) -> Array:
+    """log(p), -inf at 0 with derivative 0."""
+    zero = p == 0
+    return xp.where(zero, -inf, xp.log(xp.where(zero, 1.0, p)))
+
+
+def logit(xp: Namespace, p: Array) -> Array:
+    """log(p / (1 - p)), infinite at 0 and 1 with derivative 0."""
+    edge = (p == 0) | (p == 1)
+    inner = xp.where(edge, 0.5, p)
+    return xp.where(p == 0, -inf, xp.where(p == 1, inf, xp.log(inner) - xp.log1p(-inner)))
+
+
+def log_factorial(xp: Namespace, k: Array) -> Array:
+    """log(k!), exactly 0 at k = 0 and k = 1."""
+    return xp.where(k < 2, 0.0 * k, xp.gammaln(xp.where(k < 2, 2.0, k) + 1))
+
+
+def least_of_sides(xp: Namespace, a: Array, b: Array) -> Array:
+    """The lesser of two numbers."""
+    return xp.where(a < b, a, b)
+
+
+def exp_or_inf(xp: Namespace, exponent: Array, exists: Array) -> Array:
+    return xp.where(exists, xp.exp(xp.where(exists, exponent, 0.0)), inf)
+
+
+def infinite_like(xp: Namespace, x: Array) -> Array:
+    """inf, as an expectation that does not exist, with derivative 0."""
+    return indicator(xp, x != x, x)
+
+
+def least(xp: Namespace, a: Array, b: Array) -> Array:
+    return xp.where(a < b, a, b)
+
+
+def exp_where(xp: Namespace, exists: Array, x: Array) -> Array:
+    """exp(x) where that exists and does not overflow, and inf with derivative 0 elsewhere."""
+    exists = exists & (x < ln(float(xp.finfo(x.dtype).max)))
+    return xp.where(exists, xp.exp(xp.where(exists, x, 0.0)), inf)
+
+
+def positive_reciprocal(xp: Namespace, x: Array) -> Array:
+    """1 / x where x is positive and inf elsewhere, as a moment that does not exist there."""
+    positive = x > 0
+    return xp.where(positive, 1 / xp.where(positive, x, 1.0), inf)

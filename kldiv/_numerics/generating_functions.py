@@ -1,0 +1,194 @@
+"""Expectations of log-factorials of counts, as integrals of generating functions.
+
+With G(z) = E z^x and z = exp(-t), log Gamma is an integral over t > 0 in which x appears as z^x only. What is left of
+E log Gamma(x + r) beyond log Gamma(E x + r) is the integral of exp(-r t) (G(z) - z^m) / ((1 - z) t), m = E x, where
+nothing cancels, as the cumulant log G + m t is a sum of gaps. In log t every integrand is smooth on the scale of 1, at
+any mean, so the trapezoid rule on fixed nodes is exact to rounding.
+"""
+
+from __future__ import annotations
+
+from math import exp
+
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._numerics.edges import xlogx
+from kldiv._numerics.gaps import expm1_gap, log1p_gap, stirling_gap
+from kldiv._numerics.special import digamma_gap, stirling
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    # From t and 1 - exp(-t): the logarithm of the generating function, and that plus the mean times t.
+    Cumulant: TypeAlias = Callable[[Array, Array], tuple[Array, Array]]
+
+
+def _log_spread(step: float, first: int, last: int) -> tuple[list[float], list[float]]:
+    t = [exp(step * k) for k in range(first, last + 1)]
+    return t, [step * x for x in t]
+
+
+# The poles of 1 / (1 - z) bound the strip of analyticity in log t: the error is exp(-pi^2 / step).
+_NODES = (_log_spread(0.25, -152, 140), _log_spread(0.5, -38, 76))
+
+
+def integrate_generating_function(xp: Namespace, function: Callable[[Array, Array], Array], scale: Array) -> Array:
+    """The integral over t > 0 of a function of t and 1 - exp(-t) that is nearly constant below t = 1 / scale."""
+    single = xp.finfo(scale.dtype).bits == 32
+    t, weights = (xp.like(x, scale, scale.dtype) for x in _NODES[single])
+    t = t / scale[..., None]
+    return xp.sum(function(t, -xp.expm1(-t)) * weights, axis=-1) / scale
+
+
+def stirling_difference(xp: Namespace, x: Array, d: Array) -> Array:
+    """H(x + d) - H(x) for positive x and non-negative d, with H(a) = lgamma(a) - a log a + a."""
+    near = d < 0.5 * x
+    x_near, d_near = xp.where(near, x, 1.0), xp.where(near, d, 0.0)
+    close = stirling_gap(xp, x_near + d_near, x_near, d_near) - d_near * digamma_gap(xp, x_near)
+    x_far, y_far = xp.where(near, 1.0, x), xp.where(near, 1.0, x + d)
+    return xp.where(near, close, stirling(xp, y_far) - stirling(xp, x_far))
+
+
+def log_factorial_excess(xp: Namespace, x: Array) -> Array:
+    """log x! - x log x + x, for non-negative x."""
+    small = x < 1
+    y = xp.where(small, 1.0, x)
+    x = xp.where(small, x, 0.0)
+    return xp.where(small, xp.gammaln(x + 1) - xlogx(xp, x) + x, xp.log(y) + stirling(xp, y))
+
+
+def log_factorial_excess_difference(xp: Namespace, x: Array, d: Array) -> Array:
+    """The difference of `log_factorial_excess` between x + d and x, for non-negative arguments."""
+    near = (d < 0.5 * x) & (x > 0.5)
+    x_near, d_near = xp.where(near, x, 1.0), xp.where(near, d, 0.0)
+    close = xp.log1p(d_near / x_near) + stirling_difference(xp, x_near, d_near)
+    x_far, d_far = xp.where(near, 1.0, x), xp.where(near, 0.0, d)
+    return xp.where(near, close, log_factorial_excess(xp, x_far + d_far) - log_factorial_excess(xp, x_far))
+
+
+def spread(xp: Namespace, m: Array, cumulant: Cumulant, t: Array, u: Array) -> Array:
+    """G(z) - z^m at z = exp(-t), at least 0."""
+    log_g, c = cumulant(t, u)
+    power = xp.exp(-m[..., None] * t)
+    small = c < 1
+    return xp.where(small, power * xp.expm1(xp.where(small, c, 0.0)), xp.exp(log_g) - power)
+
+
+def _jensen(xp: Namespace, r: Array, m: Array, scale: Array, cumulant: Cumulant) -> Array:
+    """E log Gamma(x + r) - log Gamma(E x + r)."""
+
+    def integrand(t: Array, u: Array) -> Array:
+        return xp.divide(xp.divide(xp.exp(-r[..., None] * t) * spread(xp, m, cumulant, t, u), u), t)
+
+    return integrate_generating_function(xp, integrand, scale + r)
+
+
+class Law:
+    """A law of counts, by its mean, its cumulants, and the scale of its outcomes."""
+
+    def __init__(self, xp: Namespace, mean: Array, scale: Array, cumulant: Cumulant) -> None:
+        self._xp, self.mean, self._scale, self.cumulant = xp, mean, scale + 1, cumulant
+
+    def jensen(self, r: Array) -> Array:
+        """Return E log Gamma(x + r) - log Gamma(E x + r)."""
+        xp = self._xp
+        return _jensen(xp, r + 0 * self.mean, self.mean + 0 * r, self._scale, self.cumulant)
+
+    def log_factorial_excess(self) -> Array:
+        """Return E log x! less m log m - m."""
+        m = self.mean
+        return log_factorial_excess(self._xp, m) + self.jensen(self._xp.ones_like(m))
+
+    def log_rising_excess(self, r: Array) -> Array:
+        """Return E log (Gamma(x + r) / Gamma(r)) less (m + r) log(m + r) - r log r - m."""
+        m = self.mean + 0 * r
+        return stirling_difference(self._xp, r + 0 * m, m) + self.jensen(r)
+
+    def rising_gap(self, r: Array, other: Array) -> Array:
+        """Return the remainder at `other` over its tangent at r of -`log_rising_excess`."""
+        xp, m = self._xp, self.mean[..., None]
+        d = (other - r)[..., None]
+
+        def integrand(t: Array, u: Array) -> Array:
+            above = -d * t > 1
+            gap = expm1_gap(xp, xp.where(above, 0.0, -d * t)) * xp.exp(-r[..., None] * t)
+            far = xp.exp(-other[..., None] * t) - (1 - d * t) * xp.exp(-r[..., None] * t)
+            some = -xp.expm1(self.cumulant(t, u)[0])
+            rest = xp.divide(expm1_gap(xp, -t) * some, u) - spread(xp, m[..., 0], self.cumulant, t, u)
+            return xp.divide(xp.divide(xp.where(above, far, gap) * rest, t), t)
+
+        return integrate_generating_function(xp, integrand, self._scale + r + other)
+
+
+def poisson_law(xp: Namespace, rate: Array) -> Law:
+    """The Poisson distribution."""
+
+    def cumulant(t: Array, u: Array) -> tuple[Array, Array]:
+        return -rate[..., None] * u, rate[..., None] * expm1_gap(xp, -t)
+
+    return Law(xp, rate, rate, cumulant)
+
+
+def binomial_law(xp: Namespace, n: Array, p: Array, q: Array) -> Law:
+    """The binomial distribution, for q = 1 - p."""
+
+    def cumulant(t: Array, u: Array) -> tuple[Array, Array]:
+        n_, p_, q_ = n[..., None], p[..., None], q[..., None]
+        late = u > 0.5
+        z = xp.exp(-t)
+        rest = q_ + p_ * z
+        none = rest == 0  # p = 1, and z underflows
+        log_rest = xp.where(none, -t, xp.log(xp.where(none, 1.0, rest)))
+        log_g = n_ * xp.where(late, log_rest, xp.log1p(-p_ * xp.where(late, 0.0, u)))
+        # The mean of exp(-t (x - p)) over x = 0 and 1; far out the first form serves.
+        moderate = p_ * t < 40
+        t = xp.where(moderate, t, 0.0)
+        c = n_ * xp.log1p(p_ * expm1_gap(xp, -q_ * t) + q_ * expm1_gap(xp, p_ * t))
+        return log_g, xp.where(moderate, c, 2.0)
+
+    n = n + 0 * p
+    return Law(xp, n * p, n * p, cumulant)
+
+
+def negative_binomial_law(xp: Namespace, r: Array, p: Array, q: Array) -> Law:
+    """The negative binomial distribution, for q = 1 - p."""
+    odds = p / q
+    r = r + 0 * odds
+
+    def cumulant(t: Array, u: Array) -> tuple[Array, Array]:
+        r_, o_ = r[..., None], odds[..., None]
+        return -r_ * xp.log1p(o_ * u), r_ * (o_ * expm1_gap(xp, -t) + log1p_gap(xp, o_ * u))
+
+    return Law(xp, r * odds, r * odds + odds, cumulant)
+
+
+def _log_sinhc(xp: Namespace, x: Array) -> Array:
+    """log(sinh(x) / x), for non-negative x."""
+    near = x < 1
+    y = xp.where(near, x, 0.0)
+    y = y * y
+    series = 0.0 * y
+    for k in range(19, 1, -2):
+        series = (series + 1) * y / (k * (k - 1))
+    far = xp.where(near, 1.0, x)
+    return xp.where(near, xp.log1p(series), far + xp.log(-xp.expm1(-2 * far) / (2 * far)))
+
+
+def discrete_uniform_law(xp: Namespace, low: Array, high: Array) -> Law:
+    """The discrete uniform distribution, for non-negative `low`."""
+    width = (high - low) + 1
+    m = low + 0.5 * (high - low)
+
+    def cumulant(t: Array, u: Array) -> tuple[Array, Array]:
+        w, half = width[..., None], 0.5 * t
+        log_g = xp.log(-xp.expm1(-w * t) / (w * u)) - low[..., None] * t
+        return log_g, _log_sinhc(xp, w * half) - _log_sinhc(xp, half)
+
+    return Law(xp, m, high + 0 * m, cumulant)
+
+
+def rising_excess_gap(xp: Namespace, law: Law, r: Array, sign: int) -> Array:
+    """The `log_rising_excess` of a law, or of the opposite sign, where it is known to be at least 0."""
+    value = sign * law.log_rising_excess(r)
+    return value - xp.stop_gradient(xp.where(value < 0, value, 0.0))

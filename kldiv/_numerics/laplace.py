@@ -1,0 +1,101 @@
+"""Numerics of the Laplace and the asymmetric Laplace distribution."""
+
+from __future__ import annotations
+
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._numerics.edges import exp_or_inf, non_negative
+from kldiv._numerics.exact import product_excess
+from kldiv._numerics.gaps import entropy_gap, expm1_gap, log1p_gap, log_ratio
+
+
+def laplace_gap(xp: Namespace, distance: Array, scale_p: Array, scale_q: Array) -> Array:
+    """(s_p / s_q) [expm1(-x) + x] with x = |distance| / s_p, at least 0."""
+    x = xp.abs(distance) / scale_p
+    near = x < 1000
+    near_value = scale_p / scale_q * expm1_gap(xp, -xp.where(near, x, 1.0))
+    return xp.where(near, near_value, xp.where(near, 0.0, xp.abs(distance)) / scale_q - scale_p / scale_q)
+
+
+def laplace_distance(xp: Namespace, d: Array, scale: Array) -> Array:
+    """E |x| of the Laplace distribution with mean d."""
+    return xp.abs(d) + scale * xp.exp(-xp.abs(d) / scale)
+
+
+def asymmetric_laplace_gap(
+    xp: Namespace,
+    loc_p: Array,
+    scale_p: Array,
+    asymmetry_p: Array,
+    loc_q: Array,
+    scale_q: Array,
+    asymmetry_q: Array,
+) -> Array:
+    """The divergence between asymmetric Laplace distributions.
+
+    With a = s / k and b = s k, the means of the two sides, which have the weights a / (a + b) and b / (a + b), it is at
+    equal locations the divergence of the weights plus the weighted ones of the two exponential distributions. Further
+    terms are due to the distance of the locations.
+    """
+    p_right, p_left = _side_weights(xp, asymmetry_p)
+    q_right, q_left = _side_weights(xp, asymmetry_q)
+    u_right = product_excess(xp, scale_p, asymmetry_q, scale_q, asymmetry_p)
+    u_left = product_excess(xp, scale_p, asymmetry_p, scale_q, asymmetry_q)
+    # Mirror it where Q lies to the left.
+    d = loc_q - loc_p
+    mirrored = d < 0
+    distance = xp.abs(d)
+    side = xp.where(mirrored, scale_p * asymmetry_p, scale_p / asymmetry_p)
+    other_side = xp.where(mirrored, scale_p / asymmetry_p, scale_p * asymmetry_p)
+    side_q = xp.where(mirrored, scale_q * asymmetry_q, scale_q / asymmetry_q)
+    other_side_q = xp.where(mirrored, scale_q / asymmetry_q, scale_q * asymmetry_q)
+    weight, other_weight = xp.where(mirrored, p_left, p_right), xp.where(mirrored, p_right, p_left)
+    x = distance / side
+    near = (xp.abs(u_right) < 0.5) & (xp.abs(u_left) < 0.5) & (x < 1)
+
+    def safe(value: Array, stand_in: Array | float = 1.0) -> Array:
+        return xp.where(near, value, stand_in)
+
+    difference = safe((asymmetry_p - asymmetry_q) * (asymmetry_p + asymmetry_q) * p_right * q_right, 0.0)
+    near_value = entropy_gap(xp, safe(p_right, 0.5), safe(q_right, 0.5), difference)
+    near_value = near_value + entropy_gap(xp, safe(p_left, 0.5), safe(q_left, 0.5), -difference)
+    near_value = near_value + p_right * log1p_gap(xp, safe(u_right, 0.0)) + p_left * log1p_gap(xp, safe(u_left, 0.0))
+    tilt = safe(xp.where(mirrored, u_right - u_left, u_left - u_right), 0.0)
+    gap = expm1_gap(xp, -safe(x, 0.0))
+    near_value = near_value + weight * gap * safe(side / side_q + side / other_side_q)
+    near_value = near_value + safe(distance / (side + other_side), 0.0) * tilt
+    # Far apart: log((a_q + b_q) / (a_p + b_p)) - 1 and the mean distances to the sides, in positive terms.
+    x = xp.where(near, 1.0, x)
+    beyond = weight * xp.exp(-x) * side
+    before = other_weight * (other_side + distance) / other_side_q
+    far = x > 1000
+    straight = weight * xp.where(far, distance - side, 0.0) / other_side_q
+    curved = weight * side / other_side_q * expm1_gap(xp, -xp.where(far, 1.0, x))
+    before = before + xp.where(far, straight, curved)
+    logs = log_ratio(xp, side_q + other_side_q, side + other_side)
+    far_value = logs - 1 + xp.where(near, 1.0, beyond / side_q + before)
+    return non_negative(xp, xp.where(near, near_value, far_value), far_value == far_value)
+
+
+def _side_weights(xp: Namespace, k: Array) -> tuple[Array, Array]:
+    """1 / (1 + k^2) and k^2 / (1 + k^2)."""
+    large = k > 1
+    z = xp.where(large, 1 / k, k)
+    small_weight, weight = z * z / (1 + z * z), 1 / (1 + z * z)
+    return xp.where(large, small_weight, weight), xp.where(large, weight, small_weight)
+
+
+def asymmetric_laplace_distance(xp: Namespace, d: Array, right: Array, left: Array) -> Array:
+    """E |x - d| of the distribution whose sides are exponential with means `right` and `left`."""
+    below = d < 0
+    distance = xp.abs(d)
+    side, other = xp.where(below, left, right), xp.where(below, right, left)
+    weight, other_weight = side / (side + other), other / (side + other)
+    beyond = weight * side * xp.exp(-distance / side)
+    return beyond + other_weight * (other + distance) + weight * side * expm1_gap(xp, -distance / side)
+
+
+def exponential_sides(xp: Namespace, right: Array, left: Array, shift: Array) -> Array:
+    """exp(shift) / ((1 - right) (1 - left)), the exponential moment of two exponential sides; inf where it has none."""
+    exists = (right < 1) & (left < 1)
+    factors = xp.log1p(-xp.where(exists, right, 0.0)) + xp.log1p(-xp.where(exists, left, 0.0))
+    return exp_or_inf(xp, shift - factors, exists)

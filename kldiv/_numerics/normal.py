@@ -1,0 +1,95 @@
+"""Numerics of the normal and the log-normal distribution."""
+
+from __future__ import annotations
+
+from math import exp, inf, pi, sqrt
+
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._numerics.categorical import softplus
+from kldiv._numerics.edges import exp_where
+from kldiv._numerics.integrals import half_line_nodes, integrate_half_line, integrate_unit_interval
+
+# Finer rules than those of _special.py, for sharper peaks.
+_FINE_HALF_LINE = half_line_nodes(0.045, -87, 89)
+
+
+_NORMAL_NODES = [0.5 * k for k in range(-17, 18)]
+
+
+_NORMAL_WEIGHTS = [0.5 * exp(-0.5 * z * z) / sqrt(2 * pi) for z in _NORMAL_NODES]
+
+
+def normal_log_square(xp: Namespace, d: Array, scale: Array, s: Array) -> Array:
+    """E log(1 + (x / s)^2) of the normal distribution with mean d."""
+    d, s = xp.abs(d) / scale, s / scale
+    near = d < 9
+    d_near, d_far = xp.where(near, d, 1.0)[..., None], xp.where(near, 9.0, d)[..., None]
+    # By the distance from 0, where the logarithm may be next to singular; or by that from d, if 0 is too far away.
+
+    def integrand(w: Array) -> Array:
+        density = xp.exp(-0.5 * (w - d_near) * (w - d_near)) + xp.exp(-0.5 * (w + d_near) * (w + d_near))
+        return density * _log1p_square(xp, w / s[..., None])
+
+    w, w_weights = (xp.like(x, d, d.dtype) for x in _FINE_HALF_LINE)
+    near_value = xp.sum(integrand(w) * w_weights, axis=-1) / sqrt(2 * pi)
+    z, weights = (xp.like(x, d, d.dtype) for x in (_NORMAL_NODES, _NORMAL_WEIGHTS))
+    far_value = xp.sum(_log1p_square(xp, (z + d_far) / s[..., None]) * weights, axis=-1)
+    return xp.where(near, near_value, far_value)
+
+
+def _log1p_square(xp: Namespace, x: Array) -> Array:
+    """log(1 + x^2) for x >= 0."""
+    large = x > 1
+    x = xp.where(large, x, 1.0), xp.where(large, 0.5, x)
+    return xp.where(large, 2 * xp.log(x[0]) + xp.log1p(1 / x[0] / x[0]), xp.log1p(x[1] * x[1]))
+
+
+def log_normal_variance(xp: Namespace, loc: Array, scale: Array) -> Array:
+    """Var x of the log-normal distribution: expm1(s^2) exp(2 m + s^2)."""
+    v = scale * scale
+    moderate = v < 1
+    log_expm1 = xp.where(
+        moderate,
+        xp.log(xp.expm1(xp.where(moderate, v, 1.0))),
+        v + xp.log1p(-xp.exp(-xp.where(moderate, 1.0, v))),
+    )
+    return exp_where(xp, v < inf, 2 * loc + v + log_expm1)
+
+
+def log_normal_distance(xp: Namespace, m: Array, loc: Array, scale: Array) -> Array:
+    """E |x - m| of the log-normal distribution."""
+    mean = exp_where(xp, scale < inf, loc + 0.5 * scale * scale)
+    exists = mean < inf
+    mean = xp.where(exists, mean, 1.0)
+    inside = m > 0
+    z = (loc - xp.log(xp.where(inside, m, 1.0))) / scale
+    value = mean * xp.erf((z + scale) / sqrt(2)) - m * xp.erf(z / sqrt(2))
+    return xp.where(exists, xp.where(inside, value, mean - m), inf)
+
+
+def log_normal_log1p(xp: Namespace, loc: Array, scale: Array) -> Array:
+    """E log(1 + x) of the log-normal distribution."""
+    # With a standard logistic y it is also E max(0, loc + scale z + y): the narrower of z and y is integrated over.
+    wide = scale > 1
+    narrow_scale, wide_scale = xp.where(wide, 1.0, scale)[..., None], xp.where(wide, scale, 1.0)[..., None]
+    c = loc[..., None]
+
+    def over_normal(z: Array) -> Array:
+        upper, lower = softplus(xp, c + narrow_scale * z), softplus(xp, c - narrow_scale * z)
+        return (upper + lower) * xp.exp(-0.5 * z * z) / sqrt(2 * pi)
+
+    def over_logistic(u: Array, v: Array) -> Array:
+        d = c + xp.log(u) - xp.log(v)
+        z = d / wide_scale
+        tail = wide_scale / sqrt(2 * pi) * xp.exp(-0.5 * z * z)
+        return xp.abs(d) * 0.5 * xp.erf(xp.abs(z) / sqrt(2)) + tail
+
+    narrow = integrate_half_line(xp, over_normal, loc + scale)
+    # E max(0, d + scale z) is d / 2 and an even part, and the mean of d is loc.
+    return xp.where(wide, 0.5 * loc + integrate_unit_interval(xp, over_logistic, loc + scale), narrow)
+
+
+def normal_distance(xp: Namespace, d: Array, scale: Array) -> Array:
+    """E |x| of the normal distribution with mean d."""
+    z = d / scale
+    return scale * sqrt(2 / pi) * xp.exp(-0.5 * z * z) + d * xp.erf(z / sqrt(2))

@@ -1,0 +1,174 @@
+"""Parameters as unconstrained numbers, through the domains of their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from kldiv import domains
+from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.family import Family, Field, fields_of
+from kldiv._numerics.categorical import normalised, sigmoid
+from kldiv._numerics.edges import log, logit
+from kldiv._numerics.linalg import identity_like, index_like
+from kldiv.domains import Condition, Domain
+
+
+class Chart(NamedTuple):
+    """The maps from a parameter to unconstrained numbers and back; `low` is what the parameter must exceed."""
+
+    there: Callable[[Namespace, Array, Any], Array]
+    back: Callable[[Namespace, Array, Any], Array]
+
+
+def _diagonal_of(xp: Namespace, x: Array, function: Callable[[Array], Array]) -> Array:
+    """Return a lower triangular matrix with a function of its diagonal."""
+    on = identity_like(xp, x) > 0
+    return xp.where(on, function(xp.where(on, x, 1.0)), xp.tril(x, k=-1))
+
+
+def _softmax(xp: Namespace, x: Array, low: Any) -> Array:
+    return normalised(xp, xp.exp(x - xp.max(x, axis=-1, keepdims=True)))
+
+
+def _increments(xp: Namespace, x: Array, low: Any) -> Array:
+    """Return the first entry and the logarithms of the steps from one to the next."""
+    columns = x[..., :, None] - x[..., None, :]
+    steps = xp.sum(xp.tril(columns) * (1 - xp.tril(columns * 0 + 1, k=-2)), axis=-1)
+    first = index_like(xp, x) == 0
+    return xp.where(first, x, xp.log(xp.where(first, 1.0, steps)))
+
+
+def _increasing(xp: Namespace, x: Array, low: Any) -> Array:
+    first = index_like(xp, x) == 0
+    return xp.cumulative_sum(xp.where(first, x, xp.exp(xp.where(first, 0.0, x))), axis=-1)
+
+
+def _log_factor(xp: Namespace, x: Array, low: Any) -> Array:
+    return _diagonal_of(xp, xp.cholesky(x), xp.log)
+
+
+def _from_log_factor(xp: Namespace, x: Array, low: Any) -> Array:
+    factor = _diagonal_of(xp, x, xp.exp)
+    return xp.matmul(factor, xp.matrix_transpose(factor))
+
+
+_AS_IT_IS = Chart(lambda xp, x, low: x, lambda xp, x, low: x)
+_ABOVE = Chart(lambda xp, x, low: log(xp, x - low), lambda xp, x, low: low + xp.exp(x))
+_POSITIVE = Chart(lambda xp, x, low: log(xp, x), lambda xp, x, low: xp.exp(x))
+_UNIT = Chart(lambda xp, x, low: logit(xp, x), lambda xp, x, low: sigmoid(xp, x))
+_CHARTS: list[tuple[Domain, Chart]] = [
+    (domains.Real, _AS_IT_IS),
+    (domains.Logit, _AS_IT_IS),
+    (domains.Logits, _AS_IT_IS),
+    (domains.Positive, _POSITIVE),
+    (domains.NonNegative, _POSITIVE),
+    (domains.UnitInterval, _UNIT),
+    (domains.OpenUnitInterval, _UNIT),
+    (domains.AboveZeroToOne, _UNIT),
+    (domains.ZeroToBelowOne, _UNIT),
+    (domains.AboveOne, Chart(lambda xp, x, low: log(xp, x - 1), lambda xp, x, low: 1 + xp.exp(x))),
+    (domains.Simplex, Chart(lambda xp, x, low: log(xp, x), _softmax)),
+    (domains.ErgodicTransition, Chart(lambda xp, x, low: log(xp, x), _softmax)),
+    (domains.Increasing, Chart(_increments, _increasing)),
+    (
+        domains.UnitVector,
+        Chart(lambda xp, x, low: x, lambda xp, x, low: x / xp.sqrt(xp.sum(x * x, axis=-1, keepdims=True))),
+    ),
+    (
+        domains.LowerTriangular,
+        Chart(
+            lambda xp, x, low: _diagonal_of(xp, x, xp.log),
+            lambda xp, x, low: _diagonal_of(xp, x, xp.exp),
+        ),
+    ),
+    (domains.PositiveDefinite, Chart(_log_factor, _from_log_factor)),
+]
+_BY_CONDITIONS: dict[tuple[Condition, ...], Chart] = {domain.conditions: chart for domain, chart in _CHARTS}
+_COUNTS = (domains.Integer, domains.Count)
+
+
+def is_fixed(domain: Domain) -> bool:
+    """Tell whether a parameter moves in steps, and so is held fixed."""
+    return any(domain.conditions == count.conditions for count in _COUNTS)
+
+
+def _chart(domain: Domain) -> Chart | None:
+    if domain.above or domain.beyond:
+        return _ABOVE
+    return _BY_CONDITIONS.get(domain.conditions)
+
+
+def _low(xp: Namespace, domain: Domain, d: Any) -> Any:
+    if domain.above:
+        return getattr(d, domain.above)
+    if domain.beyond:
+        return xp.sum(xp.ones_like(getattr(d, domain.beyond)[..., 0, :]), axis=-1) - 1
+    return None
+
+
+class Parameter(NamedTuple):
+    """A parameter that is moved, and how."""
+
+    name: str  # with the names of the fields that hold its family
+    owner: str
+    axes: int  # event axes, and those of its holders
+    chart: Chart
+
+
+def parameters_of(d: Family, unconstrained: bool, prefix: str = "", held: int = 0) -> Iterator[Parameter]:
+    """Yield the parameters of a distribution that are moved, in the order of `leaves`.
+
+    Raises TypeError if a domain has no chart.
+    """
+    for field in fields_of(type(d)):
+        name = prefix + field.name
+        if field.held:
+            yield from parameters_of(getattr(d, field.name), unconstrained, f"{name}.", held + len(field.held.axes))
+            continue
+        domain = _domain(field)
+        if is_fixed(domain):
+            continue
+        chart = _chart(domain) if unconstrained else _AS_IT_IS
+        if chart is None:
+            raise TypeError(
+                f"{type(d).__name__}.{field.name} lives in a domain of your own; pass unconstrained=False to descend "
+                "in the parameters themselves"
+            )
+        yield Parameter(name, type(d).__name__, held + len(domain.axes), chart)
+
+
+def _domain(field: Field) -> Domain:
+    assert field.domain is not None
+    return field.domain
+
+
+def free(xp: Namespace, d: Family, unconstrained: bool) -> list[Array]:
+    """Return the unconstrained numbers that stand for the parameters of a distribution that are moved."""
+    found: list[Array] = []
+    for field in fields_of(type(d)):
+        value = getattr(d, field.name)
+        if field.held:
+            found += free(xp, value, unconstrained)
+        elif not is_fixed(_domain(field)):
+            chart = _chart(_domain(field)) if unconstrained else _AS_IT_IS
+            assert chart is not None
+            found.append(chart.there(xp, value, _low(xp, _domain(field), d)))
+    return found
+
+
+def bound(xp: Namespace, d: Family, numbers: Iterator[Array], unconstrained: bool) -> Family:
+    """Return the distribution whose moved parameters stand for `numbers`, with those of `d` that are held fixed."""
+    values: dict[str, Any] = {}
+    for field in fields_of(type(d)):
+        value = getattr(d, field.name)
+        if field.held:
+            value = bound(xp, value, numbers, unconstrained)
+        elif not is_fixed(_domain(field)):
+            domain = _domain(field)
+            chart = _chart(domain) if unconstrained else _AS_IT_IS
+            assert chart is not None
+            low = values[domain.above] if domain.above else _low(xp, domain, d)
+            value = chart.back(xp, next(numbers), low)
+        values[field.name] = value
+    return type(d)(**values)

@@ -1,0 +1,162 @@
+"""The history of a minimization, which is kept on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kldiv._arrays.protocol import Array
+from kldiv._core.family import Family, fields_of
+from kldiv._core.validation import diagnose
+from kldiv.fitting.grid import cast_back
+from kldiv.fitting.objective import Problem
+
+Callback: TypeAlias = Callable[[int, Family, Array], Any]
+
+
+class History(NamedTuple):
+    """The course of a minimisation, as NumPy arrays with the kept steps along the first axis.
+
+    Attributes
+    ----------
+    steps
+        The numbers of the steps: 0 is the start, k is after k updates.
+    divergence
+        The divergence there, for each batch element.
+    parameters
+        For each parameter that was moved, by its name (``"components.loc"`` where a family holds another), its values.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> history = kldiv.fit(
+    ...     kldiv.Exponential(2.0), kldiv.Exponential(1.0), steps=3, learning_rate=0.5, optimizer="gradient-descent"
+    ... ).history
+    >>> print(history.steps, history.parameters["rate"].round(2))
+    [0 1 2 3] [1.   1.28 1.54 1.72]
+    """
+
+    steps: NDArray[np.int64]
+    divergence: NDArray[np.floating[Any]]
+    parameters: dict[str, NDArray[np.floating[Any]]]
+
+
+class Fit(NamedTuple):
+    """What a minimisation has found, and how.
+
+    Attributes
+    ----------
+    distribution
+        The member of the family after the last step, in the caller's framework.
+    divergence
+        Its divergence, for each batch element.
+    history
+        The steps on the way.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> fit = kldiv.fit(kldiv.Gamma(3.0, 2.0), kldiv.LogNormal(0.0, 1.0))
+    >>> bool(fit.divergence < fit.history.divergence[0])
+    True
+    >>> float(fit.at(0).scale)
+    1.0
+    """
+
+    distribution: Family
+    divergence: Array
+    history: History
+
+    def at(self, index: int) -> Family:
+        """Return the distribution at an entry of the history, with NumPy's arrays for the parameters moved."""
+        return _at(self.distribution, self.history.parameters, index)
+
+
+def _at(d: Family, parameters: dict[str, Any], index: int, prefix: str = "") -> Family:
+    values: list[Any] = []
+    for field in fields_of(type(d)):
+        name, value = prefix + field.name, getattr(d, field.name)
+        if field.held:
+            values.append(_at(value, parameters, index, f"{name}."))
+        else:
+            values.append(parameters[name][index] if name in parameters else value)
+    return type(d)(*values)
+
+
+class Recorder:
+    """Keeps the course of a minimisation, tells it, and looks after it."""
+
+    def __init__(self, problem: Problem, every: int, callback: Callback | None, bar: Any) -> None:
+        self._problem, self._every, self._callback, self._bar = problem, every, callback, bar
+        self._steps: list[int] = []
+        self._divergence: list[Any] = []
+        self._parameters: dict[str, list[Any]] = {p.name: [] for p in problem.parameters}
+        self._last: tuple[int, list[Array], Array] | None = None
+
+    def record(self, step: int, numbers: list[Array], value: Array) -> bool:
+        """Take note of a step; tell whether the callback wants to stop."""
+        self._last = (step, numbers, value)
+        if step % self._every == 0:
+            self._keep()
+        if self._bar is not None:
+            self._bar.update(step - self._bar.n)
+            self._bar.set_postfix(divergence=float(np.mean(self._problem.xp.to_numpy(value))))
+        if self._callback is None:
+            return False
+        q, value = self.result()
+        return bool(self._callback(step, q, value))
+
+    def _keep(self) -> None:
+        assert self._last is not None
+        step, numbers, value = self._last
+        if self._steps[-1:] == [step]:
+            return
+        xp = self._problem.xp
+        q = self._problem.member(numbers)
+        self._steps.append(step)
+        self._divergence.append(np.array(xp.to_numpy(value)))
+        for name, values in self._parameters.items():
+            x = q
+            for part in name.split("."):
+                x = getattr(x, part)
+            values.append(np.array(xp.to_numpy(x)))
+
+    def require_finite(self, step: int, numbers: list[Array], value: Array, gradients: list[Array]) -> None:
+        """Raise ValueError if the divergence or a gradient is not finite."""
+        xp = self._problem.xp
+        bad = ~np.isfinite(xp.to_numpy(value))
+        if bad.any():
+            index = tuple(int(i[0]) for i in bad.nonzero()) if bad.ndim else ()
+            what = f"the divergence is {xp.to_numpy(value)[index]}" + (f" at index {index}" if index else "")
+            try:
+                q = self._problem.member(numbers)
+                diagnose(xp, q, self._problem.eps, "the distribution")
+            except ValueError as error:
+                what = f"{what}: {error}"
+        else:
+            wrong = [
+                p
+                for p, g in zip(self._problem.parameters, gradients, strict=True)
+                if not np.isfinite(xp.to_numpy(g)).all()
+            ]
+            if not wrong:
+                return
+            what = f"the derivative with respect to {wrong[0].owner}.{wrong[0].name} is not finite"
+        advice = "try a smaller learning_rate" if step else "start from another init"
+        raise ValueError(f"at step {step} {what}; {advice}")
+
+    def result(self) -> tuple[Family, Array]:
+        """Return the distribution after the last step, and its divergence, in the dtype of a result."""
+        assert self._last is not None
+        _, numbers, value = self._last
+        xp, dtype = self._problem.xp, self._problem.dtype
+        return cast_back(xp, self._problem.member(numbers), dtype), xp.astype(value, dtype)
+
+    def fit(self) -> Fit:
+        """Return what has been found."""
+        self._keep()
+        parameters = {name: np.stack(values) for name, values in self._parameters.items()}
+        return Fit(*self.result(), History(np.array(self._steps), np.stack(self._divergence), parameters))

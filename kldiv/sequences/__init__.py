@@ -1,0 +1,1 @@
+"""Divergences of sequences, from the log probabilities of policies and language models."""
