@@ -1,6 +1,6 @@
 """DTensors: each process computes the part of the batch that it holds, and nothing is sent.
 
-Operation by operation, PyTorch gathers what it cannot factorise or solve in parts, and knows no constants beside parts.
+Operation by operation, PyTorch gathers what it cannot factorize or solve in parts, and knows no constants beside parts.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ def replicated(x: torch.Tensor, like: DTensor) -> DTensor:
     return DTensor.from_local(x, like.device_mesh, [Replicate()] * like.device_mesh.ndim, run_check=False)
 
 
-def by_chunks(
+def map_chunks(
     function: Callable[[list[Any], list[tuple[int, ...]]], torch.Tensor], arrays: Sequence[Any], event: Sequence[int]
 ) -> DTensor | None:
     """Return what ``function(chunks, starts)`` makes of the parts that each process holds, as a DTensor.

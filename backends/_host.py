@@ -98,7 +98,7 @@ def sweep(work: Callable[..., bool], parts: Iterator[tuple[Array, ...]], dtype: 
         return any(pool.map(some, [every[i::threads] for i in range(threads)]))
 
 
-def in_blocks(exact: Exact, axes: int, parameters: Sequence[Array], dtype: Any) -> tuple[Array, bool]:
+def map_blocks(exact: Exact, axes: int, parameters: Sequence[Array], dtype: Any) -> tuple[Array, bool]:
     """Return the divergences by the core's own formula, block by block, and whether one is nan."""
     out, parameters = prepared(axes, parameters, dtype)
 
@@ -240,7 +240,7 @@ def polynomial(coefficients: Sequence[float], x: Array, out: Array) -> Array:
 
 
 def kernel_of(formula: tuple[str, int] | None) -> Kernel | None:
-    """Return the kernel of a formula, given by its name and the number of batch axes that it is summed over."""
+    """Return the kernel of a formula, given by its name and the number of batch axes that it is sum_axes over."""
     if formula is None:
         return None
     from kldiv.backends import _host_categorical, _host_normal

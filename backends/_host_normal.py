@@ -1,4 +1,4 @@
-"""Normal distributions in one sweep: elementwise, and summed over the components of a vector."""
+"""Normal distributions in one sweep: elementwise, and sum_axes over the components of a vector."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ FEWEST = 4  # blocks that are worth it
 RUN = 64  # the least number of entries that are next to each other in memory
 
 
-def in_blocks(function: Callable[..., jax.Array], arrays: list[jax.Array], event: Sequence[int], /) -> jax.Array:
+def map_blocks(function: Callable[..., jax.Array], arrays: list[jax.Array], event: Sequence[int], /) -> jax.Array:
     """Return a function of arrays with batch axes in front of `event` others, computed in blocks if they are large."""
     shapes = [x.shape[: max(0, x.ndim - n)] for x, n in zip(arrays, event, strict=True)]
     # A program for any length has symbols for lengths.

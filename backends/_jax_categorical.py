@@ -243,7 +243,7 @@ def _near_probabilities(
 
 
 def _probabilities_slopes(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> tuple[jax.Array, jax.Array]:
-    """Return the divergence KL and its change, by log(p / q) - KL and 1 - p / q of normalised weights."""
+    """Return the divergence KL and its change, by log(p / q) - KL and 1 - p / q of normalized weights."""
     p, q = primals
     value = probabilities_gap(p, q)
     total_p, total_q = (jnp.sum(x, axis=-1, keepdims=True) for x in (p, q))

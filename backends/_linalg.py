@@ -346,13 +346,13 @@ def divergences(
     *,
     factored: bool = False,
     precision: bool = False,
-    summed: bool = False,
+    sum_axes: bool = False,
 ) -> tuple[Array, bool]:
     """Return sum_i (X_ii - log(1 + X_ii)) + |X|^2 / 2 + |z|^2 / 2, and whether one is nan.
 
     Here (I + X)(I + X)' = L^-1 A L'^-1 for A = K K' and B = L L', or with `precision` the two in each other's place.
     The matrices are A and B, or with `factored` K and L, z = L^-1 (m_p - m_q), or with `precision` L' (m_p - m_q).
-    `exact` computes what is invalid or has no such factors. With `summed`, the last batch axis is summed over.
+    `exact` computes what is invalid or has no such factors. With `sum_axes`, the last batch axis is sum_axes over.
     """
     if a.dtype not in (np.float32, np.float64) or 0 in (*a.shape, *b.shape, *loc_p.shape, *loc_q.shape):
         value = exact(loc_p, a, loc_q, b)
@@ -361,7 +361,7 @@ def divergences(
     with np.errstate(all="ignore"):
         value = _values(loc_p - loc_q, *((b, a) if precision else (a, b)), factored, precision)
         whole = value.shape
-        value = np.asarray(value.sum(axis=-1)) if summed else value
+        value = np.asarray(value.sum(axis=-1)) if sum_axes else value
         doubtful = False
         if not value.max() < np.inf:
             rows = np.nonzero(~(value < np.inf)) if value.ndim else ()
@@ -483,7 +483,7 @@ def _columns(vectors: Array, batch: tuple[int, ...]) -> tuple[Array, Callable[[A
 _OPTIONS: dict[str, dict[str, Any]] = {"": {}, "_tril": {"factored": True}, "_precision": {"precision": True}}
 KERNELS = {
     (f"kl_multivariate_normal{name}_multivariate_normal{name}", axes): Kernel(
-        functools.partial(divergences, **options, summed=axes == 1), 0, whole=True
+        functools.partial(divergences, **options, sum_axes=axes == 1), 0, whole=True
     )
     for name, options in _OPTIONS.items()
     for axes in (0, 1)

@@ -86,11 +86,11 @@ def factors(loc_p: Tensor, k: Tensor, loc_q: Tensor, m: Tensor, needed: Sequence
 _NAMES: dict[str, Slopes] = {"": covariances, "_tril": factors, "_precision": precisions}
 
 
-def _weighted(slopes: Slopes, summed: int) -> Weighted:
+def _weighted(slopes: Slopes, sum_axes: int) -> Weighted:
     """Return what computes the derivatives of the weighted sum of divergences with respect to what is needed."""
 
     def weighted(weights: Tensor, needed: Sequence[bool], tensors: Sequence[Tensor]) -> tuple[Tensor | None, ...]:
-        weights = weights[..., None] if summed else weights
+        weights = weights[..., None] if sum_axes else weights
         found = zip(slopes(*tensors, needed), tensors, (1, 2, 1, 2), needed, strict=True)
         return tuple(
             [
@@ -108,7 +108,7 @@ def slopes_of(formula: tuple[str, int] | None) -> Weighted | None:
 
 
 _SLOPES = {
-    (f"kl_multivariate_normal{name}_multivariate_normal{name}", summed): _weighted(slopes, summed)
+    (f"kl_multivariate_normal{name}_multivariate_normal{name}", sum_axes): _weighted(slopes, sum_axes)
     for name, slopes in _NAMES.items()
-    for summed in (0, 1)
+    for sum_axes in (0, 1)
 }

@@ -48,12 +48,12 @@ from array_api_strict import (
 )
 from kldiv.backends import numpy as _numpy
 
-from kldiv._arrays.protocol import Call, Wanted
+from kldiv._arrays.protocol import Call, FastPathRequest
 
-by_chunks = None
-compiles_operations = False
+map_chunks = None
+eager_is_slow = False
 differentiable = False
-in_blocks = None
+map_blocks = None
 
 
 def _through_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,7 +71,7 @@ erf = _through_numpy(_numpy.erf)
 gammaln = _through_numpy(_numpy.gammaln)
 i0e = _through_numpy(_numpy.i0e)
 i1e = _through_numpy(_numpy.i1e)
-padded = _through_numpy(_numpy.padded)
+pad_last_axis = _through_numpy(_numpy.pad_last_axis)
 solve = _through_numpy(_numpy.solve)
 solve_triangular = _through_numpy(_numpy.solve_triangular)
 xlogy = _through_numpy(_numpy.xlogy)
@@ -87,7 +87,7 @@ def default_dtype() -> Any:
     return array_api_strict.float64
 
 
-def fold(step: Callable[..., Any], state: Any, items: tuple[Any, ...], /) -> Any:
+def scan(step: Callable[..., Any], state: Any, items: tuple[Any, ...], /) -> Any:
     """Return the last of the states ``state = step(state, *item)``, with items along the third axis from the end."""
     for k in range(items[0].shape[-3]):
         state = step(state, *(x[..., k, :, :] for x in items))
@@ -114,12 +114,12 @@ def is_concrete(x: Any, /) -> bool:
     return True
 
 
-def like(value: Any, other: Any, dtype: Any, /) -> Any:
+def asarray_like(value: Any, other: Any, dtype: Any, /) -> Any:
     """Return numbers as an array."""
     return asarray(np.asarray(value).tolist(), dtype=dtype)
 
 
-def quiet() -> np.errstate:
+def ignore_warnings() -> np.errstate:
     """Return a context without warnings about what is computed and not taken."""
     return np.errstate(all="ignore")
 
@@ -160,7 +160,7 @@ def random(rng: Any, like: Any, /) -> Random:
     return Random(rng, like)
 
 
-def settle(x: Any, /) -> None:
+def block_until_ready(x: Any, /) -> None:
     """Do nothing: operations are done when they return."""
 
 
@@ -169,7 +169,7 @@ def shape(x: Any, /) -> tuple[int | None, ...]:
     return tuple(x.shape)
 
 
-def shortcut(wanted: Wanted, /) -> Call | None:
+def fast_path(wanted: FastPathRequest, /) -> Call | None:
     """Return None: this namespace is there to show what the core uses."""
     return None
 
@@ -189,7 +189,7 @@ def to_numpy(x: Any, /) -> np.ndarray:
     return np.from_dlpack(x)
 
 
-updates = _numpy.updates
+optimizer_step = _numpy.optimizer_step
 
 
 def value_and_grad(function: Callable[..., Any], /) -> Callable[..., tuple[Any, list[Any]]]:

@@ -23,7 +23,7 @@ from kldiv.backends.numpy import (
     float32 as float32,
     float64 as float64,
     isdtype as isdtype,
-    like as like,
+    asarray_like as asarray_like,
     result_type as result_type,
     shape as shape,
 )
@@ -33,7 +33,7 @@ from kldiv._arrays.protocol import Array
 _dask: Any = dask.array  # few of its annotations are there, and not all of those are right
 
 
-def by_chunks(
+def map_chunks(
     function: Callable[[list[Any], list[tuple[int, ...]]], Any], dtype: Any, arrays: Sequence[Any], event: Sequence[int]
 ) -> Array:
     """Return the lazy array of ``function(chunks, starts)``, one task for each chunk of the batch.

@@ -48,14 +48,14 @@ from jax.numpy import (
 from jax.numpy.linalg import diagonal as diagonal, eigvalsh as eigvalsh
 from jax.scipy.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 from kldiv.backends import _host, _jax_categorical as _categorical, _jax_lapack as _lapack
-from kldiv.backends._jax_blocks import in_blocks as in_blocks
+from kldiv.backends._jax_blocks import map_blocks as map_blocks
 from kldiv.backends._jax_lapack import cholesky as cholesky
 
-from kldiv._arrays.protocol import Call, Wanted
+from kldiv._arrays.protocol import Call, FastPathRequest
 from kldiv._numerics import categorical, exact, gaps
 
-by_chunks = None
-compiles_operations = True
+map_chunks = None
+eager_is_slow = True
 differentiable = True
 _own: Any = sys.modules[__name__]
 _FEW = 2**12  # entries of covariance matrices, for which the call of a program takes less than that of LAPACK
@@ -124,7 +124,7 @@ def log1p(x: Any, /) -> jax.Array:
     return value
 
 
-def fold(step: Callable[..., Any], state: Any, items: tuple[jax.Array, ...], /) -> Any:
+def scan(step: Callable[..., Any], state: Any, items: tuple[jax.Array, ...], /) -> Any:
     """Return the last of the states ``state = step(state, *item)``, with items along the third axis from the end."""
     first = tuple(jax.numpy.moveaxis(x, -3, 0) for x in items)
     return jax.lax.scan(lambda state, item: (step(state, *item), None), state, first)[0]
@@ -152,7 +152,7 @@ def is_concrete(x: Any, /) -> bool:
     return not isinstance(x, jax.core.Tracer)
 
 
-def like(value: Any, other: jax.Array | None, dtype: Any, /) -> Any:
+def asarray_like(value: Any, other: jax.Array | None, dtype: Any, /) -> Any:
     """Return numbers as an array; uncommitted, so that it follows the others to their device."""
     return jax.numpy.asarray(np.asarray(value), dtype=dtype)
 
@@ -170,13 +170,13 @@ log_ratio.defjvps(
 )
 
 
-def padded(x: jax.Array, other: jax.Array, /) -> jax.Array:
+def pad_last_axis(x: jax.Array, other: jax.Array, /) -> jax.Array:
     """Return `x` with zeros appended to its last axis, up to the length of that of `other`."""
     more = builtins.max(0, other.shape[-1] - x.shape[-1])
     return jax.numpy.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, more)]) if more else x
 
 
-def quiet() -> contextlib.AbstractContextManager[None]:
+def ignore_warnings() -> contextlib.AbstractContextManager[None]:
     """Return a context without warnings about what is computed and not taken: there are none."""
     return contextlib.nullcontext()
 
@@ -256,7 +256,7 @@ def _relative_gap_change(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Ar
     return relative_gap(*primals), change
 
 
-def settle(x: jax.Array, /) -> None:
+def block_until_ready(x: jax.Array, /) -> None:
     """Wait for an array that has values: XLA's threads for the CPU are few, and each program wants some."""
     if is_concrete(x):
         wait: Any = jax.block_until_ready
@@ -268,7 +268,7 @@ def shape(x: jax.Array, /) -> tuple[int | None, ...]:
     return tuple(x.shape)
 
 
-def shortcut(wanted: Wanted, /) -> Call | None:
+def fast_path(wanted: FastPathRequest, /) -> Call | None:
     """Return LAPACK's way for large or many covariance matrices on the host; for all else programs of XLA are fast."""
     formula, _, parameters, dtype, exact = wanted
     kernel = _host.kernel_of(formula)
@@ -279,7 +279,7 @@ def shortcut(wanted: Wanted, /) -> Call | None:
     core, program = _host.in_core(exact), compiled(functools.partial(exact, _own))
 
     def call(validate: bool, *parameters: Any) -> tuple[jax.Array, bool]:
-        arrays = [x if isinstance(x, jax.Array) else like(x, None, dtype) for x in parameters]
+        arrays = [x if isinstance(x, jax.Array) else asarray_like(x, None, dtype) for x in parameters]
         views = [host_view(x) for x in arrays]
         if builtins.any(view is None or view.dtype != dtype for view in views):
             value: jax.Array = program(*arrays)
@@ -335,7 +335,7 @@ def to_numpy(x: Any, /) -> np.ndarray:
     return np.asarray(x)
 
 
-def updates(
+def optimizer_step(
     optimizer: Any, arrays: list[jax.Array], learning_rate: float | None, /
 ) -> Callable[[list[jax.Array]], list[jax.Array]]:
     """Return the updates of an optax transformation."""

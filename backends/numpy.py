@@ -51,12 +51,12 @@ from numpy.linalg import eigvalsh as eigvalsh
 from scipy.linalg.lapack import get_lapack_funcs
 from scipy.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 
-from kldiv._arrays.protocol import Call, Wanted
+from kldiv._arrays.protocol import Call, FastPathRequest
 
-by_chunks = None
-compiles_operations = False
+map_chunks = None
+eager_is_slow = False
 differentiable = False
-in_blocks = None
+map_blocks = None
 finfo = functools.cache(np.finfo)
 
 
@@ -84,12 +84,12 @@ def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
     """Return `function`, silent about the branches of a kernel that are computed but not taken."""
 
     @functools.wraps(function)
-    def quiet(*args: Any) -> Any:
+    def ignore_warnings(*args: Any) -> Any:
         with np.errstate(all="ignore"):
             value = function(*args)
             return value if isinstance(value, tuple) else value[()]  # a scalar rather than an array without axes
 
-    return quiet
+    return ignore_warnings
 
 
 def default_dtype() -> Any:
@@ -97,7 +97,7 @@ def default_dtype() -> Any:
     return np.dtype(np.float64)
 
 
-def fold(step: Callable[..., Any], state: Any, items: tuple[np.ndarray, ...], /) -> Any:
+def scan(step: Callable[..., Any], state: Any, items: tuple[np.ndarray, ...], /) -> Any:
     """Return the last of the states ``state = step(state, *item)``, with items along the third axis from the end."""
     for k in range(items[0].shape[-3]):
         state = step(state, *(x[..., k, :, :] for x in items))
@@ -124,18 +124,18 @@ def is_concrete(x: Any, /) -> bool:
     return True
 
 
-def like(value: Any, other: Any, dtype: Any, /) -> np.ndarray:
+def asarray_like(value: Any, other: Any, dtype: Any, /) -> np.ndarray:
     """Return numbers as an array."""
     return np.asarray(value, dtype=dtype)
 
 
-def padded(x: np.ndarray, other: np.ndarray, /) -> np.ndarray:
+def pad_last_axis(x: np.ndarray, other: np.ndarray, /) -> np.ndarray:
     """Return `x` with zeros appended to its last axis, up to the length of that of `other`."""
     more = builtins.max(0, other.shape[-1] - x.shape[-1])
     return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, more)]) if more else x
 
 
-def quiet() -> np.errstate:
+def ignore_warnings() -> np.errstate:
     """Return a context without warnings about what is computed and not taken."""
     return np.errstate(all="ignore")
 
@@ -178,7 +178,7 @@ def random(rng: Any, like: np.ndarray, /) -> Random:
     return Random(rng, like)
 
 
-def settle(x: np.ndarray, /) -> None:
+def block_until_ready(x: np.ndarray, /) -> None:
     """Do nothing: operations are done when they return."""
 
 
@@ -187,7 +187,7 @@ def shape(x: np.ndarray, /) -> tuple[int | None, ...]:
     return x.shape
 
 
-def shortcut(wanted: Wanted, /) -> Call | None:
+def fast_path(wanted: FastPathRequest, /) -> Call | None:
     """Return the sweep for a formula if it has one, and that of the core's formula for large batches."""
     formula, axes, parameters, dtype, exact = wanted
     if builtins.any(x.dtype != dtype for x in parameters if hasattr(x, "dtype")):
@@ -227,7 +227,7 @@ def _call_in_blocks(core: Callable[..., Any], axes: list[int], parameters: list[
         return None
 
     def call(validate: bool, *parameters: Any) -> tuple[Any, bool]:
-        value, has_nan = _host.in_blocks(core, axes[0], [np.asarray(x, dtype) for x in parameters], dtype)
+        value, has_nan = _host.map_blocks(core, axes[0], [np.asarray(x, dtype) for x in parameters], dtype)
         return value, validate and has_nan
 
     return call
@@ -270,8 +270,10 @@ def to_numpy(x: Any, /) -> np.ndarray:
     return np.asarray(x)
 
 
-def updates(optimizer: Any, arrays: list[Any], learning_rate: float | None, /) -> Callable[[list[Any]], list[Any]]:
-    """Raise TypeError: NumPy has no optimisers."""
+def optimizer_step(
+    optimizer: Any, arrays: list[Any], learning_rate: float | None, /
+) -> Callable[[list[Any]], list[Any]]:
+    """Raise TypeError: NumPy has no optimizers."""
     raise TypeError(f"optimizer is {optimizer!r}; NumPy has none of its own, so pass the name of one")
 
 

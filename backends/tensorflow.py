@@ -14,7 +14,7 @@ import tensorflow as tf
 from kldiv.backends import _host, _tensorflow_sweep
 from tensorflow.python.eager import record  # pyright: ignore  # the one place that tells whether a tape is active
 
-from kldiv._arrays.protocol import Call, Wanted
+from kldiv._arrays.protocol import Call, FastPathRequest
 
 float32 = tf.float32
 float64 = tf.float64
@@ -67,10 +67,10 @@ _FLOAT_INFO = {
     },
 }
 
-by_chunks = None
-compiles_operations = False
+map_chunks = None
+eager_is_slow = False
 differentiable = True
-in_blocks = None
+map_blocks = None
 
 
 def all(x: tf.Tensor, /, *, axis: Any = None) -> tf.Tensor:
@@ -151,7 +151,7 @@ def flip(x: tf.Tensor, /, *, axis: Any = None) -> tf.Tensor:
     return tf.reverse(x, axis)
 
 
-def fold(step: Callable[..., Any], state: Any, items: tuple[tf.Tensor, ...], /) -> Any:
+def scan(step: Callable[..., Any], state: Any, items: tuple[tf.Tensor, ...], /) -> Any:
     """Return the last of the states ``state = step(state, *item)``, with items along the third axis from the end."""
 
     def keep_shape(state: Any, item: tuple[tf.Tensor, ...]) -> Any:
@@ -189,7 +189,7 @@ def isdtype(dtype: Any, kind: str) -> bool:
     return dtype in _KINDS[kind]
 
 
-def like(value: Any, other: tf.Tensor | None, dtype: Any, /) -> tf.Tensor:
+def asarray_like(value: Any, other: tf.Tensor | None, dtype: Any, /) -> tf.Tensor:
     """Return numbers as a tensor; TensorFlow moves it to the device of the others."""
     return tf.constant(np.asarray(value, dtype=dtype.as_numpy_dtype))
 
@@ -199,7 +199,7 @@ def max(x: tf.Tensor, /, *, axis: Any = None, keepdims: bool = False) -> tf.Tens
     return tf.math.reduce_max(x, axis=axis, keepdims=keepdims)
 
 
-def quiet() -> contextlib.AbstractContextManager[None]:
+def ignore_warnings() -> contextlib.AbstractContextManager[None]:
     """Return a context without warnings about what is computed and not taken: there are none."""
     return contextlib.nullcontext()
 
@@ -270,14 +270,14 @@ def result_type(*dtypes: Any) -> Any:
     return tf.float32 if len(set(dtypes)) > 1 and _FLOAT_INFO[widest].bits == 16 else widest
 
 
-def padded(x: tf.Tensor, other: tf.Tensor, /) -> tf.Tensor:
+def pad_last_axis(x: tf.Tensor, other: tf.Tensor, /) -> tf.Tensor:
     """Return `x` with zeros appended to its last axis, up to the length of that of `other`."""
     more = tf.maximum(0, tf.shape(other)[-1] - tf.shape(x)[-1])
     paddings: Any = [*[[0, 0]] * (x.shape.rank - 1), [0, more]]
     return tf.pad(x, paddings)
 
 
-def settle(x: tf.Tensor, /) -> None:
+def block_until_ready(x: tf.Tensor, /) -> None:
     """Do nothing: operations are done when they return."""
 
 
@@ -289,7 +289,7 @@ def shape(x: tf.Tensor, /) -> tuple[int | None, ...]:
     return tuple(x.shape)
 
 
-def shortcut(wanted: Wanted, /) -> Call | None:
+def fast_path(wanted: FastPathRequest, /) -> Call | None:
     """Return the sweep for a formula, if it has one and the tensors are on the host and of the dtype."""
     formula, _, parameters, dtype, exact = wanted
     tensors = [x for x in parameters if tf.is_tensor(x)]
@@ -331,16 +331,16 @@ def to_numpy(x: tf.Tensor, /) -> np.ndarray:
     return np.asarray(x)
 
 
-def updates(
+def optimizer_step(
     optimizer: Any, arrays: list[tf.Tensor], learning_rate: float | None, /
 ) -> Callable[[list[tf.Tensor]], list[tf.Tensor]]:
-    """Return the updates of a Keras optimiser, or of a class of them."""
+    """Return the updates of a Keras optimizer, or of a class of them."""
     if isinstance(optimizer, type):
         optimizer = optimizer() if learning_rate is None else optimizer(learning_rate=learning_rate)
     elif learning_rate is not None:
-        raise TypeError("a Keras optimiser has its own learning rate; pass none to fit")
+        raise TypeError("a Keras optimizer has its own learning rate; pass none to fit")
     if not hasattr(optimizer, "apply_gradients"):
-        raise TypeError(f"optimizer is {optimizer!r}; for TensorFlow pass a Keras optimiser, such as SGD(0.1)")
+        raise TypeError(f"optimizer is {optimizer!r}; for TensorFlow pass a Keras optimizer, such as SGD(0.1)")
     variables = [tf.Variable(x) for x in arrays]
 
     def update(gradients: list[tf.Tensor]) -> list[tf.Tensor]:

@@ -52,18 +52,18 @@ from torch.autograd import forward_ad
 from torch.linalg import diagonal as diagonal, eigvalsh as eigvalsh
 from torch.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 
-from kldiv._arrays.protocol import Call, Wanted
+from kldiv._arrays.protocol import Call, FastPathRequest
 from kldiv._numerics import gaps
 
 _NUMPY_DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 _own: Any = sys.modules[__name__]  # looked up here, for torch.compile keeps a list of modules from before this one
-compiles_operations = False
+eager_is_slow = False
 differentiable = True
-in_blocks = None
+map_blocks = None
 
 
-def by_chunks(
+def map_chunks(
     function: Callable[..., torch.Tensor], dtype: Any, arrays: list[torch.Tensor], event: list[int], /
 ) -> torch.Tensor | None:
     """Return what a function makes of the parts of DTensors, part by part; None for tensors that are in one piece."""
@@ -71,7 +71,7 @@ def by_chunks(
         return None
     from kldiv.backends import _dtensor
 
-    return _dtensor.by_chunks(function, arrays, event)
+    return _dtensor.map_chunks(function, arrays, event)
 
 
 def _is_distributed(x: torch.Tensor) -> bool:
@@ -99,7 +99,7 @@ def default_dtype() -> torch.dtype:
     return torch.get_default_dtype()
 
 
-def fold(step: Callable[..., Any], state: Any, items: tuple[torch.Tensor, ...], /) -> Any:
+def scan(step: Callable[..., Any], state: Any, items: tuple[torch.Tensor, ...], /) -> Any:
     """Return the last of the states ``state = step(state, *item)``, with items along the third axis from the end."""
     for k in range(items[0].shape[-3]):
         state = step(state, *(x[..., k, :, :] for x in items))
@@ -134,7 +134,7 @@ def is_concrete(x: torch.Tensor, /) -> bool:
     return not (x.is_meta or wrapped(x))
 
 
-def like(value: Any, other: Any, dtype: torch.dtype, /) -> torch.Tensor:
+def asarray_like(value: Any, other: Any, dtype: torch.dtype, /) -> torch.Tensor:
     """Return numbers as a tensor on the device of `other`."""
     made = torch.asarray(value, dtype=dtype, device=None if other is None else other.device)
     if other is None or not _is_distributed(other):
@@ -155,13 +155,13 @@ def log_ratio(a: torch.Tensor, b: torch.Tensor, /) -> torch.Tensor:
     return value
 
 
-def padded(x: torch.Tensor, other: torch.Tensor, /) -> torch.Tensor:
+def pad_last_axis(x: torch.Tensor, other: torch.Tensor, /) -> torch.Tensor:
     """Return `x` with zeros appended to its last axis, up to the length of that of `other`."""
     more = builtins.max(0, other.shape[-1] - x.shape[-1])
     return torch.nn.functional.pad(x, (0, more)) if more else x
 
 
-def quiet() -> contextlib.AbstractContextManager[None]:
+def ignore_warnings() -> contextlib.AbstractContextManager[None]:
     """Return a context without warnings about what is computed and not taken: there are none."""
     return contextlib.nullcontext()
 
@@ -216,7 +216,7 @@ def random(rng: Any, like: torch.Tensor, /) -> Random:
     return Random(rng, like)
 
 
-def settle(x: torch.Tensor, /) -> None:
+def block_until_ready(x: torch.Tensor, /) -> None:
     """Do nothing: operations are done when they return."""
 
 
@@ -225,7 +225,7 @@ def shape(x: torch.Tensor, /) -> tuple[int | None, ...]:
     return tuple(x.shape)
 
 
-def shortcut(wanted: Wanted, /) -> Call | None:
+def fast_path(wanted: FastPathRequest, /) -> Call | None:
     """Return the sweep for a formula, if it has one and the tensors are on the host and of the dtype."""
     formula, _, parameters, dtype, exact = wanted
     tensors = [x for x in parameters if isinstance(x, torch.Tensor)]
@@ -270,18 +270,18 @@ def to_numpy(x: torch.Tensor, /) -> Any:
     return x.detach().cpu().numpy()
 
 
-def updates(
+def optimizer_step(
     optimizer: Any, arrays: list[torch.Tensor], learning_rate: float | None, /
 ) -> Callable[[list[torch.Tensor]], list[torch.Tensor]]:
     """Return the updates of a class of `torch.optim`, or of what a function makes of a list of tensors."""
     if not callable(optimizer):
         raise TypeError(
             f"optimizer is {optimizer!r}; for PyTorch pass a class of torch.optim, or a function that makes an "
-            "optimiser for a list of tensors"
+            "optimizer for a list of tensors"
         )
     leaves = [x.detach().clone().requires_grad_() for x in arrays]
     if learning_rate is not None and not isinstance(optimizer, type):
-        raise TypeError("a function that makes an optimiser sets its learning rate; pass none to fit")
+        raise TypeError("a function that makes an optimizer sets its learning rate; pass none to fit")
     made: Any = optimizer(leaves) if learning_rate is None else optimizer(leaves, lr=learning_rate)
     if not isinstance(made, torch.optim.Optimizer):
         raise TypeError(f"optimizer made a {type(made).__name__} of a list of tensors, not a torch.optim.Optimizer")

@@ -1,4 +1,4 @@
-"""Calls with scalars and with batches of 100, where recognising the arguments costs more than the arithmetic.
+"""Calls with scalars and with batches of 100, where recognizing the arguments costs more than the arithmetic.
 
 The parameters are float32 and in the caller's framework; distributions are built in each call, ours and the peers'.
 """

@@ -36,7 +36,7 @@ WORDS = {
 }
 FINITE = ("closed form", "conversion", "moments")
 HOLDERS = ("Delta", "Independent", "Mixture")  # their divergences depend on what they hold
-# Names of one family in two parametrisations.
+# Names of one family in two parametrizations.
 SYNONYMS = {
     "NormalLogVariance": "Normal",
     "BernoulliLogits": "Bernoulli",
@@ -79,8 +79,8 @@ def page() -> str:
         "Which divergences KL(P || Q) there are, by the rules of kldiv itself. `print(kldiv.rule(P, Q))` tells the",
         "equation and the source of any pair. `python docs/pairs.py` writes this page.",
         "",
-        f"{len(names())} families, of which {len(names()) - len(SYNONYMS)} are not another's parametrisation. "
-        f"**{len(finite)} ordered pairs have a finite divergence** ({len(laws)} if parametrisations of one family "
+        f"{len(names())} families, of which {len(names()) - len(SYNONYMS)} are not another's parametrization. "
+        f"**{len(finite)} ordered pairs have a finite divergence** ({len(laws)} if parametrizations of one family "
         f"count once), and {counts['infinite']} an infinite one.",
         "",
         "| sign | pairs | how |",

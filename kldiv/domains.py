@@ -45,7 +45,7 @@ class Domain(NamedTuple):
     beyond: str | None = None  # the parameter whose last axis, less one, it must exceed
 
 
-class Held(NamedTuple):
+class Component(NamedTuple):
     """Marks a field that holds a family, whose last batch axes are the holder's."""
 
     axes: tuple[str, ...]
@@ -118,7 +118,7 @@ UnitInterval = Domain((), (Condition("be between 0 and 1", lambda xp, x, eps: (x
 OpenUnitInterval = Domain(
     (), (Condition("be between 0 and 1, neither included", lambda xp, x, eps: (x > 0) & (x < 1)),)
 )
-AboveZeroToOne = Domain((), (Condition("be above 0 and at most 1", lambda xp, x, eps: (x > 0) & (x <= 1)),))
+LeftOpenUnitInterval = Domain((), (Condition("be above 0 and at most 1", lambda xp, x, eps: (x > 0) & (x <= 1)),))
 ZeroToBelowOne = Domain((), (Condition("be at least 0 and below 1", lambda xp, x, eps: (x >= 0) & (x < 1)),))
 AboveOne = Domain((), (Condition("be above 1 and finite", lambda xp, x, eps: (x > 1) & (x < inf)),))
 Integer = Domain((), (Condition("be an integer", lambda xp, x, eps: (xp.floor(x) == x) & xp.isfinite(x)),))

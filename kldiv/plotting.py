@@ -29,10 +29,10 @@ from scipy import special
 
 from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._core.family import Family, kind_of, name_of, support_of
-from kldiv._core.parameters import gather_families, leaves, rebuild, require_family
+from kldiv._core.parameters import gather_families, named_leaves, require_family, unflatten
 from kldiv._core.validation import check_structure, diagnose_all
 from kldiv.backends import numpy
-from kldiv.estimation.components import parts_of, plain_parts
+from kldiv.estimation.components import components_of, plain_components
 from kldiv.estimation.estimate import estimate
 
 try:
@@ -538,7 +538,7 @@ def _given(x: Any, discrete: bool) -> Vector:
 
 def _on_host(d: Family) -> Family:
     """Return a distribution with its parameters as NumPy's, in float64."""
-    return rebuild(d, iter([_as_numpy(x, name) for name, x in leaves(d, "the distribution")]))
+    return unflatten(d, iter([_as_numpy(x, name) for name, x in named_leaves(d, "the distribution")]))
 
 
 def _space(d: Family) -> str:
@@ -615,7 +615,7 @@ def _grid(
 
 def _ends(d: Family) -> Vector:
     """Return the finite ends of the supports of the parts of a distribution."""
-    components = parts_of(numpy, d).components
+    components = components_of(numpy, d).components
     support = support_of(type(components))
     assert support is not None
     ends = [getattr(components, end, math.inf) if isinstance(end, str) else end for end in (support.low, support.high)]
@@ -625,9 +625,9 @@ def _ends(d: Family) -> Vector:
 
 def _windows(d: Family, discrete: bool) -> list[_Window]:
     """Return a window for each part of a distribution that matters."""
-    weights = parts_of(numpy, d).weights
+    weights = components_of(numpy, d).weights
     each = [1.0] if weights is None else np.ravel(weights)
-    parts = zip(plain_parts(numpy, d), each, strict=True)
+    parts = zip(plain_components(numpy, d), each, strict=True)
     found = [
         _window(functools.partial(_log_density, part), _ends(part), discrete) for part, weight in parts if weight > 1e-3
     ]

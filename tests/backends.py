@@ -50,7 +50,7 @@ class Backend(NamedTuple):
     runs_of_compiled: list[int]
     refused: dict[str, Callable[[], Any]]  # makes what the framework has and no parameter can be
     generators: dict[str, Callable[[], Any]]  # makes each kind of source of random numbers that the framework has
-    # The framework's own optimisers of plain gradient descent: from a learning rate, the arguments of kldiv.fit.
+    # The framework's own optimizers of plain gradient descent: from a learning rate, the arguments of kldiv.fit.
     optimizers: dict[str, Callable[[float], dict[str, Any]]] = {}  # noqa: RUF012
     gaps: dict[str, str] = {}  # noqa: RUF012  # the tests that fail here and must, by their ids, and why
 
@@ -489,7 +489,7 @@ def _tensorflow() -> Backend:
             "bool": lambda: tf.constant([True, False]),
             "complex": lambda: tf.constant([1j, 2j]),
             "strings": lambda: tf.constant(["1", "2"]),
-            "quantised": lambda: tf.quantization.quantize([1.0, 2.0], 0.0, 2.0, tf.qint8).output,
+            "quantized": lambda: tf.quantization.quantize([1.0, 2.0], 0.0, 2.0, tf.qint8).output,
             "sparse": lambda: tf.sparse.from_dense([1.0, 0.0]),
             "ragged": lambda: tf.ragged.constant([[1.0, 2.0], [3.0]]),
             "slices": lambda: tf.IndexedSlices(tf.ones([1]), tf.constant([0])),

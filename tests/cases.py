@@ -20,7 +20,7 @@ from law import every
 
 DTYPES = ("float32", "float64")
 KINDS = ("interior", "near", "extreme", "boundary")
-UNIT_INTERVALS = (domains.UnitInterval, domains.OpenUnitInterval, domains.AboveZeroToOne, domains.ZeroToBelowOne)
+UNIT_INTERVALS = (domains.UnitInterval, domains.OpenUnitInterval, domains.LeftOpenUnitInterval, domains.ZeroToBelowOne)
 FAMILIES = [getattr(kldiv, name) for name in kldiv.families.__all__]
 HOLDERS = [f for f in FAMILIES if any(field.held for field in fields_of(f))]
 SIMPLE = [f for f in FAMILIES if f not in (*HOLDERS, kldiv.Delta)]
@@ -30,7 +30,7 @@ DRAWS = every("DRAWS")
 NEAR = every("NEAR")
 
 # Kinds of parameters that share a family: both name the same distributions.
-PARAMETRISATIONS = [
+PARAMETRizATIONS = [
     {"Normal", "NormalLogVariance"},
     {"Bernoulli", "BernoulliLogits", "ProbitBernoulli"},
     {"Binomial", "BinomialLogits"},
@@ -41,8 +41,8 @@ PARAMETRISATIONS = [
 
 
 def same_law(p: Any, q: Any) -> bool:
-    """Tell whether two classes are one family, perhaps in two parametrisations."""
-    return p is q or any({p.__name__, q.__name__} <= group for group in PARAMETRISATIONS)
+    """Tell whether two classes are one family, perhaps in two parametrizations."""
+    return p is q or any({p.__name__, q.__name__} <= group for group in PARAMETRizATIONS)
 
 
 def method(p: Any, q: Any) -> str:
@@ -365,7 +365,7 @@ def _edge(domain: Any, dtype: str) -> list[Any] | None:
     inf = np.inf
     return {
         domains.UnitInterval: [0.0, 1.0, subnormal, 1 - 2.0**-24, 0.5, 0.25],
-        domains.AboveZeroToOne: [1.0, 1 - 2.0**-24, 0.5, 0.25],
+        domains.LeftOpenUnitInterval: [1.0, 1 - 2.0**-24, 0.5, 0.25],
         domains.ZeroToBelowOne: [0.0, subnormal, 1 - 2.0**-6, 0.5, 0.25],
         domains.NonNegative: [0.0, subnormal, 1.0, 3.5, 1e8],
         domains.Logit: [-inf, inf, -500.0, 500.0, 0.0, -0.25, 40.0],
@@ -418,7 +418,7 @@ def bound(case: Case, batch: Batch, truth: list[Any]) -> np.ndarray:
             relative = relative + _condition(batch)
         k = np.asarray([float(t) for t in truth])
         if same_law(case.p, case.q):
-            # To convert one parametrisation into the other rounds it once, which shifts a divergence k by about eps
+            # To convert one parametrization into the other rounds it once, which shifts a divergence k by about eps
             # sqrt(k).
             return rows * relative * np.maximum(1.0, 1 / np.sqrt(k, where=k > 0, out=np.ones_like(k)))
         # Of different families, the absolute error counts where the divergence is below 0.1.

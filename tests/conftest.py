@@ -49,7 +49,7 @@ def differentiable(backend):
 
 
 def pytest_generate_tests(metafunc):
-    """Parametrise `transform` and `short_dtype` by what the backend under test has; no test asks for its name."""
+    """Parametrize `transform` and `short_dtype` by what the backend under test has; no test asks for its name."""
     backend = metafunc.config.stash[BACKEND]
     if "transform" in metafunc.fixturenames:
         metafunc.parametrize("transform", backend.transforms.values(), ids=backend.transforms.keys())

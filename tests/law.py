@@ -1,6 +1,6 @@
 """What the oracle knows of a family: records, without a formula for any divergence.
 
-A family is one `Family`, and a parametrisation of it the same record with another ``convert``. The records lie in
+A family is one `Family`, and a parametrization of it the same record with another ``convert``. The records lie in
 ``laws_*.py``, each of which offers ``LAWS``, by the names of families. Nothing of kldiv is imported.
 """
 
@@ -106,7 +106,7 @@ def _no_bulk(*parameters: Any) -> tuple[Any, Any]:
 class Family:
     """What is known of a family. Every function takes the parameters that ``convert`` makes of the public ones.
 
-    ``log_density(*parameters)`` returns the function x -> log p(x), its normalising constant computed once.
+    ``log_density(*parameters)`` returns the function x -> log p(x), its normalizing constant computed once.
 
     ``log_terms`` and ``expectations`` are optional and serve ``kl``: log p(x) = sum of coefficient * statistic(x), and
     the expectation of statistic ``(name, *args)`` under the family is ``expectations[name](*args, *parameters)``. The

@@ -23,8 +23,8 @@ from law import (
 
 
 def _normal_log_density(loc: Real, scale: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.log(scale) + mp.log(2 * mp.pi) / 2
-    return lambda x: -(((x - loc) / scale) ** 2) / 2 - log_normaliser
+    log_normalizer = mp.log(scale) + mp.log(2 * mp.pi) / 2
+    return lambda x: -(((x - loc) / scale) ** 2) / 2 - log_normalizer
 
 
 def _normal_log_terms(loc: Real, scale: Real) -> dict[Statistic, Real]:
@@ -60,8 +60,8 @@ NORMAL = Family(
 
 
 def _gamma_log_density(concentration: Real, rate: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.loggamma(concentration) - concentration * mp.log(rate)
-    return lambda x: (concentration - 1) * mp.log(x) - rate * x - log_normaliser
+    log_normalizer = mp.loggamma(concentration) - concentration * mp.log(rate)
+    return lambda x: (concentration - 1) * mp.log(x) - rate * x - log_normalizer
 
 
 def _gamma_log_terms(concentration: Real, rate: Real) -> dict[Statistic, Real]:
@@ -139,12 +139,12 @@ def _log1pexp(x: Real) -> Real:
     return mp.log(1 + mp.exp(x))
 
 
-def _normalised_logs(weights: Sequence[Real]) -> tuple[Real, ...]:
+def _normalized_logs(weights: Sequence[Real]) -> tuple[Real, ...]:
     log_total = mp.log(mp.fsum(weights))
     return tuple(mp.log(weight) - log_total for weight in weights)
 
 
-def _normalised_logits(logits: Sequence[Real]) -> tuple[Real, ...]:
+def _normalized_logits(logits: Sequence[Real]) -> tuple[Real, ...]:
     log_total = mp.log(mp.fsum(mp.exp(logit) for logit in logits))
     return tuple(logit - log_total for logit in logits)
 
@@ -155,14 +155,14 @@ def _normalised_logits(logits: Sequence[Real]) -> tuple[Real, ...]:
 def _multivariate_log_density(mean: list[Real], covariance: Any, *unused: Any) -> Callable[[Sequence[Real]], Real]:
     # By Cholesky and forward substitution, where log_terms goes by elimination and the full inverse.
     factor = mp.cholesky(mp.matrix(covariance)).tolist()
-    log_normaliser = mp.fsum(mp.log(2 * mp.pi) / 2 + mp.log(row[i]) for i, row in enumerate(factor))
+    log_normalizer = mp.fsum(mp.log(2 * mp.pi) / 2 + mp.log(row[i]) for i, row in enumerate(factor))
 
     def log_density(x: Sequence[Real]) -> Real:
         whitened: list[Real] = []
         for row, x_i, mean_i in zip(factor, x, mean, strict=True):
             known = sum((a * z for a, z in zip(row, whitened, strict=False)), mp.zero)
             whitened.append((x_i - mean_i - known) / row[len(whitened)])
-        return -sum(z**2 for z in whitened) / 2 - log_normaliser
+        return -sum(z**2 for z in whitened) / 2 - log_normalizer
 
     return log_density
 
@@ -242,8 +242,8 @@ LAWS: dict[str, Family] = {
     "MultivariateNormalDiag": replace(MULTIVARIATE_NORMAL, convert=_from_scale_diag),
     "Bernoulli": replace(FINITE, convert=lambda probs: (mp.log(1 - probs), mp.log(probs))),
     "BernoulliLogits": replace(FINITE, convert=lambda logits: (-_log1pexp(logits), -_log1pexp(-logits))),
-    "Categorical": replace(FINITE, convert=_normalised_logs),  # the KL is that of the exactly normalised weights
-    "CategoricalLogits": replace(FINITE, convert=_normalised_logits),
+    "Categorical": replace(FINITE, convert=_normalized_logs),  # the KL is that of the exactly normalized weights
+    "CategoricalLogits": replace(FINITE, convert=_normalized_logits),
     "Exponential": replace(GAMMA, convert=lambda rate: (mp.one, rate)),
     "Gamma": GAMMA,
     "Poisson": POISSON,

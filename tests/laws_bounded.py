@@ -16,8 +16,8 @@ def _unit_interval(*parameters: Any) -> Interval:
 
 
 def _beta_log_density(a: Real, b: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.loggamma(a) + mp.loggamma(b) - mp.loggamma(a + b)
-    return lambda x: (a - 1) * mp.log(x) + (b - 1) * mp.log(1 - x) - log_normaliser
+    log_normalizer = mp.loggamma(a) + mp.loggamma(b) - mp.loggamma(a + b)
+    return lambda x: (a - 1) * mp.log(x) + (b - 1) * mp.log(1 - x) - log_normalizer
 
 
 def _beta_log_terms(a: Real, b: Real) -> dict[Statistic, Real]:
@@ -123,11 +123,11 @@ CONTINUOUS_BERNOULLI = Family(
 
 
 def _logit_normal_log_density(loc: Real, scale: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.log(scale) + mp.log(2 * mp.pi) / 2
+    log_normalizer = mp.log(scale) + mp.log(2 * mp.pi) / 2
 
     def log_density(x: Real) -> Real:
         log_x, log_y = mp.log(x), mp.log(1 - x)
-        return -(((log_x - log_y - loc) / scale) ** 2) / 2 - log_normaliser - log_x - log_y
+        return -(((log_x - log_y - loc) / scale) ** 2) / 2 - log_normalizer - log_x - log_y
 
     return log_density
 

@@ -46,8 +46,8 @@ def _binomial(convert: Callable[..., tuple[Any, ...]]) -> Family:
 
 
 def _negative_binomial_log_density(r: Real, p: Real, q: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.loggamma(r) - r * mp.log(q)
-    return lambda x: mp.loggamma(r + x) - mp.loggamma(x + 1) + xlogy(x, p) - log_normaliser
+    log_normalizer = mp.loggamma(r) - r * mp.log(q)
+    return lambda x: mp.loggamma(r + x) - mp.loggamma(x + 1) + xlogy(x, p) - log_normalizer
 
 
 def _negative_binomial(convert: Callable[..., tuple[Any, ...]]) -> Family:

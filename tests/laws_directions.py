@@ -41,8 +41,8 @@ def _resultant(size: int, kappa: Real) -> Real:
 
 
 def _von_mises_log_density(loc: Real, kappa: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.log(2 * mp.pi * mp.besseli(0, kappa))
-    return lambda x: kappa * mp.cos(x - loc) - log_normaliser
+    log_normalizer = mp.log(2 * mp.pi * mp.besseli(0, kappa))
+    return lambda x: kappa * mp.cos(x - loc) - log_normalizer
 
 
 def _von_mises_log_terms(loc: Real, kappa: Real) -> dict[Statistic, Real]:
@@ -105,7 +105,7 @@ WRAPPED_CAUCHY = Family(
 # Unit vectors. ``convert`` makes their lengths exactly 1.
 
 
-def _normalised(vector: Sequence[Real], *parameters: Real) -> tuple[Any, ...]:
+def _normalized(vector: Sequence[Real], *parameters: Real) -> tuple[Any, ...]:
     length = mp.sqrt(mp.fsum(x**2 for x in vector))
     return ([x / length for x in vector], *parameters)
 
@@ -119,8 +119,8 @@ def _space(mean_direction: Sequence[Real], *parameters: Any) -> Space:
 
 
 def _von_mises_fisher_log_density(mu: Sequence[Real], kappa: Real) -> Callable[[Any], Real]:
-    log_normaliser = _log_area(len(mu)) + _log_mean_exp(len(mu), kappa)
-    return lambda x: kappa * _dot(mu, x) - log_normaliser
+    log_normalizer = _log_area(len(mu)) + _log_mean_exp(len(mu), kappa)
+    return lambda x: kappa * _dot(mu, x) - log_normalizer
 
 
 def _von_mises_fisher_log_terms(mu: Sequence[Real], kappa: Real) -> dict[Statistic, Real]:
@@ -129,7 +129,7 @@ def _von_mises_fisher_log_terms(mu: Sequence[Real], kappa: Real) -> dict[Statist
 
 
 VON_MISES_FISHER = Family(
-    convert=_normalised,
+    convert=_normalized,
     log_density=_von_mises_fisher_log_density,
     support=_space,
     log_terms=_von_mises_fisher_log_terms,
@@ -137,15 +137,15 @@ VON_MISES_FISHER = Family(
 )
 
 
-def _power_log_normaliser(size: int, kappa: Real) -> Real:
+def _power_log_normalizer(size: int, kappa: Real) -> Real:
     """Log of the integral of (1 + m . x)^kappa over the sphere."""
     a, b = kappa + mp.mpf(size - 1) / 2, mp.mpf(size - 1) / 2
     return (a + b) * mp.log(2) + b * mp.log(mp.pi) + mp.loggamma(a) - mp.loggamma(a + b)
 
 
 def _power_spherical_log_density(mu: Sequence[Real], kappa: Real) -> Callable[[Any], Real]:
-    log_normaliser = _power_log_normaliser(len(mu), kappa)
-    return lambda x: kappa * mp.log(1 + _dot(mu, x)) - log_normaliser
+    log_normalizer = _power_log_normalizer(len(mu), kappa)
+    return lambda x: kappa * mp.log(1 + _dot(mu, x)) - log_normalizer
 
 
 def _power_spherical_log(*parameters: Any) -> Real:
@@ -178,11 +178,11 @@ def _power_spherical_log(*parameters: Any) -> Real:
 
 
 POWER_SPHERICAL = Family(
-    convert=_normalised,
+    convert=_normalized,
     log_density=_power_spherical_log_density,
     support=_space,
     log_terms=lambda mu, kappa: {
-        ("1",): -_power_log_normaliser(len(mu), kappa),
+        ("1",): -_power_log_normalizer(len(mu), kappa),
         ("log(1 + m.x)", *mu): kappa,
     },
     expectations={
@@ -192,7 +192,7 @@ POWER_SPHERICAL = Family(
 )
 
 SPHERICAL_UNIFORM = Family(
-    convert=_normalised,
+    convert=_normalized,
     log_density=lambda mu: lambda x: -_log_area(len(mu)),
     support=_space,
     log_terms=lambda mu: {("1",): -_log_area(len(mu))},
@@ -211,8 +211,8 @@ def _counts(*parameters: Any) -> Integers:
 
 
 def _zeta_log_density(s: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.log(mp.zeta(s))
-    return lambda x: -s * mp.log(x) - log_normaliser
+    log_normalizer = mp.log(mp.zeta(s))
+    return lambda x: -s * mp.log(x) - log_normalizer
 
 
 def _zeta_mean_log_factorial(s: Real) -> Real:
@@ -237,8 +237,8 @@ ZETA = Family(
 
 
 def _log_series_log_density(p: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.log(-mp.log1p(-p))
-    return lambda x: x * mp.log(p) - mp.log(x) - log_normaliser
+    log_normalizer = mp.log(-mp.log1p(-p))
+    return lambda x: x * mp.log(p) - mp.log(x) - log_normalizer
 
 
 def _log_series_expectation(function: Callable[[Real], Real]) -> Callable[[Real], Real]:

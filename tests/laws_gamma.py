@@ -16,8 +16,8 @@ def _power(k: Real) -> Statistic:
 
 
 def _generalized_gamma_log_density(a: Real, d: Real, p: Real) -> Callable[[Real], Real]:
-    log_normaliser = d * mp.log(a) + mp.loggamma(d / p) - mp.log(p)
-    return lambda x: (d - 1) * mp.log(x) - (x / a) ** p - log_normaliser
+    log_normalizer = d * mp.log(a) + mp.loggamma(d / p) - mp.log(p)
+    return lambda x: (d - 1) * mp.log(x) - (x / a) ** p - log_normalizer
 
 
 def _generalized_gamma_log_terms(a: Real, d: Real, p: Real) -> dict[Statistic, Real]:
@@ -54,8 +54,8 @@ GENERALIZED_GAMMA = Family(
 
 
 def _inverse_gamma_log_density(concentration: Real, rate: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.loggamma(concentration) - concentration * mp.log(rate)
-    return lambda x: -(concentration + 1) * mp.log(x) - rate / x - log_normaliser
+    log_normalizer = mp.loggamma(concentration) - concentration * mp.log(rate)
+    return lambda x: -(concentration + 1) * mp.log(x) - rate / x - log_normalizer
 
 
 def _inverse_gamma_log_terms(concentration: Real, rate: Real) -> dict[Statistic, Real]:
@@ -93,9 +93,9 @@ INVERSE_GAMMA = Family(
 
 
 def _frechet_log_density(scale: Real, concentration: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.log(scale) - mp.log(concentration)
+    log_normalizer = mp.log(scale) - mp.log(concentration)
     return lambda x: (
-        -(concentration + 1) * mp.log(x / scale) - mp.exp(-concentration * mp.log(x / scale)) - log_normaliser
+        -(concentration + 1) * mp.log(x / scale) - mp.exp(-concentration * mp.log(x / scale)) - log_normalizer
     )
 
 

@@ -16,9 +16,9 @@ def _at(loc: Real, *parameters: Real) -> tuple[Real, ...]:
 
 
 def _asymmetric_laplace_log_density(loc: Real, scale: Real, asymmetry: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.log(scale * (asymmetry + 1 / asymmetry))
+    log_normalizer = mp.log(scale * (asymmetry + 1 / asymmetry))
     above, below = -asymmetry / scale, 1 / (asymmetry * scale)
-    return lambda x: (x - loc) * (above if x >= loc else below) - log_normaliser
+    return lambda x: (x - loc) * (above if x >= loc else below) - log_normalizer
 
 
 def _asymmetric_laplace_log_terms(loc: Real, scale: Real, asymmetry: Real) -> dict[Statistic, Real]:
@@ -136,8 +136,8 @@ GUMBEL = Family(
 
 
 def _moyal_log_density(loc: Real, scale: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.log(scale) + mp.log(2 * mp.pi) / 2
-    return lambda x: -((x - loc) / scale + mp.exp(-(x - loc) / scale)) / 2 - log_normaliser
+    log_normalizer = mp.log(scale) + mp.log(2 * mp.pi) / 2
+    return lambda x: -((x - loc) / scale + mp.exp(-(x - loc) / scale)) / 2 - log_normalizer
 
 
 def _moyal_log_terms(loc: Real, scale: Real) -> dict[Statistic, Real]:
@@ -169,8 +169,8 @@ MOYAL = Family(
 
 
 def _log_gamma_log_density(sign: Real, concentration: Real, rate: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.loggamma(concentration) - concentration * mp.log(rate)
-    return lambda x: concentration * sign * x - rate * mp.exp(sign * x) - log_normaliser
+    log_normalizer = mp.loggamma(concentration) - concentration * mp.log(rate)
+    return lambda x: concentration * sign * x - rate * mp.exp(sign * x) - log_normalizer
 
 
 LOG_GAMMA = Family(
@@ -203,8 +203,8 @@ LOG_GAMMA = Family(
 
 
 def _student_log_density(df: Real, loc: Real, scale: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.loggamma(df / 2) - mp.loggamma((df + 1) / 2) + mp.log(df * mp.pi) / 2 + mp.log(scale)
-    return lambda x: -(df + 1) / 2 * mp.log(1 + ((x - loc) / scale) ** 2 / df) - log_normaliser
+    log_normalizer = mp.loggamma(df / 2) - mp.loggamma((df + 1) / 2) + mp.log(df * mp.pi) / 2 + mp.log(scale)
+    return lambda x: -(df + 1) / 2 * mp.log(1 + ((x - loc) / scale) ** 2 / df) - log_normalizer
 
 
 def _student_log_terms(df: Real, loc: Real, scale: Real) -> dict[Statistic, Real]:
@@ -248,8 +248,8 @@ CAUCHY = Family(
 
 
 def _generalized_normal_log_density(loc: Real, scale: Real, power: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.log(2 * scale / power) + mp.loggamma(1 / power)
-    return lambda x: -(abs((x - loc) / scale) ** power) - log_normaliser
+    log_normalizer = mp.log(2 * scale / power) + mp.loggamma(1 / power)
+    return lambda x: -(abs((x - loc) / scale) ** power) - log_normalizer
 
 
 GENERALIZED_NORMAL = Family(

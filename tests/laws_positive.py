@@ -39,8 +39,8 @@ HALF_CAUCHY = Family(
 
 
 def _log_normal_log_density(loc: Real, scale: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.log(scale) + mp.log(2 * mp.pi) / 2
-    return lambda x: -(((mp.log(x) - loc) / scale) ** 2) / 2 - mp.log(x) - log_normaliser
+    log_normalizer = mp.log(scale) + mp.log(2 * mp.pi) / 2
+    return lambda x: -(((mp.log(x) - loc) / scale) ** 2) / 2 - mp.log(x) - log_normalizer
 
 
 def _log_normal_log_terms(loc: Real, scale: Real) -> dict[Statistic, Real]:
@@ -184,8 +184,8 @@ LOMAX = Family(
 
 
 def _beta_prime_log_density(a: Real, b: Real) -> Callable[[Real], Real]:
-    log_normaliser = mp.loggamma(a) + mp.loggamma(b) - mp.loggamma(a + b)
-    return lambda x: (a - 1) * mp.log(x) - (a + b) * mp.log(1 + x) - log_normaliser
+    log_normalizer = mp.loggamma(a) + mp.loggamma(b) - mp.loggamma(a + b)
+    return lambda x: (a - 1) * mp.log(x) - (a + b) * mp.log(1 + x) - log_normalizer
 
 
 BETA_PRIME = Family(

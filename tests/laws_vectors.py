@@ -14,8 +14,8 @@ from laws_basic import (
     _from_covariance,
     _from_scale_tril,
     _inverse_and_log_det,
-    _normalised_logits,
-    _normalised_logs,
+    _normalized_logits,
+    _normalized_logs,
 )
 
 # Multivariate normals
@@ -67,13 +67,13 @@ MATRIX_NORMAL = replace(
 # Dirichlet(concentration)
 
 
-def _dirichlet_log_normaliser(concentration: Sequence[Real]) -> Real:
+def _dirichlet_log_normalizer(concentration: Sequence[Real]) -> Real:
     return mp.fsum(mp.loggamma(a) for a in concentration) - mp.loggamma(mp.fsum(concentration))
 
 
 def _dirichlet_log_density(*concentration: Real) -> Callable[[Sequence[Real]], Real]:
-    log_normaliser = _dirichlet_log_normaliser(concentration)
-    return lambda x: mp.fsum((a - 1) * mp.log(x_i) for a, x_i in zip(concentration, x, strict=True)) - log_normaliser
+    log_normalizer = _dirichlet_log_normalizer(concentration)
+    return lambda x: mp.fsum((a - 1) * mp.log(x_i) for a, x_i in zip(concentration, x, strict=True)) - log_normalizer
 
 
 DIRICHLET = Family(
@@ -81,7 +81,7 @@ DIRICHLET = Family(
     support=lambda *concentration: Manifold("simplex", len(concentration)),
     convert=tuple,
     log_terms=lambda *concentration: {
-        ("1",): -_dirichlet_log_normaliser(concentration),
+        ("1",): -_dirichlet_log_normalizer(concentration),
         **{("log x_i", i): a - 1 for i, a in enumerate(concentration)},
     },
     expectations={
@@ -333,8 +333,8 @@ MARKOV_CHAIN = Family(
     log_density=_chain_log_density,
     support=_chain_support,
     convert=lambda initial, steps: (
-        _normalised_logs(initial),
-        [[_normalised_logs(row) for row in matrix] for matrix in steps],
+        _normalized_logs(initial),
+        [[_normalized_logs(row) for row in matrix] for matrix in steps],
     ),
 )
 
@@ -350,10 +350,10 @@ LAWS: dict[str, Family] = {
     "NormalInverseGamma": NORMAL_INVERSE_GAMMA,
     "NormalWishart": NORMAL_WISHART,
     "NormalInverseWishart": NORMAL_INVERSE_WISHART,
-    "OneHotCategorical": replace(FINITE, convert=_normalised_logs),
-    "OneHotCategoricalLogits": replace(FINITE, convert=_normalised_logits),
-    "Multinomial": replace(MULTINOMIAL, convert=lambda total, probs: (total, *_normalised_logs(probs))),
-    "MultinomialLogits": replace(MULTINOMIAL, convert=lambda total, logits: (total, *_normalised_logits(logits))),
+    "OneHotCategorical": replace(FINITE, convert=_normalized_logs),
+    "OneHotCategoricalLogits": replace(FINITE, convert=_normalized_logits),
+    "Multinomial": replace(MULTINOMIAL, convert=lambda total, probs: (total, *_normalized_logs(probs))),
+    "MultinomialLogits": replace(MULTINOMIAL, convert=lambda total, logits: (total, *_normalized_logits(logits))),
     "MarkovChain": MARKOV_CHAIN,
 }
 

@@ -73,7 +73,7 @@ def _kl(p_name: str, p_params: tuple[Any, ...], q_name: str, q_params: tuple[Any
         else:
             previous = value
     if previous is None:
-        return mp.zero  # one law written in two ways, such as unnormalised weights
+        return mp.zero  # one law written in two ways, such as unnormalized weights
     raise ArithmeticError(f"no two precisions agree on KL({p_name}{p_params} || {q_name}{q_params})")
 
 
@@ -130,7 +130,7 @@ def _expected_terms(p_family: Family, p: Any, q_family: Family, q: Any) -> list[
 
 
 def _same_law(p_name: str, p_params: Any, q_name: str, q_params: Any) -> bool:
-    """Whether two parametrisations of one family convert to the same parameters, at the highest precision."""
+    """Whether two parametrizations of one family convert to the same parameters, at the highest precision."""
     with mp.workdps(_LADDER[-1]):
         (p_family, p), (q_family, q) = _converted(p_name, p_params), _converted(q_name, q_params)
         return p_family.log_density is q_family.log_density and p == q
@@ -366,13 +366,13 @@ def gradient(
     -1 (one number, or one for each parameter). One-sided derivatives that diverge are ``mp.inf`` or ``-mp.inf``. Where
     a central difference is impossible (a parameter on its boundary, infinity next to it) it raises and asks for a side.
 
-    Conventions. ``Categorical``: the function normalises its weights. Logits of -inf: 0, the limit. ``scale_tril``:
+    Conventions. ``Categorical``: the function normalizes its weights. Logits of -inf: 0, the limit. ``scale_tril``:
     only the lower triangle is read, and entries above it have derivative 0. Covariance and precision matrices: with
     respect to one entry, the others fixed, of
 
         [tr(S_q^-1 S_p) + (m_p - m_q)' S_q^-1 (m_p - m_q) - d + log(det S_q / det S_p)] / 2
 
-    read from the full matrices, not symmetrised. A function that reads one triangle, or symmetrises, has another
+    read from the full matrices, not symmetrized. A function that reads one triangle, or symmetrizes, has another
     gradient G: compare G + G'.
     """
     return _derivatives(1, p_name, _frozen(p_params), q_name, _frozen(q_params), side)
@@ -435,7 +435,7 @@ def _derivative(
             estimates.append(estimate)
     if side and abs(estimates[-1]) > abs(estimates[-2]) > abs(estimates[-3]):
         return mp.inf * mp.sign(estimates[-1])  # grows as the step shrinks, like log(step)
-    raise ArithmeticError(f"the difference quotients of {names} {params} do not settle at parameter {path}")
+    raise ArithmeticError(f"the difference quotients of {names} {params} do not block_until_ready at parameter {path}")
 
 
 def _paths(value: Any, prefix: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], float]]:

@@ -211,20 +211,20 @@ def test_default_dtype_is_the_frameworks(backend, xp):
 )
 def test_like_makes_an_array_of_numbers(backend, xp, value, dtype):
     for_dtype = backend.array([1.0], dtype)
-    array = xp.like(value, for_dtype, for_dtype.dtype)
+    array = xp.asarray_like(value, for_dtype, for_dtype.dtype)
     assert backend.is_array(array)
     assert backend.dtype_name(array) == dtype
     np.testing.assert_array_equal(backend.to_numpy(array), np.asarray(value, dtype))
 
 
 def test_like_needs_no_array_beside_it(backend, xp):
-    array = xp.like([1.0, 2.0], None, xp.float32)
+    array = xp.asarray_like([1.0, 2.0], None, xp.float32)
     assert backend.dtype_name(array) == "float32"
     np.testing.assert_array_equal(backend.to_numpy(array), [1.0, 2.0])
 
 
 def test_like_does_not_round_through_a_narrower_dtype(backend, xp):
-    assert float(backend.to_numpy(xp.like(0.1, None, xp.float64))) == 0.1
+    assert float(backend.to_numpy(xp.asarray_like(0.1, None, xp.float64))) == 0.1
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 3), (1, 2, 3, 4)], ids=str)

@@ -32,7 +32,7 @@ EVEN, ODD = SAME[::2], SAME[1::2]
 
 
 def over(*sample, eager=(), beyond=()):
-    """Parametrise by cases: a sample, those that only frameworks without compilation run, and the rest (`--full`)."""
+    """Parametrize by cases: a sample, those that only frameworks without compilation run, and the rest (`--full`)."""
     return pytest.mark.over(sample, eager, beyond)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import cases
 import kldiv
-from kldiv._core.parameters import leaves, rebuild
+from kldiv._core.parameters import named_leaves, unflatten
 
 RNG = np.random.default_rng(7)
 A, B = RNG.normal(size=(2, 12, 5))
@@ -22,8 +22,8 @@ def normal(loc, scale):
 
 def in_chunks(d, length=4):
     """Put the parameters of a distribution into chunks along all axes, those of events too."""
-    lazy = [da.from_array(np.asarray(x), chunks=length) for _, x in leaves(d, "")]
-    return rebuild(d, iter(lazy))
+    lazy = [da.from_array(np.asarray(x), chunks=length) for _, x in named_leaves(d, "")]
+    return unflatten(d, iter(lazy))
 
 
 def computed(lazy):
@@ -59,7 +59,7 @@ HOLDERS = {
 
 @pytest.mark.parametrize("p", HOLDERS.values(), ids=HOLDERS.keys())
 def test_families_that_hold_others_are_computed_in_chunks(p):
-    q = rebuild(p, iter([np.asarray(x) + 0.5 for _, x in leaves(p, "")]))
+    q = unflatten(p, iter([np.asarray(x) + 0.5 for _, x in named_leaves(p, "")]))
     assert_same(kldiv.kl_divergence(in_chunks(p), in_chunks(q, 3)), kldiv.kl_divergence(p, q))
 
 

@@ -11,7 +11,7 @@ import scipy.stats
 import kldiv
 from backends import BACKEND
 from kldiv import domains
-from kldiv._core.parameters import leaves, rebuild
+from kldiv._core.parameters import named_leaves, unflatten
 from kldiv.fitting import charts
 
 only = pytest.mark.parametrize
@@ -30,7 +30,7 @@ def array(backend):
 @pytest.fixture
 def values(backend):
     """Return a function to the parameters of a distribution, as NumPy arrays."""
-    return lambda d: [np.asarray(backend.to_numpy(x)) for _, x in leaves(d, "")]
+    return lambda d: [np.asarray(backend.to_numpy(x)) for _, x in named_leaves(d, "")]
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def made(array):
     """Return a function that makes a distribution with arrays of the framework for its parameters."""
 
     def make(d, dtype="float64"):
-        return rebuild(d, iter([array(x, dtype) for _, x in leaves(d, "")]))
+        return unflatten(d, iter([array(x, dtype) for _, x in named_leaves(d, "")]))
 
     return make
 
@@ -654,7 +654,7 @@ def test_batch_of_densities_on_a_grid(eager, backend, made, array):
 
 X = [0.0, 1.0, 2.0]
 NO_GRID = {
-    "unnormalised": (lambda: kldiv.from_grid(X, [1.0, 2.0, 1.0]), "mass 4.0 on the grid, not 1; pass normalize=True"),
+    "unnormalized": (lambda: kldiv.from_grid(X, [1.0, 2.0, 1.0]), "mass 4.0 on the grid, not 1; pass normalize=True"),
     "decreasing": (lambda: kldiv.from_grid(X[::-1], [0.25, 0.5, 0.25]), "x must be finite and increase"),
     "one point": (lambda: kldiv.from_grid([1.0], [1.0]), "two or more"),
     "shape": (lambda: kldiv.from_grid(X, [0.5, 0.5]), "x has 3 points"),
@@ -715,7 +715,7 @@ def test_classic_descent_digit_for_digit(array):
     np.testing.assert_allclose(found, list(CLASSIC.values()), rtol=1e-9, atol=1e-9)
 
 
-def test_classic_descent_on_a_normalised_density(eager, array, backend):
+def test_classic_descent_on_a_normalized_density(eager, array, backend):
     x = np.arange(-10, 10, 0.1)
     grid = kldiv.from_grid(array(x), array(scipy.stats.norm.pdf(x, 0, 7**0.5)), normalize=True)
     fit = kldiv.fit(
@@ -794,7 +794,7 @@ CHARTED = {
 @only("member", CHARTED.values(), ids=CHARTED.keys())
 def test_unconstrained_numbers_stand_for_parameters(eager, made, values, member):
     d = made(member)
-    xp = kldiv.namespace(*[x for _, x in leaves(d, "")])
+    xp = kldiv.namespace(*[x for _, x in named_leaves(d, "")])
     numbers = charts.free(xp, d, True)
     same(values(charts.bound(xp, d, iter(numbers), True)), values(d), rtol=1e-14, atol=1e-15)
     # Wherever they go, parameters stay valid.
@@ -811,19 +811,19 @@ def test_every_domain_has_unconstrained_numbers(eager, domain):
 
 
 @only("name", ["gradient-descent", "adam"])
-def test_named_optimisers_descend(made, values, name):
+def test_named_optimizers_descend(made, values, name):
     fit = kldiv.fit(made(NORMALS[0]), kldiv.Normal(0.0, 1.0), optimizer=name, steps=200)
     same(values(fit.distribution), [1.0, 2.0], rtol=0.02)
 
 
-def test_own_optimiser_of_the_framework_descends_alike(differentiable, made, optimizer):
+def test_own_optimizer_of_the_framework_descends_alike(differentiable, made, optimizer):
     target, init = made(NORMALS[0]), kldiv.Normal(0.0, 1.0)
     own = kldiv.fit(target, init, **optimizer(0.125), steps=5)
     ours = kldiv.fit(target, init, optimizer="gradient-descent", learning_rate=0.125, steps=5)
     np.testing.assert_allclose(own.history.divergence, ours.history.divergence, rtol=1e-12)
 
 
-def test_what_is_no_optimiser_is_refused(made):
+def test_what_is_no_optimizer_is_refused(made):
     with pytest.raises(TypeError, match="optimizer is 3"):
         kldiv.fit(made(NORMALS[0]), kldiv.Normal(0.0, 1.0), optimizer=3)
 
@@ -837,7 +837,7 @@ def test_batch_is_fitted_element_by_element(eager, made, values, array):
 
 def test_history_tells_the_course(made, values, backend):
     pair = [made(d) for d in NORMALS]
-    fit = kldiv.fit(*pair, optimizer="gradient-descent", steps=7, every=3)
+    fit = kldiv.fit(*pair, optimizer="gradient-descent", steps=7, keep_every=3)
     np.testing.assert_array_equal(fit.history.steps, [0, 3, 6, 7])
     assert set(fit.history.parameters) == {"loc", "scale"}
     again = [backend.to_numpy(kldiv.kl_divergence(pair[0], made(fit.at(i)))) for i in range(4)]
@@ -912,7 +912,7 @@ NO_FIT = {
     "direction": (lambda: kldiv.fit(NORMAL, NORMAL, direction="up"), ValueError, "direction must be"),
     "optimizer": (lambda: kldiv.fit(NORMAL, NORMAL, optimizer="newton"), ValueError, "optimizer must be"),
     "steps": (lambda: kldiv.fit(NORMAL, NORMAL, steps=0), ValueError, "steps must be a positive integer"),
-    "every": (lambda: kldiv.fit(NORMAL, NORMAL, every=1.5), ValueError, "every must be a positive integer"),
+    "keep_every": (lambda: kldiv.fit(NORMAL, NORMAL, keep_every=1.5), ValueError, "every must be a positive integer"),
     "rate": (lambda: kldiv.fit(NORMAL, NORMAL, learning_rate=-1), ValueError, "learning_rate must be"),
     "rate of lbfgs": (lambda: kldiv.fit(NORMAL, NORMAL, learning_rate=1.0), ValueError, "takes no learning_rate"),
     "no family": (lambda: kldiv.fit(NORMAL, 3.0), TypeError, "init is a"),

@@ -432,7 +432,7 @@ def test_a_stack_of_means_against_one_covariance_is_the_loop_over_means(seen, rn
     np.testing.assert_allclose(together, one_by_one, rtol=32 * seen.eps)
 
 
-def test_a_stack_of_means_is_the_same_from_each_parametrisation(seen, rng):
+def test_a_stack_of_means_is_the_same_from_each_parametrization(seen, rng):
     means, loc = rng.normal(size=(6, 3)), rng.normal(size=3)
     s_p, s_q = covariances(rng, 2, 3)
     l_p, l_q = np.linalg.cholesky([s_p, s_q])

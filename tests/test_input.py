@@ -25,7 +25,7 @@ in_both_roles = only("role", ["p", "q"])
 
 
 def pytest_generate_tests(metafunc):
-    """Parametrise by what the framework under test has: sparse arrays, and frameworks beside it."""
+    """Parametrize by what the framework under test has: sparse arrays, and frameworks beside it."""
     backend = backends.load(metafunc.config.getoption("--backend"))
     if "refused" in metafunc.fixturenames:
         refused = {**NO_PARAMETER, **arrays_in_lists(backend), **backend.refused}
@@ -322,19 +322,19 @@ def test_transformed_function_gives_nan_for_invalid_parameters(backend, on_backe
     assert np.isnan(backend.to_numpy(function(*on_backend(p, "float32"), *on_backend(q, "float32")))).all()
 
 
-def optimised(code):
+def optimized(code):
     """Return what Python prints when assertions are off."""
     command = [sys.executable, "-O", "-c", code]
     return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
 
 
-def test_optimised_python_does_not_look_at_values():
-    run = optimised("import kldiv; print(float(kldiv.kl_divergence(kldiv.Normal(0.0, -1.0), kldiv.Normal(0.0, 1.0))))")
+def test_optimized_python_does_not_look_at_values():
+    run = optimized("import kldiv; print(float(kldiv.kl_divergence(kldiv.Normal(0.0, -1.0), kldiv.Normal(0.0, 1.0))))")
     assert run.stdout == "nan\n"
 
 
-def test_optimised_python_still_looks_at_structure():
-    run = optimised("import kldiv; kldiv.kl_divergence(kldiv.Categorical([1.0]), kldiv.Categorical([0.5, 0.5]))")
+def test_optimized_python_still_looks_at_structure():
+    run = optimized("import kldiv; kldiv.kl_divergence(kldiv.Categorical([1.0]), kldiv.Categorical([0.5, 0.5]))")
     assert "ValueError: event sizes differ" in run.stderr
 
 
@@ -344,7 +344,7 @@ def test_optimised_python_still_looks_at_structure():
 @only("dtype", ["float32", "float64"])
 @only("excess", [0.9, -0.9])
 @in_both_roles
-def test_weights_within_the_tolerance_count_as_normalised(backend, on_backend, dtype, excess, role):
+def test_weights_within_the_tolerance_count_as_normalized(backend, on_backend, dtype, excess, role):
     weights = np.asarray([0.25, 0.75]) * (1 + excess * float(np.finfo(dtype).eps) ** 0.5)
     p, q = in_role(role, kldiv.Categorical(weights), kldiv.Categorical([0.5, 0.5]))
     value = backend.to_numpy(kldiv.kl_divergence(on_backend(p, dtype), on_backend(q, dtype)))

@@ -761,7 +761,7 @@ def logit_rows(dtype):
     return a.astype(dtype), b.astype(dtype)
 
 
-def normalised(row):
+def normalized(row):
     return [x / mp.fsum(row) for x in row]
 
 
@@ -774,7 +774,7 @@ def exponentials(row):
 
 
 def divergence(p, q):
-    return mp.fsum(xlogy(x, x / y) if x else mp.zero for x, y in zip(normalised(p), normalised(q), strict=True))
+    return mp.fsum(xlogy(x, x / y) if x else mp.zero for x, y in zip(normalized(p), normalized(q), strict=True))
 
 
 def class_errors(backend, values, points, dtype, weights_of):
@@ -836,7 +836,7 @@ def test_log_softmax_is_right_to_a_few_ulps(backend, dtype):
     a, _ = logit_rows(dtype)
     values = evaluate(backend, categorical.log_softmax, dtype, a)
     with mp.workdps(60):
-        expected = [[float(mp.log(w)) if w else -np.inf for w in normalised(exponentials(row))] for row in a]
+        expected = [[float(mp.log(w)) if w else -np.inf for w in normalized(exponentials(row))] for row in a]
     np.testing.assert_allclose(values, expected, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
 
 

@@ -40,10 +40,10 @@ def module(backend):
     return importlib.import_module(backend.module)
 
 
-# --- Recognising ------------------------------------------------------------------------------------------------------
+# --- Recognizing ------------------------------------------------------------------------------------------------------
 
 
-def test_every_kind_of_array_is_recognised(module, make_array):
+def test_every_kind_of_array_is_recognized(module, make_array):
     assert kldiv.namespace(make_array()) is module
 
 
@@ -71,7 +71,7 @@ def test_several_arrays_of_one_framework_have_one_namespace(backend, module):
     assert kldiv.namespace(*made) is module
 
 
-def test_array_is_recognised_inside_a_transform(backend, transform):
+def test_array_is_recognized_inside_a_transform(backend, transform):
     def function(x):
         # Any other module's function would refuse the tracer, or return what is no tracer.
         return kldiv.namespace(x, 1.0, [2.0]).exp(x)
@@ -81,7 +81,7 @@ def test_array_is_recognised_inside_a_transform(backend, transform):
     np.testing.assert_allclose(values, np.exp(x), rtol=1e-15)
 
 
-def test_several_arrays_are_recognised_inside_a_transform(backend, transform):
+def test_several_arrays_are_recognized_inside_a_transform(backend, transform):
     def function(x, y):
         return kldiv.namespace(1.0, x, y).where(x > y, x, y)
 
@@ -90,7 +90,7 @@ def test_several_arrays_are_recognised_inside_a_transform(backend, transform):
     np.testing.assert_array_equal(values, [3.0, 2.0, 3.0])
 
 
-def test_constant_of_the_framework_is_recognised_beside_an_argument_inside_a_transform(backend, transform):
+def test_constant_of_the_framework_is_recognized_beside_an_argument_inside_a_transform(backend, transform):
     constant = backend.array(2.0, "float64")
     x = np.asarray([1.0, 2.0, 3.0])
     function = transform(lambda x: kldiv.namespace(constant, x).exp(x) * constant)

@@ -370,7 +370,7 @@ def test_small_probabilities_are_not_clipped(error):
 
 # keras goes negative, scipy.stats.entropy rescales silently (scipy #12553), pytorch #69230 accepts negative targets.
 @only("probs", [[1.0, 1.0], [0.25, 0.25], [0.5, 0.501], [-0.1, 1.1]])
-def test_unnormalised_or_negative_weights_are_refused(kl, probs):
+def test_unnormalized_or_negative_weights_are_refused(kl, probs):
     uniform = kldiv.Categorical([0.5, 0.5])
     with pytest.raises(ValueError, match=r"(of|in) p$"):
         kl(kldiv.Categorical(probs), uniform)

@@ -32,7 +32,7 @@ each_family = only("family", CLASSES, ids=lambda f: f.__name__)
 
 
 def pytest_generate_tests(metafunc):
-    """Parametrise by the examples of the documentation, which are NumPy's and are run once."""
+    """Parametrize by the examples of the documentation, which are NumPy's and are run once."""
     if "example" in metafunc.fixturenames:
         examples = EXAMPLES if metafunc.config.getoption("--backend") == "numpy" else []
         metafunc.parametrize("example", examples, ids=lambda e: e.name)
@@ -266,7 +266,7 @@ CORE = sources(
         "kldiv/_demo*.py",
         "kldiv/_examples.py",
         "kldiv/estimation/neighbours.py",  # works on the host, whatever the framework
-        "kldiv/estimation/tails.py",
+        "kldiv/estimation/pareto_tail.py",
         "kldiv/fitting/history.py",  # so does what is kept there
         "kldiv/fitting/lbfgs.py",  # and SciPy's optimizer
         "kldiv/plotting.py",  # so does matplotlib

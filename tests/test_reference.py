@@ -230,7 +230,7 @@ def test_case_h_in_whole_weights() -> None:
     assert relative_error(value, decimal("0.106440135286223151652278")) < 1e-23
 
 
-def test_generalised_case_h() -> None:
+def test_generalized_case_h() -> None:
     value = mp.fsum(reference.kl_div(x, 2.0) for x in (1.0, 2.0, 3.0, 4.0))
     assert relative_error(value, decimal("1.29583686600432907418574")) < 1e-23
 
@@ -275,7 +275,7 @@ def test_categorical_agrees_with_scipy_entropy(size: int) -> None:
 
 @pytest.mark.parametrize("probs", [(0.25, 0.75), (2**-40, 0.5), (0.5, 1 - 2**-53), (0.0, 0.125), (1.0, 2**-50)])
 def test_bernoulli_is_the_sum_of_its_relative_entropies(probs: tuple[float, float]) -> None:
-    # 1 - p is exact in these, so the two summands can be written down without the record's normalisation.
+    # 1 - p is exact in these, so the two summands can be written down without the record's normalization.
     p, q = probs
     expected = reference.rel_entr(p, q) + reference.rel_entr(1 - p, 1 - q)
     assert relative_error(kl("Bernoulli", (p,), "Bernoulli", (q,)), expected) < 1e-40
@@ -423,7 +423,7 @@ def test_gamma_gradient_near_equality() -> None:
     assert max(relative_error(d_concentration, expected[0]), relative_error(d_rate, expected[1])) < 1e-27
 
 
-def test_categorical_gradient_is_of_the_normalised_weights() -> None:
+def test_categorical_gradient_is_of_the_normalized_weights() -> None:
     # Scaling the weights changes nothing, so the gradient is orthogonal to them (Euler).
     p, q = [0.5, 1.5, 4.0], [2.0, 1.0, 0.25]
     slopes = gradient("Categorical", (p,), "Categorical", (q,))
@@ -586,7 +586,7 @@ class TestFamiliesWithoutExpectations:
         value = kl("TestGeometric", (0.5,), "TestGeometric", (0.25,))
         assert relative_error(value, mp.log(2) + mp.log(mp.mpf(2) / 3)) < 1e-25
 
-    def test_second_parametrisation(self) -> None:
+    def test_second_parametrization(self) -> None:
         value = kl("TestGeometricOdds", (1.0,), "TestGeometric", (0.25,))
         assert value == kl("TestGeometric", (0.5,), "TestGeometric", (0.25,))
 

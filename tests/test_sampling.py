@@ -15,7 +15,7 @@ import kldiv
 import kldiv.families
 from kldiv._core.family import kind_of
 from kldiv._core.parameters import cast
-from kldiv._core.sampling import Counter, Draw, sampler_of
+from kldiv._core.sampling import Counter, SamplingContext, sampler_of
 from kldiv.estimation.sobol import Sobol
 
 N = 4096  # in one shape, for the compilers; a power of 2, for the sequence
@@ -385,10 +385,10 @@ def by_sobol(backend, case, n, dtype="float64"):
     sampler = sampler_of(kind_of(p))
     counter = Counter(xp)
     with np.errstate(all="ignore"):
-        sampler.sample(xp, Draw(counter), p)
+        sampler.sample(xp, SamplingContext(counter), p)
         source = Sobol(xp, getattr(xp, dtype), max(counter.coordinates, 1), seed=4)
         source.advance(n)
-        return backend.to_numpy(sampler.sample(xp, Draw(source), p)), counter.pathwise
+        return backend.to_numpy(sampler.sample(xp, SamplingContext(source), p)), counter.reparameterized
 
 
 @over_lines
@@ -408,8 +408,8 @@ def test_points_of_a_sequence_follow_the_laws_of_functions(eager, case, function
 
 @over_all
 def test_samplers_tell_whether_their_samples_jump(eager, case):
-    pathwise = by_sobol(eager, case, 2)[1]
-    assert pathwise == (case in [*LINES, *VECTORS] and case.family not in JUMPS)
+    reparameterized = by_sobol(eager, case, 2)[1]
+    assert reparameterized == (case in [*LINES, *VECTORS] and case.family not in JUMPS)
 
 
 def test_a_sequence_needs_no_coordinate_twice(eager):

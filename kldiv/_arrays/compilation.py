@@ -8,7 +8,7 @@ from typing import Any
 
 from kldiv._arrays.protocol import Array, DType, Namespace
 
-_wholes: dict[Any, Callable[..., Any]] = {}
+_compiled: dict[Any, Callable[..., Any]] = {}
 _programs: dict[tuple[Namespace, Callable[..., Array], DType], Callable[..., Array]] = {}
 
 
@@ -35,13 +35,13 @@ def program_of(
     return _programs[xp, function, dtype]
 
 
-def whole(body: Callable[..., Any], xp: Namespace, *static: Any) -> Callable[..., Any]:
+def compile_whole(body: Callable[..., Any], xp: Namespace, *static: Any) -> Callable[..., Any]:
     """Return ``partial(body, xp, *static)``, a function of arrays and families to arrays.
 
     It is compiled as a whole where each of its operations would be compiled by itself.
     """
     key = (body, xp, *static)
-    if key not in _wholes:
+    if key not in _compiled:
         function = functools.partial(body, xp, *static)
-        _wholes[key] = xp.compiled(function) if xp.compiles_operations else function
-    return _wholes[key]
+        _compiled[key] = xp.compiled(function) if xp.eager_is_slow else function
+    return _compiled[key]

@@ -1,6 +1,6 @@
 """Which framework do these arrays belong to?
 
-The only module outside `kldiv.backends` that names the frameworks. A framework is recognised without importing it: an
+The only module outside `kldiv.backends` that names the frameworks. A framework is recognized without importing it: an
 array of a framework can only exist when the caller has imported that framework, so `sys.modules` guards each test. The
 imports are plain statements inside the branches, because compilers that trace Python can follow those and nothing
 cleverer.
@@ -82,7 +82,7 @@ def gather(values: Sequence[Any], names: Sequence[str], *, lazy: bool = False) -
         computing = computing_dtype(found, dtype)
         for i in weak:
             try:
-                leaves[i] = found.like(_numbers(leaves[i], names[i]), other, computing)
+                leaves[i] = found.asarray_like(_numbers(leaves[i], names[i]), other, computing)
             except OverflowError as error:
                 raise ValueError(f"{names[i]} is a number beyond the range of {dtype}") from error
     return found, leaves, dtype

@@ -18,8 +18,8 @@ Shape: TypeAlias = tuple[int | None, ...]  # None: a dimension that a traced Ten
 Call: TypeAlias = Callable[..., tuple[Array, bool]]
 
 
-class Wanted(NamedTuple):
-    """Divergences between distributions that a backend may have a shortcut to."""
+class FastPathRequest(NamedTuple):
+    """Divergences between distributions that a backend may have a fast_path to."""
 
     formula: tuple[str, int] | None  # its name, and how many batch axes it is summed over; None: of other parameters
     axes: list[int]  # the number of event axes of each parameter
@@ -114,7 +114,7 @@ class Namespace(Protocol):
 
     # Neither, or not as the standard has it.
     @property
-    def by_chunks(self) -> Callable[..., Array | None] | None:
+    def map_chunks(self) -> Callable[..., Array | None] | None:
         """Apply a function to arrays in chunks, chunk by chunk, if these are; None where arrays never are."""
         ...
 
@@ -140,7 +140,7 @@ class Namespace(Protocol):
         ...
 
     @property
-    def compiles_operations(self) -> bool:
+    def eager_is_slow(self) -> bool:
         """Whether each operation is compiled for each shape, so that a function is better compiled as a whole."""
         ...
 
@@ -148,7 +148,7 @@ class Namespace(Protocol):
         """Return the eigenvalues of a stack of symmetric matrices, ascending."""
         ...
 
-    def fold(self, step: Callable[..., Any], state: Any, items: tuple[Array, ...], /) -> Any:
+    def scan(self, step: Callable[..., Any], state: Any, items: tuple[Array, ...], /) -> Any:
         """Return the last of the states ``state = step(state, *item)``, arrays or tuples of arrays of one shape.
 
         An item is one entry of each of `items` along their third axis from the end.
@@ -171,7 +171,7 @@ class Namespace(Protocol):
         ...
 
     @property
-    def in_blocks(self) -> Callable[..., Array] | None:
+    def map_blocks(self) -> Callable[..., Array] | None:
         """Apply a function to arrays with batch axes in blocks, where compilers do not keep within the cache."""
         ...
 
@@ -179,15 +179,15 @@ class Namespace(Protocol):
         """Tell whether Python may look at the values of `x`: false under a tracer or a batching transform."""
         ...
 
-    def like(self, value: Any, other: Array | None, dtype: DType, /) -> Array:
+    def asarray_like(self, value: Any, other: Array | None, dtype: DType, /) -> Array:
         """Return a Python number, a list or a NumPy scalar as an array of `dtype` on the device of `other`."""
         ...
 
-    def padded(self, x: Array, other: Array, /) -> Array:
+    def pad_last_axis(self, x: Array, other: Array, /) -> Array:
         """Return `x` with zeros appended to its last axis, up to the length of that of `other`."""
         ...
 
-    def quiet(self) -> AbstractContextManager[Any]:
+    def ignore_warnings(self) -> AbstractContextManager[Any]:
         """Return a context without warnings about what is computed and not taken."""
         ...
 
@@ -198,7 +198,7 @@ class Namespace(Protocol):
         """
         ...
 
-    def settle(self, x: Array, /) -> None:
+    def block_until_ready(self, x: Array, /) -> None:
         """Wait until `x` is computed, where programs that are under way at once may wait for each other forever."""
         ...
 
@@ -206,7 +206,7 @@ class Namespace(Protocol):
         """Return the static shape as a plain tuple."""
         ...
 
-    def shortcut(self, wanted: Wanted, /) -> Call | None:
+    def fast_path(self, wanted: FastPathRequest, /) -> Call | None:
         """Return a faster way to divergences, None if there is none for such parameters."""
         ...
 
@@ -230,12 +230,12 @@ class Namespace(Protocol):
         """Return a concrete array as a NumPy array, for error messages."""
         ...
 
-    def updates(
+    def optimizer_step(
         self, optimizer: Any, arrays: list[Array], learning_rate: float | None, /
     ) -> Callable[[list[Array]], list[Array]]:
-        """Return the updates of one of the framework's optimisers: from gradients to what has become of `arrays`.
+        """Return the updates of one of the framework's optimizers: from gradients to what has become of `arrays`.
 
-        Raises TypeError for anything else. The learning rate is for a class of optimisers.
+        Raises TypeError for anything else. The learning rate is for a class of optimizers.
         """
         ...
 

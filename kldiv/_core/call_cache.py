@@ -1,7 +1,7 @@
 """Calls that repeat: what was found out about classes, dtypes and shapes of the arguments serves the next call.
 
 A call is known by its *signature*: the classes of the distributions and what a backend reads off each parameter. Most
-of the time of a small call goes into recognising arguments; a signature that was met before skips all of it, and leads
+of the time of a small call goes into recognizing arguments; a signature that was met before skips all of it, and leads
 to the backend's shortcut for the formula if it has one. Tracers have no signature.
 """
 
@@ -47,20 +47,20 @@ def _read(distributions: Iterable[Any], found: list[Hashable], parameters: list[
     return True
 
 
-def recall(key: Signature | None) -> Call | None:
+def get(key: Signature | None) -> Call | None:
     """Return the call of that signature, if it is known."""
     # A compiler that traces this takes on every key of a dictionary that it meets, but what it traces has no signature.
     return None if key is None else _calls.get(key)
 
 
-def remember(key: Signature, call: Call) -> None:
+def put(key: Signature, call: Call) -> None:
     """Keep what to do with calls of that signature."""
     if len(_calls) >= MOST:
         _calls.clear()
     _calls[key] = call
 
 
-def learn(xp: Namespace, parameters: Iterable[Any]) -> None:
+def register_signature_reader(xp: Namespace, parameters: Iterable[Any]) -> None:
     """Keep how the signature of parameters of these types is read; `xp` is the backend of those that are arrays."""
     for x in parameters:
         owner, array = identify(x, "a parameter")
@@ -71,12 +71,12 @@ def learn(xp: Namespace, parameters: Iterable[Any]) -> None:
             _readers.setdefault(type(x), xp.signature)
 
 
-def forget_calls() -> None:
+def clear() -> None:
     """Search anew for what to do: a rule may have changed."""
     _calls.clear()
 
 
-def general(
+def generic_plan(
     xp: Namespace,
     dtype: DType,
     parameters: list[Any],
@@ -89,7 +89,7 @@ def general(
 
     def call(validate: bool, *parameters: Any) -> tuple[Array, bool]:
         other = None if array is None else parameters[array]
-        each = iter([xp.like(x, other, dtype) if n else x for x, n in zip(parameters, is_number, strict=True)])
+        each = iter([xp.asarray_like(x, other, dtype) if n else x for x, n in zip(parameters, is_number, strict=True)])
         value = program(*arguments(each))
         return value, validate and xp.has_nan(value)
 

@@ -12,7 +12,7 @@ from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core import call_cache
 from kldiv._core.family import Family, fields_of, support_of
-from kldiv._core.parameters import cast, hollow, leaves, rebuild
+from kldiv._core.parameters import cast, named_leaves, structure_of, unflatten
 from kldiv.domains import Support
 
 
@@ -23,27 +23,27 @@ def density(formula: Callable[[Any, Namespace, Array], Array]) -> Callable[[Any,
     def log_density(self: Any, x: Any) -> Array:
         parameters: list[Any] = []
         key = call_cache.signature((self, (x,)), parameters)
-        call = call_cache.recall(key)
+        call = call_cache.get(key)
         if call is not None:
             return call(False, *parameters)[0]
-        names, values = zip(*leaves(self, "the distribution"), strict=True)
+        names, values = zip(*named_leaves(self, "the distribution"), strict=True)
         xp, arrays, dtype = gather([x, *values], ["x", *names])
-        distribution = rebuild(self, iter(arrays[1:]))
+        distribution = unflatten(self, iter(arrays[1:]))
         _require_outcomes(xp, distribution, arrays[0])
         if all(xp.is_concrete(a) for a in arrays):
             if key is None:
-                call_cache.learn(xp, [*values, x])
+                call_cache.register_signature_reader(xp, [*values, x])
             else:
                 program = program_of(_log_density, formula, xp, dtype)
-                make = functools.partial(_outcome_of, hollow(distribution))
-                call_cache.remember(key, call_cache.general(xp, computing_dtype(xp, dtype), parameters, program, make))
+                make = functools.partial(_outcome_of, structure_of(distribution))
+                call_cache.put(key, call_cache.generic_plan(xp, computing_dtype(xp, dtype), parameters, program, make))
         return run(_log_density, formula, xp, dtype, arrays, distribution, arrays[0])
 
     return log_density
 
 
 def _outcome_of(like: Family, arrays: Iterator[Array]) -> tuple[Family, Array]:
-    return rebuild(like, arrays), next(arrays)
+    return unflatten(like, arrays), next(arrays)
 
 
 def _require_outcomes(xp: Namespace, d: Family, x: Array) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 from kldiv._arrays.compilation import program_of, run
 from kldiv._arrays.namespace import computing_dtype
-from kldiv._arrays.protocol import Array, DType, Namespace, Wanted
-from kldiv._core.call_cache import Signature, general, learn, remember, signature
+from kldiv._arrays.protocol import Array, DType, FastPathRequest, Namespace
+from kldiv._core.call_cache import Signature, generic_plan, put, register_signature_reader, signature
 from kldiv._core.family import Family, kind_of
-from kldiv._core.parameters import cast, event_axes, gather_families, hollow, parameters_of, rebuild_pair
+from kldiv._core.parameters import cast, event_axes, gather_families, leaves, structure_of, unflatten_pair
 from kldiv._core.registry import Evaluate
 from kldiv._core.search import find
 from kldiv._core.validation import check_structure, tolerances, valid
@@ -24,7 +24,7 @@ def first_call(p: Any, q: Any, validate: bool, key: Signature | None, parameters
     xp, arrays, dtype, (p, q) = gather_families(lazy=True, p=p, q=q)
     check_structure(xp, p, q)
     rule = find(kind_of(p), kind_of(q))
-    if xp.by_chunks:
+    if xp.map_chunks:
         from kldiv.divergences import chunks
 
         value = chunks.divergence(xp, dtype, arrays, p, q, validate)
@@ -32,43 +32,43 @@ def first_call(p: Any, q: Any, validate: bool, key: Signature | None, parameters
             return value, False
     concrete = all(xp.is_concrete(x) for x in arrays)
     if key is None and concrete:
-        learn(xp, [x for d in given for x in parameters_of(d)])
+        register_signature_reader(xp, [x for d in given for x in leaves(d)])
         parameters = []
         key = signature(given, parameters)
     if key is None or not concrete:
         value = run(divergence, rule.evaluate, xp, dtype, arrays, p, q)
         return value, validate and concrete and xp.has_nan(value)
-    hollows = hollow(p), hollow(q)
-    exact = functools.partial(_exact, rule.evaluate, *hollows)
+    hollows = structure_of(p), structure_of(q)
+    exact = functools.partial(_core_formula, rule.evaluate, *hollows)
     formula = None
-    if rule.formula is not None and rule.summed is not None:
-        formula = rule.formula.__name__, rule.summed
-    shortcut = xp.shortcut(Wanted(formula, [*event_axes(p), *event_axes(q)], parameters, dtype, exact))
-    call = shortcut or general(
+    if rule.formula is not None and rule.sum_axes is not None:
+        formula = rule.formula.__name__, rule.sum_axes
+    shortcut = xp.fast_path(FastPathRequest(formula, [*event_axes(p), *event_axes(q)], parameters, dtype, exact))
+    call = shortcut or generic_plan(
         xp,
         computing_dtype(xp, dtype),
         parameters,
         program_of(divergence, rule.evaluate, xp, dtype),
-        functools.partial(rebuild_pair, *hollows),
+        functools.partial(unflatten_pair, *hollows),
     )
-    remember(key, call)
+    put(key, call)
     return call(validate, *parameters)
 
 
-def _exact(evaluate: Evaluate, p: Family, q: Family, xp: Namespace, *arrays: Array) -> Array:
+def _core_formula(evaluate: Evaluate, p: Family, q: Family, xp: Namespace, *arrays: Array) -> Array:
     """Return the divergence of `p` and `q` with arrays for parameters, nan where these are invalid."""
-    return divergence(xp, evaluate, arrays[0].dtype, *rebuild_pair(p, q, iter(arrays)))
+    return divergence(xp, evaluate, arrays[0].dtype, *unflatten_pair(p, q, iter(arrays)))
 
 
 def divergence(xp: Namespace, evaluate: Evaluate, dtype: DType, p: Family, q: Family) -> Array:
     """Return the divergence in `dtype`, nan where parameters are invalid."""
-    if xp.in_blocks is None:
+    if xp.map_blocks is None:
         return _checked(xp, evaluate, dtype, p, q)
 
     def of(*arrays: Array) -> Array:
-        return _checked(xp, evaluate, dtype, *rebuild_pair(p, q, iter(arrays)))
+        return _checked(xp, evaluate, dtype, *unflatten_pair(p, q, iter(arrays)))
 
-    return xp.in_blocks(of, [*parameters_of(p), *parameters_of(q)], [*event_axes(p), *event_axes(q)])
+    return xp.map_blocks(of, [*leaves(p), *leaves(q)], [*event_axes(p), *event_axes(q)])
 
 
 def _checked(xp: Namespace, evaluate: Evaluate, dtype: DType, p: Family, q: Family) -> Array:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
-from kldiv.domains import Domain, Held, Support
+from kldiv.domains import Component, Domain, Support
 
 Family: TypeAlias = Any  # a NamedTuple whose fields are annotated with domains, or hold a family
 
 
-Kind: TypeAlias = Any  # a family's class, or the tuple (class, kind, ...) for a family that holds others
+FamilyKey: TypeAlias = Any  # a family's class, or the tuple (class, kind, ...) for a family that holds others
 
 
 Declared = TypeVar("Declared")
@@ -23,7 +23,7 @@ Declared = TypeVar("Declared")
 class Field(NamedTuple):
     name: str
     domain: Domain | None  # of a parameter
-    held: Held | None  # of a family
+    held: Component | None  # of a family
 
 
 _known_fields: dict[type, tuple[Field, ...]] = {}
@@ -88,14 +88,14 @@ def _read_fields(cls: Any) -> tuple[Field, ...]:
     for name in names:
         marks = get_args(hints.get(name)) if get_origin(hints.get(name)) is Annotated else ()
         domain = next((m for m in marks if isinstance(m, Domain)), None)
-        held = next((m for m in marks if isinstance(m, Held)), None)
+        held = next((m for m in marks if isinstance(m, Component)), None)
         if domain is None and held is None:
             return ()
         fields.append(Field(name, domain, held))
     return tuple(fields)
 
 
-def as_kind(family: Any) -> Kind:
+def as_kind(family: Any) -> FamilyKey:
     """Return the kind that a class such as `Normal` or an alias such as `Independent[Normal]` stands for."""
     if type(family) is tuple and family and all(isinstance(class_of(k), type) for k in family):
         return family
@@ -108,19 +108,19 @@ def as_kind(family: Any) -> Kind:
     return (cls, *held) if held else cls
 
 
-def kind_of(distribution: Family) -> Kind:
+def kind_of(distribution: Family) -> FamilyKey:
     """Return the kind of a distribution."""
     cls = type(distribution)
     held = tuple([kind_of(getattr(distribution, f.name)) for f in fields_of(cls) if f.held])
     return (cls, *held) if held else cls
 
 
-def class_of(kind: Kind) -> Any:
+def class_of(kind: FamilyKey) -> Any:
     """Return the class of a kind."""
     return kind[0] if isinstance(kind, tuple) else kind
 
 
-def support_of(kind: Kind) -> Support | None:
+def support_of(kind: FamilyKey) -> Support | None:
     """Return the declared support of a kind, None for a kind that has none of its own."""
     own = _supports.get(class_of(kind))
     passed_on = [f.held for f in fields_of(class_of(kind)) if f.held and not f.held.event]
@@ -132,12 +132,12 @@ def kink_of(cls: type) -> str | None:
     return _kinks.get(cls)
 
 
-def held_kinds(kind: Kind) -> tuple[Kind, ...]:
+def held_kinds(kind: FamilyKey) -> tuple[FamilyKey, ...]:
     """Return the kinds that a kind holds."""
     return kind[1:] if isinstance(kind, tuple) else ()
 
 
-def name_of(kind: Kind) -> str:
+def name_of(kind: FamilyKey) -> str:
     """Return the name of a kind for messages."""
     held = held_kinds(kind)
     return f"{class_of(kind).__name__}({', '.join(map(name_of, held))})" if held else kind.__name__

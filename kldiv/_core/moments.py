@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Family, Kind, as_kind, class_of, name_of
+from kldiv._core.family import Family, FamilyKey, as_kind, class_of, name_of
 from kldiv._core.registry import Rule, forget_rules, rule_factory_after
 from kldiv._numerics.edges import finite_part, non_negative, product
 
@@ -19,7 +19,7 @@ Expectation: TypeAlias = Callable[..., Array]
 
 # What `expectations` may declare, in words. Each function is called with the namespace, the arguments named here, and
 # the parameters of P; it returns inf (or -inf) where the expectation is infinite.
-WORDS = {
+DESCRIPTIONS = {
     "entropy": "entropy",
     "mean": "E x",
     "variance": "Var x",
@@ -35,11 +35,11 @@ WORDS = {
     "log_square": "E log(1 + ((x - m)/s)^2)",  # m, s
     "log_factorial": "E log x!",
     "log_factorial_excess": "E log x! less m log m - m, where m = E x",
-    "log_rising_excess": "E log (Gamma(x + r)/Gamma(r)) less (m + r) log(m + r) - r log r - m, where m = E x",  # r
+    "log_pochhammer_excess": "E log (Gamma(x + r)/Gamma(r)) less (m + r) log(m + r) - r log r - m, where m = E x",  # r
     "cosine": "E cos(x - m)",  # m
 }
-_known: dict[Kind, dict[str, Expectation]] = {}
-_forms: dict[Kind, _Form] = {}
+_known: dict[FamilyKey, dict[str, Expectation]] = {}
+_forms: dict[FamilyKey, _Form] = {}
 
 
 class _Form(NamedTuple):
@@ -49,11 +49,11 @@ class _Form(NamedTuple):
     formula: Callable[..., Array]
 
 
-def expectations(family: Kind, **known: Expectation) -> None:
+def expectations(family: FamilyKey, **known: Expectation) -> None:
     """Declare the expectations that a family knows as a P, by the names in `WORDS`; one of them is its entropy."""
-    unknown = set(known) - set(WORDS)
+    unknown = set(known) - set(DESCRIPTIONS)
     if unknown or "entropy" not in known:
-        raise ValueError(f"expectations are an entropy and any of {', '.join(WORDS)}; got {', '.join(known)}")
+        raise ValueError(f"expectations are an entropy and any of {', '.join(DESCRIPTIONS)}; got {', '.join(known)}")
     if "power" in known:
         power = known["power"]
         known.setdefault("mean", lambda xp, *p: power(xp, xp.ones_like(p[0]), xp.ones_like(p[0]), *p))
@@ -62,12 +62,12 @@ def expectations(family: Kind, **known: Expectation) -> None:
     forget_rules()
 
 
-def known_expectations(kind: Kind) -> dict[str, Expectation]:
+def known_expectations(kind: FamilyKey) -> dict[str, Expectation]:
     """Return the expectations that a kind declares, by the names in `WORDS`."""
     return _known.get(kind, {})
 
 
-def cross_entropy(family: Kind, *statistics: str) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+def cross_entropy(family: FamilyKey, *statistics: str) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
     """Declare the decorated function to be -E_P[log q] of a family Q, from the named statistics.
 
     The function is called as ``formula(xp, e, *parameters_of_q)``. There ``e(name, *arguments)`` is an expectation
@@ -76,7 +76,7 @@ def cross_entropy(family: Kind, *statistics: str) -> Callable[[Callable[..., Arr
     """
 
     def declare(formula: Callable[..., Array]) -> Callable[..., Array]:
-        unknown = set(statistics) - set(WORDS)
+        unknown = set(statistics) - set(DESCRIPTIONS)
         if unknown:
             raise ValueError(f"no such statistics: {', '.join(sorted(unknown))}")
         _forms[as_kind(family)] = _Form(statistics, formula)
@@ -107,7 +107,7 @@ class Expectations:
 
 
 @rule_factory_after
-def moment_rule(p: Kind, q: Kind) -> Rule | None:
+def moment_rule(p: FamilyKey, q: FamilyKey) -> Rule | None:
     """Return the rule by moments, if P knows the statistics of Q."""
     if p not in _known or q not in _forms or class_of(p) is class_of(q):
         return None
@@ -120,6 +120,6 @@ def moment_rule(p: Kind, q: Kind) -> Rule | None:
         value = formula(xp, e, *b) - e("entropy")
         return non_negative(xp, value, e.exist)
 
-    words = [WORDS[name] for name in ("entropy", *statistics)]
+    words = [DESCRIPTIONS[name] for name in ("entropy", *statistics)]
     step = f"cross-entropy less entropy, from the {', '.join(words)} of {name_of(p)}"
     return Rule(p, q, "moments", (step,), formula, evaluate)

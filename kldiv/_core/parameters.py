@@ -12,22 +12,22 @@ from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.family import Family, fields_of
 
 
-def leaves(distribution: Family, name: str) -> Iterator[tuple[str, Any]]:
+def named_leaves(distribution: Family, name: str) -> Iterator[tuple[str, Any]]:
     """Yield the parameters of a distribution, each with its name for messages."""
     cls = type(distribution)
     for field in fields_of(cls):
         value = getattr(distribution, field.name)
         if field.held:
-            yield from leaves(value, name)
+            yield from named_leaves(value, name)
         else:
             yield f"{cls.__name__}.{field.name} of {name}", value
 
 
-def parameters_of(distribution: Family) -> Iterator[Any]:
+def leaves(distribution: Family) -> Iterator[Any]:
     """Yield the parameters of a distribution."""
     for field, value in zip(fields_of(type(distribution)), distribution, strict=True):
         if field.held:
-            yield from parameters_of(value)
+            yield from leaves(value)
         else:
             yield value
 
@@ -42,27 +42,27 @@ def event_axes(distribution: Family) -> Iterator[int]:
             yield len(field.domain.axes)
 
 
-def rebuild(distribution: Family, leaves: Iterator[Array]) -> Family:
+def unflatten(distribution: Family, leaves: Iterator[Array]) -> Family:
     """Return the distribution with its parameters replaced."""
     cls = type(distribution)
-    return cls(*[rebuild(getattr(distribution, f.name), leaves) if f.held else next(leaves) for f in fields_of(cls)])
+    return cls(*[unflatten(getattr(distribution, f.name), leaves) if f.held else next(leaves) for f in fields_of(cls)])
 
 
-def mapped(function: Callable[[Any], Any], distribution: Family) -> Family:
+def tree_map(function: Callable[[Any], Any], distribution: Family) -> Family:
     """Return the distribution with a function applied to each parameter."""
     cls = type(distribution)
     each = zip(fields_of(cls), distribution, strict=True)
-    return cls(*[mapped(function, x) if field.held else function(x) for field, x in each])
+    return cls(*[tree_map(function, x) if field.held else function(x) for field, x in each])
 
 
-def rebuild_pair(p: Family, q: Family, leaves: Iterator[Array]) -> tuple[Family, Family]:
+def unflatten_pair(p: Family, q: Family, leaves: Iterator[Array]) -> tuple[Family, Family]:
     """Return two distributions with their parameters replaced, those of the first first."""
-    return rebuild(p, leaves), rebuild(q, leaves)
+    return unflatten(p, leaves), unflatten(q, leaves)
 
 
-def hollow(distribution: Family) -> Family:
+def structure_of(distribution: Family) -> Family:
     """Return the distribution without its parameters."""
-    return rebuild(distribution, itertools.repeat(None))
+    return unflatten(distribution, itertools.repeat(None))
 
 
 def require_family(distribution: Any, name: str) -> None:
@@ -88,27 +88,27 @@ def gather_families(*, lazy: bool = False, **distributions: Any) -> tuple[Namesp
     """
     for name, d in distributions.items():
         require_family(d, name)
-    names, values = zip(*[leaf for name, d in distributions.items() for leaf in leaves(d, name)], strict=True)
+    names, values = zip(*[leaf for name, d in distributions.items() for leaf in named_leaves(d, name)], strict=True)
     xp, arrays, dtype = gather(values, names, lazy=lazy)
     each = iter(arrays)
-    return xp, arrays, dtype, [rebuild(d, each) for d in distributions.values()]
+    return xp, arrays, dtype, [unflatten(d, each) for d in distributions.values()]
 
 
 def cast(xp: Namespace, d: Family, dtype: DType) -> Family:
     """Return the distribution in the dtype that a result of `dtype` is computed in."""
     computing = computing_dtype(xp, dtype)
-    return mapped(lambda x: xp.astype(x, computing), d)
+    return tree_map(lambda x: xp.astype(x, computing), d)
 
 
 def constant(xp: Namespace, d: Family) -> Family:
     """Return the distribution with parameters that are constants to differentiation."""
-    return mapped(xp.stop_gradient, d)
+    return tree_map(xp.stop_gradient, d)
 
 
-def batch_member(d: Family) -> Array:
+def any_batch_array(d: Family) -> Array:
     """Return an array that has the batch axes of one parameter and depends on it, to hang a constant on."""
     field = fields_of(type(d))[0]
-    x = batch_member(getattr(d, field.name)) if field.held else getattr(d, field.name)
+    x = any_batch_array(getattr(d, field.name)) if field.held else getattr(d, field.name)
     for _ in (field.held or field.domain).axes:  # type: ignore[union-attr]
         # What components share has not their axis.
         x = x[..., 0] if len(x.shape) else x
@@ -119,6 +119,6 @@ def event_size(xp: Namespace, d: Family) -> int:
     """Return the number of entries of the largest parameter of one distribution of a batch."""
     sizes = [
         math.prod([length or 1 for length in xp.shape(x)[max(0, len(xp.shape(x)) - events) :]])
-        for x, events in zip(parameters_of(d), event_axes(d), strict=True)
+        for x, events in zip(leaves(d), event_axes(d), strict=True)
     ]
     return max(1, *sizes)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.call_cache import forget_calls
-from kldiv._core.family import Family, Kind, as_kind, held_kinds, name_of
+from kldiv._core.call_cache import clear
+from kldiv._core.family import Family, FamilyKey, as_kind, held_kinds, name_of
 
 Evaluate: TypeAlias = Callable[[Namespace, Family, Family], Array]
 
@@ -39,13 +39,13 @@ class Rule(NamedTuple):
     'r_p log(r_p / r_q) - r_p + r_q'
     """
 
-    p: Kind
-    q: Kind
+    p: FamilyKey
+    q: FamilyKey
     method: str  # "closed form", "conversion", "moments" or "infinite"
     steps: tuple[str, ...]  # what is done first, in words
     formula: Callable[..., Array] | None  # what is computed then, if it is not in the words
     evaluate: Evaluate
-    summed: int | None = None  # over how many batch axes the formula of the parameters as they are; None: of others
+    sum_axes: int | None = None  # over how many batch axes the formula of the parameters as they are; None: of others
 
     @property
     def equation(self) -> str:
@@ -73,32 +73,34 @@ def _documentation(formula: Callable[..., Array] | None) -> tuple[str, str]:
 class Conversion(NamedTuple):
     """A way to see a distribution as one of another family."""
 
-    target: Kind
+    target: FamilyKey
     apply: Callable[[Namespace, Family], Family]
     words: str
     shared: str | None  # the injective map that both sides must share, or None: a distribution *is a* target
 
 
 # Plain dictionaries, filled by declarations and by search: compilers that trace Python can follow a look-up in them.
-formulas: dict[tuple[Kind, Kind], Callable[..., Array]] = {}
+formulas: dict[tuple[FamilyKey, FamilyKey], Callable[..., Array]] = {}
 
 
-_conversions: dict[Kind, list[Conversion]] = {}
+_conversions: dict[FamilyKey, list[Conversion]] = {}
 
 
-_derived_conversions: list[Callable[[Kind], Iterable[Conversion]]] = []
+_derived_conversions: list[Callable[[FamilyKey], Iterable[Conversion]]] = []
 
 
-rule_factories_before: list[Callable[[Kind, Kind], Rule | None]] = []
+rule_factories_before: list[Callable[[FamilyKey, FamilyKey], Rule | None]] = []
 
 
-rule_factories_after: list[Callable[[Kind, Kind], Rule | None]] = []
+rule_factories_after: list[Callable[[FamilyKey, FamilyKey], Rule | None]] = []
 
 
-known_rules: dict[Kind, dict[Kind, Rule]] = {}  # by P, then by Q: such a compiler takes on every key that it meets
+known_rules: dict[
+    FamilyKey, dict[FamilyKey, Rule]
+] = {}  # by P, then by Q: such a compiler takes on every key that it meets
 
 
-def register(p: Kind, q: Kind) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+def register(p: FamilyKey, q: FamilyKey) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
     """Declare the decorated function to be the formula for KL(p || q).
 
     The function is called as ``formula(xp, *parameters_of_p, *parameters_of_q)``, where `xp` is an array namespace and
@@ -137,7 +139,7 @@ def register(p: Kind, q: Kind) -> Callable[[Callable[..., Array]], Callable[...,
 
 
 def converts(
-    source: Kind, target: Kind, *, shared: str | None = None
+    source: FamilyKey, target: FamilyKey, *, shared: str | None = None
 ) -> Callable[[Callable[..., Family]], Callable[..., Family]]:
     """Declare that a `source` *is a* `target`, with the parameters that the decorated function returns.
 
@@ -160,19 +162,25 @@ def converts(
     return declare
 
 
-def derived_conversions(function: Callable[[Kind], Iterable[Conversion]]) -> Callable[[Kind], Iterable[Conversion]]:
+def derived_conversions(
+    function: Callable[[FamilyKey], Iterable[Conversion]],
+) -> Callable[[FamilyKey], Iterable[Conversion]]:
     """Declare a function that derives the conversions of a kind from those of the kinds that it holds."""
     _derived_conversions.append(function)
     return function
 
 
-def rule_factory_before(function: Callable[[Kind, Kind], Rule | None]) -> Callable[[Kind, Kind], Rule | None]:
+def rule_factory_before(
+    function: Callable[[FamilyKey, FamilyKey], Rule | None],
+) -> Callable[[FamilyKey, FamilyKey], Rule | None]:
     """Declare a function that makes a rule for pairs of a certain form, and returns None for all others."""
     rule_factories_before.append(function)
     return function
 
 
-def rule_factory_after(function: Callable[[Kind, Kind], Rule | None]) -> Callable[[Kind, Kind], Rule | None]:
+def rule_factory_after(
+    function: Callable[[FamilyKey, FamilyKey], Rule | None],
+) -> Callable[[FamilyKey, FamilyKey], Rule | None]:
     """Declare a function that makes a rule for pairs that have no formula and whose supports are nested."""
     rule_factories_after.append(function)
     return function
@@ -181,13 +189,13 @@ def rule_factory_after(function: Callable[[Kind, Kind], Rule | None]) -> Callabl
 def forget_rules() -> None:
     """Search for every rule anew: a declaration has come in."""
     known_rules.clear()
-    forget_calls()
+    clear()
 
 
 Step: TypeAlias = tuple["Conversion | None", "Conversion | None"]
 
 
-def steps_from(p: Kind, q: Kind) -> list[Step]:
+def steps_from(p: FamilyKey, q: FamilyKey) -> list[Step]:
     from_p, from_q = conversions_of(p), conversions_of(q)
     steps: list[Step] = [(a, None) for a in from_p if a.shared is None]
     steps += [(None, b) for b in from_q if b.shared is None]
@@ -195,7 +203,7 @@ def steps_from(p: Kind, q: Kind) -> list[Step]:
     return steps
 
 
-def conversions_of(kind: Kind) -> list[Conversion]:
+def conversions_of(kind: FamilyKey) -> list[Conversion]:
     """Return the declared and the lifted conversions of a kind."""
     lifted = [conversion for lift in _derived_conversions for conversion in lift(kind)]
     return _conversions.get(kind, []) + lifted

@@ -1,6 +1,6 @@
 """Samples: families declare how a draw is made of uniform, normal, gamma and Poisson draws, whatever these come from.
 
-They come from a framework's generator, or from the points of a randomised Sobol sequence through quantile functions.
+They come from a framework's generator, or from the points of a randomized Sobol sequence through quantile functions.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Family, Kind, class_of, fields_of, held_kinds, kind_of, name_of, support_of
-from kldiv._core.parameters import batch_member, cast, gather_families
+from kldiv._core.family import Family, FamilyKey, class_of, fields_of, held_kinds, kind_of, name_of, support_of
+from kldiv._core.parameters import any_batch_array, cast, gather_families
 from kldiv._core.registry import conversions_of
 from kldiv._core.validation import diagnose_all, tolerances, valid
 from kldiv._numerics.categorical import sigmoid
@@ -63,20 +63,20 @@ class Source(Protocol):
     """Where draws come from. A draw has an axis of length `n` before those of the array that it is made like.
 
     The last `axes` axes are those of one outcome, so that a sequence of points gives each entry a coordinate. Where
-    `each`, the parameters have the axis of the samples already, and there is one draw for each.
+    `per_sample`, the parameters have the axis of the samples already, and there is one draw for each.
     """
 
     n: int
-    pathwise: bool  # whether all draws so far carry the derivatives of a sample with respect to parameters
+    reparameterized: bool  # whether all draws so far carry the derivatives of a sample with respect to parameters
 
-    def binomial(self, count: Array, probs: Array, axes: int, each: bool) -> Array: ...
+    def binomial(self, count: Array, probs: Array, axes: int, per_sample: bool) -> Array: ...
     def gamma(self, concentration: Array, axes: int) -> Array: ...
     def normal(self, like: Array, axes: int) -> Array: ...
-    def poisson(self, rate: Array, axes: int, each: bool) -> Array: ...
-    def uniform(self, like: Array, axes: int, each: bool) -> Array: ...
+    def poisson(self, rate: Array, axes: int, per_sample: bool) -> Array: ...
+    def uniform(self, like: Array, axes: int, per_sample: bool) -> Array: ...
 
 
-class Draw:
+class SamplingContext:
     """What a sampler draws with: numbers of the shape of a parameter, after an axis for the samples.
 
     `axes` tells how many of the last axes of the parameter are event axes.
@@ -90,17 +90,17 @@ class Draw:
         """The number of samples."""
         return self._source.n
 
-    def inside(self, axes: int) -> Draw:
+    def inside(self, axes: int) -> SamplingContext:
         """Return what draws for a distribution whose last `axes` batch axes are event axes of its holder."""
-        return Draw(self._source, self._axes + axes)
+        return SamplingContext(self._source, self._axes + axes)
 
-    def binomial(self, count: Array, probs: Array, axes: int = 0, *, each: bool = False) -> Array:
+    def binomial(self, count: Array, probs: Array, axes: int = 0, *, per_sample: bool = False) -> Array:
         """Draw numbers of successes in `count` trials.
 
-        With `each`, here and below, parameters have the axis of the samples already, because they were drawn.
+        With `per_sample`, here and below, parameters have the axis of the samples already, because they were drawn.
         """
-        self._source.pathwise = False
-        return self._source.binomial(count, probs, self._axes + axes, each)
+        self._source.reparameterized = False
+        return self._source.binomial(count, probs, self._axes + axes, per_sample)
 
     def gamma(self, concentration: Array, axes: int = 0) -> Array:
         """Draw from gamma distributions of rate 1."""
@@ -117,30 +117,34 @@ class Draw:
         """Draw from the standard normal distribution."""
         return self._source.normal(like, self._axes + axes)
 
-    def poisson(self, rate: Array, axes: int = 0, *, each: bool = False) -> Array:
+    def poisson(self, rate: Array, axes: int = 0, *, per_sample: bool = False) -> Array:
         """Draw from Poisson distributions."""
-        self._source.pathwise = False
-        return self._source.poisson(rate, self._axes + axes, each)
+        self._source.reparameterized = False
+        return self._source.poisson(rate, self._axes + axes, per_sample)
 
-    def uniform(self, like: Array, axes: int = 0, *, each: bool = False) -> Array:
+    def uniform(self, like: Array, axes: int = 0, *, per_sample: bool = False) -> Array:
         """Draw from the uniform distribution between 0 and 1, neither included."""
-        return self._source.uniform(like, self._axes + axes, each)
+        return self._source.uniform(like, self._axes + axes, per_sample)
 
-    def discretely(self) -> None:
+    def mark_not_reparameterized(self) -> None:
         """Say that the sample jumps where parameters move, so that it has no derivatives with respect to them."""
-        self._source.pathwise = False
+        self._source.reparameterized = False
 
 
-class Generator:
+class IndependentSource:
     """Independent draws from a framework's generator."""
 
     def __init__(self, xp: Namespace, rng: Any, like: Array) -> None:
         self._random = xp.random(rng, like)
         self.n = 1
-        self.pathwise = True
+        self.reparameterized = True
 
-    def binomial(self, count: Array, probs: Array, axes: int, each: bool) -> Array:
-        return self._random.binomial(1, count, probs)[0, ...] if each else self._random.binomial(self.n, count, probs)
+    def binomial(self, count: Array, probs: Array, axes: int, per_sample: bool) -> Array:
+        return (
+            self._random.binomial(1, count, probs)[0, ...]
+            if per_sample
+            else self._random.binomial(self.n, count, probs)
+        )
 
     def gamma(self, concentration: Array, axes: int) -> Array:
         return self._random.gamma(self.n, concentration)
@@ -148,21 +152,21 @@ class Generator:
     def normal(self, like: Array, axes: int) -> Array:
         return self._random.normal(self.n, like)
 
-    def poisson(self, rate: Array, axes: int, each: bool) -> Array:
-        return self._random.poisson(1, rate)[0, ...] if each else self._random.poisson(self.n, rate)
+    def poisson(self, rate: Array, axes: int, per_sample: bool) -> Array:
+        return self._random.poisson(1, rate)[0, ...] if per_sample else self._random.poisson(self.n, rate)
 
     def seed(self) -> int:
         """Draw a seed for another source."""
         return self._random.seed()
 
-    def uniform(self, like: Array, axes: int, each: bool) -> Array:
-        return self._random.uniform(1, like)[0, ...] if each else self._random.uniform(self.n, like)
+    def uniform(self, like: Array, axes: int, per_sample: bool) -> Array:
+        return self._random.uniform(1, like)[0, ...] if per_sample else self._random.uniform(self.n, like)
 
 
 class Sampler(NamedTuple):
     """How samples of a kind are drawn: ``sample(xp, draw, d)`` has the shape (n, *batch, *event)."""
 
-    sample: Callable[[Namespace, Draw, Family], Array]
+    sample: Callable[[Namespace, SamplingContext, Family], Array]
 
 
 def samples(family: type) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
@@ -213,13 +217,13 @@ def _within(xp: Namespace, support: Support | None, d: Family | None, x: Array) 
     return x if most is None else xp.where(x > most, most, x)
 
 
-def sampler_of(kind: Kind) -> Sampler | None:
+def sampler_of(kind: FamilyKey) -> Sampler | None:
     """Return how samples of a kind are drawn: by its own sampler, or by way of what it is; None if nobody knows."""
     support = support_of(kind)
     own = _samplers.get(class_of(kind))
     if own is not None and all(sampler_of(held) is not None for held in held_kinds(kind)):
 
-        def draw_own(xp: Namespace, draw: Draw, d: Family) -> Array:
+        def draw_own(xp: Namespace, draw: SamplingContext, d: Family) -> Array:
             d = _spread(xp, d, _batch(xp, d))
             return own(xp, draw, d) if held_kinds(kind) else _within(xp, support, d, own(xp, draw, *d))
 
@@ -234,7 +238,7 @@ def sampler_of(kind: Kind) -> Sampler | None:
 
             def sample(
                 xp: Namespace,
-                draw: Draw,
+                draw: SamplingContext,
                 d: Family,
                 inner: Sampler = inner,
                 convert: Callable[..., Family] = conversion.apply,
@@ -246,7 +250,7 @@ def sampler_of(kind: Kind) -> Sampler | None:
     return None
 
 
-def require_sampler(kind: Kind) -> Sampler:
+def require_sampler(kind: FamilyKey) -> Sampler:
     """Return how samples of a kind are drawn, or raise NotImplementedError."""
     found = sampler_of(kind)
     if found is None:
@@ -296,10 +300,10 @@ def sample(p: Family, n: int, *, rng: Any = None) -> Array:
     sampler = require_sampler(kind_of(p))
     if all(xp.is_concrete(x) for x in arrays) and not bool(xp.all(valid(xp, p, tolerances(xp, p), inherent=True))):
         diagnose_all(xp, dtype, p=p)
-    source = Generator(xp, rng, batch_member(p))
+    source = IndependentSource(xp, rng, any_batch_array(p))
     source.n = n
-    with xp.quiet():  # what overflows is led back, and branches not taken are computed
-        x = xp.astype(sampler.sample(xp, Draw(source), cast(xp, p, dtype)), dtype)
+    with xp.ignore_warnings():  # what overflows is led back, and branches not taken are computed
+        x = xp.astype(sampler.sample(xp, SamplingContext(source), cast(xp, p, dtype)), dtype)
         return _within(xp, support_of(kind_of(p)), None, x)
 
 
@@ -325,15 +329,15 @@ class Counter:
     def __init__(self, xp: Namespace) -> None:
         self._xp = xp
         self.n = 1
-        self.pathwise = True
+        self.reparameterized = True
         self.coordinates = 0
 
-    def _count(self, like: Array, axes: int, value: float, each: bool = False) -> Array:
+    def _count(self, like: Array, axes: int, value: float, per_sample: bool = False) -> Array:
         self.coordinates += coordinates(self._xp, like, axes)
-        return self._xp.zeros_like(like)[(...,) if each else (None, ...)] + value
+        return self._xp.zeros_like(like)[(...,) if per_sample else (None, ...)] + value
 
-    def binomial(self, count: Array, probs: Array, axes: int, each: bool) -> Array:
-        return self._count(probs, axes, 0.0, each)
+    def binomial(self, count: Array, probs: Array, axes: int, per_sample: bool) -> Array:
+        return self._count(probs, axes, 0.0, per_sample)
 
     def gamma(self, concentration: Array, axes: int) -> Array:
         return self._count(concentration, axes, 1.0)
@@ -341,8 +345,8 @@ class Counter:
     def normal(self, like: Array, axes: int) -> Array:
         return self._count(like, axes, 0.0)
 
-    def poisson(self, rate: Array, axes: int, each: bool) -> Array:
-        return self._count(rate, axes, 0.0, each)
+    def poisson(self, rate: Array, axes: int, per_sample: bool) -> Array:
+        return self._count(rate, axes, 0.0, per_sample)
 
-    def uniform(self, like: Array, axes: int, each: bool) -> Array:
-        return self._count(like, axes, 0.5, each)
+    def uniform(self, like: Array, axes: int, per_sample: bool) -> Array:
+        return self._count(like, axes, 0.5, per_sample)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Family, Kind, as_kind, name_of
+from kldiv._core.family import Family, FamilyKey, as_kind, name_of
 from kldiv._core.registry import (
     NoClosedForm,
     Rule,
@@ -19,7 +19,7 @@ from kldiv._core.registry import (
 from kldiv._core.supports import guarded, support_rule
 
 
-def rule(p: Kind, q: Kind) -> Rule:
+def rule(p: FamilyKey, q: FamilyKey) -> Rule:
     """Return how KL(p || q) is computed for two families; printing it tells the steps and the source.
 
     A family that holds another is written ``Independent[Normal]``.
@@ -38,7 +38,7 @@ def rule(p: Kind, q: Kind) -> Rule:
     return find(as_kind(p), as_kind(q))
 
 
-def find(p: Kind, q: Kind) -> Rule:
+def find(p: FamilyKey, q: FamilyKey) -> Rule:
     """Return the rule for a pair of kinds."""
     if p not in known_rules:
         known_rules[p] = {}
@@ -48,7 +48,7 @@ def find(p: Kind, q: Kind) -> Rule:
     return known[q]
 
 
-def _search(p: Kind, q: Kind) -> Rule:
+def _search(p: FamilyKey, q: FamilyKey) -> Rule:
     # In plain loops: a compiler may meet a pair for the first time, and traces this too.
     states = reachable(p, q)
     found = None
@@ -65,9 +65,9 @@ def _search(p: Kind, q: Kind) -> Rule:
     return found._replace(p=p, q=q)
 
 
-def reachable(p: Kind, q: Kind) -> list[tuple[Kind, Kind, tuple[Step, ...]]]:
+def reachable(p: FamilyKey, q: FamilyKey) -> list[tuple[FamilyKey, FamilyKey, tuple[Step, ...]]]:
     """Return the pairs that conversions lead to and the way there, the shortest ways first."""
-    states: list[tuple[Kind, Kind, tuple[Step, ...]]] = [(p, q, ())]
+    states: list[tuple[FamilyKey, FamilyKey, tuple[Step, ...]]] = [(p, q, ())]
     seen = {(p, q)}
     done = 0
     while done < len(states):
@@ -81,7 +81,7 @@ def reachable(p: Kind, q: Kind) -> list[tuple[Kind, Kind, tuple[Step, ...]]]:
     return states
 
 
-def _first(makers: list[Callable[[Kind, Kind], Rule | None]], p: Kind, q: Kind) -> Rule | None:
+def _first(makers: list[Callable[[FamilyKey, FamilyKey], Rule | None]], p: FamilyKey, q: FamilyKey) -> Rule | None:
     for make in makers:
         made = make(p, q)
         if made is not None:
@@ -89,7 +89,7 @@ def _first(makers: list[Callable[[Kind, Kind], Rule | None]], p: Kind, q: Kind) 
     return None
 
 
-def _no_closed_form(p: Kind, q: Kind) -> str:
+def _no_closed_form(p: FamilyKey, q: FamilyKey) -> str:
     known = sorted({name_of(b) for a, b in formulas if a == p})
     return (
         f"no closed form is known here for KL({name_of(p)} || {name_of(q)}); from {name_of(p)} there "
@@ -98,7 +98,7 @@ def _no_closed_form(p: Kind, q: Kind) -> str:
     )
 
 
-def _direct(p: Kind, q: Kind, path: tuple[Step, ...]) -> Rule | None:
+def _direct(p: FamilyKey, q: FamilyKey, path: tuple[Step, ...]) -> Rule | None:
     """Return the rule that goes along `path` and ends in a formula or structural rule for the pair, if there is one."""
     formula = formulas.get((p, q))
     if formula is not None:
@@ -111,7 +111,7 @@ def _direct(p: Kind, q: Kind, path: tuple[Step, ...]) -> Rule | None:
     return _along(path, made) if made else None
 
 
-def _indirect(p: Kind, q: Kind, path: tuple[Step, ...]) -> Rule | None:
+def _indirect(p: FamilyKey, q: FamilyKey, path: tuple[Step, ...]) -> Rule | None:
     """Return the rule that goes along `path` and ends in a last resort for the pair, if there is one."""
     made = _first(rule_factories_after, p, q)
     return _along(path, made._replace(evaluate=guarded(p, q, made.evaluate))) if made else None
@@ -131,4 +131,4 @@ def _along(path: tuple[Step, ...], final: Rule) -> Rule:
 
     words = [step.words for pair in path for step in pair if step]
     method = "conversion" if final.method == "closed form" else final.method
-    return final._replace(method=method, steps=(*words, *final.steps), evaluate=evaluate, summed=None)
+    return final._replace(method=method, steps=(*words, *final.steps), evaluate=evaluate, sum_axes=None)

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Family, Kind, class_of, fields_of, name_of, support_of
-from kldiv._core.parameters import batch_member
+from kldiv._core.family import Family, FamilyKey, class_of, fields_of, name_of, support_of
+from kldiv._core.parameters import any_batch_array
 from kldiv._core.registry import Evaluate, Rule
 from kldiv._core.validation import tolerances, valid
 from kldiv._numerics.edges import indicator, interior, positive_part
@@ -23,11 +23,11 @@ def _bound_relation(inner: float | str, outer: float | str, sign: int) -> bool |
     return sign * inner >= sign * outer
 
 
-def _is_positive(kind: Kind, name: str) -> bool:
+def _is_positive(kind: FamilyKey, name: str) -> bool:
     return any(field.name == name and field.domain is Positive for field in fields_of(class_of(kind)))
 
 
-def _is_inside(p: Kind, q: Kind) -> bool | None:
+def _is_inside(p: FamilyKey, q: FamilyKey) -> bool | None:
     """Tell whether the support of p lies inside that of q; None if it depends on parameters or is not known."""
     a, b = support_of(p), support_of(q)
     if a is None or b is None or len(a.axes) != len(b.axes):
@@ -40,7 +40,7 @@ def _is_inside(p: Kind, q: Kind) -> bool | None:
     return False if low is False or high is False else None if low is None or high is None else True
 
 
-def guarded(p: Kind, q: Kind, evaluate: Evaluate) -> Evaluate:
+def guarded(p: FamilyKey, q: FamilyKey, evaluate: Evaluate) -> Evaluate:
     """Return the evaluation, infinite where supports that depend on parameters are not nested."""
     a, b = support_of(p), support_of(q)
     if a is None or b is None or a.space != b.space or a.space not in ("line", "integers"):
@@ -65,12 +65,12 @@ def guarded(p: Kind, q: Kind, evaluate: Evaluate) -> Evaluate:
         low, high = interior(xp, low, high, a.space)
         ends = zip(inside, (low, high), strict=True)
         stand_in = {end: xp.where(nested, _end(p, end), x) for end, x in ends if isinstance(end, str)}
-        return xp.where(nested, evaluate(xp, p._replace(**stand_in), q), _surprise(xp, p, q))
+        return xp.where(nested, evaluate(xp, p._replace(**stand_in), q), _surprisal(xp, p, q))
 
     return guarded
 
 
-def _ends(kind: Kind, support: Support) -> tuple[float | str, float | str] | None:
+def _ends(kind: FamilyKey, support: Support) -> tuple[float | str, float | str] | None:
     """Return the ends of a support that is an interval; None if one is not a parameter but the length of an axis."""
     ends = (support.low, support.high)
     names = [field.name for field in fields_of(class_of(kind))]
@@ -81,9 +81,9 @@ def _end(d: Family, end: float | str) -> Any:
     return getattr(d, end) if isinstance(end, str) else end
 
 
-def _surprise(xp: Namespace, p: Family, q: Family) -> Array:
+def _surprisal(xp: Namespace, p: Family, q: Family) -> Array:
     """Return the divergence where P has outcomes that Q rules out: infinite, unless P has no more than one outcome."""
-    member = batch_member(p)
+    member = any_batch_array(p)
     value = indicator(xp, member != member, member)  # inf, with derivative 0
     support = support_of(type(p))
     if support is None or not hasattr(p, "is_certain_of") or not hasattr(q, "is_certain_of"):
@@ -96,18 +96,18 @@ def _surprise(xp: Namespace, p: Family, q: Family) -> Array:
     return value
 
 
-def infinite(p: Kind, q: Kind, why: str) -> Rule:
+def infinite(p: FamilyKey, q: FamilyKey, why: str) -> Rule:
     """Return the rule of a pair whose divergence is infinite, but from a P with one outcome only."""
 
     def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
         # The check of the parameters broadcasts this to the shape of the batch; the derivative of a constant is 0.
         good = valid(xp, a, tolerances(xp, a), inherent=True) & valid(xp, b, tolerances(xp, b), inherent=True)
-        return xp.where(good, _surprise(xp, a, b), xp.zeros_like(batch_member(a)) + math.nan)
+        return xp.where(good, _surprisal(xp, a, b), xp.zeros_like(any_batch_array(a)) + math.nan)
 
     return Rule(p, q, "infinite", (f"infinite: {why}",), None, evaluate)
 
 
-def support_rule(p: Kind, q: Kind) -> Rule | None:
+def support_rule(p: FamilyKey, q: FamilyKey) -> Rule | None:
     if _is_inside(p, q) is False:
         return infinite(p, q, f"{name_of(p)} has outcomes that {name_of(q)} rules out")
     return None

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from kldiv._arrays.protocol import Array, DType, Namespace, Shape
 from kldiv._core.family import Family, Field, fields_of, kind_of, name_of, support_of
-from kldiv._core.parameters import cast, mapped
+from kldiv._core.parameters import cast, tree_map
 
 
 def broadcast_shapes(shapes: Iterable[tuple[str, Shape]]) -> Shape:
@@ -140,7 +140,7 @@ def tolerances(xp: Namespace, d: Family) -> Family:
     def eps(x: Array) -> float:
         return float(xp.finfo(x.dtype if xp.isdtype(x.dtype, "real floating") else xp.float32).eps)
 
-    return mapped(eps, d)
+    return tree_map(eps, d)
 
 
 def valid(xp: Namespace, d: Family, eps: Family, *, inherent: bool = False) -> Array:

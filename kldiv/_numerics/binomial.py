@@ -8,8 +8,8 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.edges import log_factorial, xlogx
 from kldiv._numerics.gaps import entropy_gap
 from kldiv._numerics.generating_functions import (
-    binomial_law,
-    discrete_uniform_law,
+    binomial_cgf,
+    discrete_uniform_cgf,
     integrate_generating_function,
     log_factorial_excess,
     log_factorial_excess_difference,
@@ -53,7 +53,7 @@ def bernoulli_factorial_excess(xp: Namespace, p: Array) -> Array:
     return p - xlogx(xp, p)
 
 
-def bernoulli_rising_excess(xp: Namespace, r: Array, p: Array) -> Array:
+def bernoulli_pochhammer_excess(xp: Namespace, r: Array, p: Array) -> Array:
     """p log r - (p + r) log(p + r) + r log r + p."""
     return -entropy_gap(xp, p + r, r, -p)
 
@@ -66,14 +66,14 @@ def scaled_bernoulli_gap(xp: Namespace, n: Array, p: Array, other: Array) -> Arr
 
 def binomial_entropy(xp: Namespace, n: Array, p: Array, q: Array) -> Array:
     """The entropy of the binomial distribution, for q = 1 - p."""
-    each = binomial_law(xp, n, p, q).log_factorial_excess() + binomial_law(xp, n, q, p).log_factorial_excess()
+    each = binomial_cgf(xp, n, p, q).log_factorial_excess() + binomial_cgf(xp, n, q, p).log_factorial_excess()
     return each - log_factorial_excess(xp, n)
 
 
-def binomial_shortfall(xp: Namespace, n: Array, p: Array, q: Array) -> Array:
+def binomial_divergence_from_poisson(xp: Namespace, n: Array, p: Array, q: Array) -> Array:
     """The divergence of a binomial distribution from the Poisson distribution of the same mean, for q = 1 - p."""
     n = n + 0 * p
-    misses = binomial_law(xp, n, q, p)
+    misses = binomial_cgf(xp, n, q, p)
     value = log_factorial_excess_difference(xp, n * q, n * p) - misses.jensen(xp.ones_like(n))
     return value - xp.stop_gradient(xp.where(value < 0, value, 0.0))
 
@@ -82,7 +82,7 @@ def binomial_count_gap(xp: Namespace, n: Array, p: Array, q: Array, other: Array
     """The divergence of Binomial(n, p) from Binomial(other, n p / other), for other >= n and q = 1 - p."""
     n, other = n + 0 * p + 0 * other, other + 0 * p + 0 * n
     more = other - n
-    misses = binomial_law(xp, n, q, p)
+    misses = binomial_cgf(xp, n, q, p)
     y = n * q
 
     def integrand(t: Array, u: Array) -> Array:
@@ -104,7 +104,10 @@ def binomial_gap(xp: Namespace, n: Array, p: Array, other: Array, p_other: Array
 
 def discrete_uniform_binomial_gap(xp: Namespace, low: Array, high: Array, n: Array, p: Array, q: Array) -> Array:
     """The divergence of the uniform law on low, ..., high from Binomial(n, p), for high <= n and q = 1 - p."""
-    hits, misses = discrete_uniform_law(xp, low, high), discrete_uniform_law(xp, n - high, n - low)
+    hits, misses = (
+        discrete_uniform_cgf(xp, low, high),
+        discrete_uniform_cgf(xp, n - high, n - low),
+    )
     choices = log_factorial_excess(xp, n) - hits.log_factorial_excess() - misses.log_factorial_excess()
     value = odds_gap(xp, hits.mean, misses.mean, p, q) - xp.log(high - low + 1) - choices
     return value - xp.stop_gradient(xp.where(value < 0, value, 0.0))
@@ -133,7 +136,7 @@ def probit_logit_difference(xp: Namespace, a: Array, b: Array) -> Array:
     """The logit of the normal distribution function at b less that at a."""
     d = b - a
     near = xp.abs(d) < 1
-    x, weights = (xp.like(v, d, d.dtype) for v in _LEGENDRE)
+    x, weights = (xp.asarray_like(v, d, d.dtype) for v in _LEGENDRE)
     start, width = xp.where(near, a, 0.0), xp.where(near, d, 0.0)
     x = start[..., None] + width[..., None] * x
     # The slope: the density over the product of both tails.

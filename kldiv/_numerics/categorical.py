@@ -166,7 +166,7 @@ def equal_counts_gap(xp: Namespace, total_p: Array, total_q: Array, gap: Array) 
     return total_p * gap + indicator(xp, (total_p == total_q) & (finite | (total_p == 0)), total_p)
 
 
-def normalised(xp: Namespace, weights: Array) -> Array:
+def normalized(xp: Namespace, weights: Array) -> Array:
     """Weights divided by their sum along the last axis."""
     return weights / xp.sum(weights, axis=-1, keepdims=True)
 

@@ -26,7 +26,7 @@ _TILT = 6.0  # the largest exponent on the whole interval that these nodes integ
 
 def _tilted(xp: Namespace, eta: Array) -> tuple[Array, Array, Array]:
     """The nodes, their probabilities under the density exp(eta x) / Z on (0, 1), and log(Z), for abs(eta) <= 6."""
-    x, weights = (xp.like(values, eta, eta.dtype) for values in _GAUSS)
+    x, weights = (xp.asarray_like(values, eta, eta.dtype) for values in _GAUSS)
     # Symmetric about 1/2, so that exp(eta (x - 1/2)) is as small as may be.
     mass = weights * xp.exp(eta[..., None] * (x - 0.5))
     total = xp.sum(mass, axis=-1)
@@ -39,7 +39,7 @@ def _split_tilt(xp: Namespace, eta: Array) -> tuple[Array, Array, Array]:
     return small, xp.where(small, eta, 0.0), xp.where(small, _TILT, xp.abs(eta))
 
 
-def tilted_log_partition(xp: Namespace, eta: Array) -> Array:
+def continuous_bernoulli_log_partition(xp: Namespace, eta: Array) -> Array:
     """log((exp(eta) - 1) / eta), the integral of exp(eta x) over the unit interval."""
     small, eta_small, h = _split_tilt(xp, eta)
     near = _tilted(xp, eta_small)[2]
@@ -56,14 +56,14 @@ def _tilted_excess(xp: Namespace, eta: Array) -> Array:
     return xp.where(small, xp.sum(p * (x - 0.5), axis=-1), xp.where(eta > 0, far, -far))
 
 
-def tilted_mean(xp: Namespace, eta: Array) -> Array:
+def continuous_bernoulli_mean(xp: Namespace, eta: Array) -> Array:
     """The mean of the density exp(eta x) / Z on the unit interval."""
     h = xp.where(eta < -_TILT, -eta, _TILT)
     e = xp.exp(-h)
     return xp.where(eta < -_TILT, 1 / h - e / (1 - e), 0.5 + _tilted_excess(xp, xp.where(eta < -_TILT, 0.0, eta)))
 
 
-def tilted_variance(xp: Namespace, eta: Array) -> Array:
+def continuous_bernoulli_variance(xp: Namespace, eta: Array) -> Array:
     """The variance of the density exp(eta x) / Z on the unit interval."""
     small, eta_small, h = _split_tilt(xp, eta)
     x, p, _ = _tilted(xp, eta_small)
@@ -72,7 +72,7 @@ def tilted_variance(xp: Namespace, eta: Array) -> Array:
     return xp.where(small, xp.sum(p * d * d, axis=-1), 1 / (h * h) - e / ((1 - e) * (1 - e)))
 
 
-def tilted_gap(xp: Namespace, eta_p: Array, eta_q: Array, difference: Array) -> Array:
+def continuous_bernoulli_gap(xp: Namespace, eta_p: Array, eta_q: Array, difference: Array) -> Array:
     """The divergence between the densities exp(eta x) / Z on the unit interval; `difference` is eta_q - eta_p."""
     flip = eta_p < 0
     a, b, d = (xp.where(flip, -x, x) for x in (eta_p, eta_q, difference))
@@ -93,7 +93,11 @@ def tilted_gap(xp: Namespace, eta_p: Array, eta_q: Array, difference: Array) -> 
     # Otherwise far apart.
     other = small | large
     a, b, d = xp.where(other, 1.0, a), xp.where(other, 0.0, b), xp.where(other, -1.0, d)
-    far = tilted_log_partition(xp, -b) - tilted_log_partition(xp, -a) + tilted_mean(xp, -a) * d
+    far = (
+        continuous_bernoulli_log_partition(xp, -b)
+        - continuous_bernoulli_log_partition(xp, -a)
+        + continuous_bernoulli_mean(xp, -a) * d
+    )
     return xp.where(small, small_value, xp.where(large, large_value, far))
 
 
@@ -113,7 +117,7 @@ def _mean_under_tilt(xp: Namespace, eta: Array, function: Callable[[Array, Array
     """The mean of a function of x and 1 - x under the density exp(eta x) / Z, which may be singular at 0 and 1."""
     large = xp.abs(eta) > CLIP
     near = xp.where(large, 0.0, eta)[..., None]
-    partition = tilted_log_partition(xp, near)
+    partition = continuous_bernoulli_log_partition(xp, near)
     value = integrate_unit_interval(xp, lambda u, v: xp.exp(near * u - partition) * function(u, v), eta)
     # The distance from the likelier end is exponential; beyond the other end it has no weight.
     h, ends_at_one = xp.where(large, xp.abs(eta), 2 * CLIP)[..., None], (eta > 0)[..., None]
@@ -131,14 +135,14 @@ def _log_of(xp: Namespace, x: Array, y: Array) -> Array:
     return xp.where(small, xp.log(xp.where(small, x, 0.5)), xp.log1p(-xp.where(small, 0.5, y)))
 
 
-def tilted_log(xp: Namespace, eta: Array) -> Array:
+def continuous_bernoulli_log(xp: Namespace, eta: Array) -> Array:
     """E log x under the density exp(eta x) / Z on the unit interval."""
     return _mean_under_tilt(xp, eta, lambda x, y: _log_of(xp, x, y))
 
 
-def tilted_log_variance(xp: Namespace, eta: Array) -> Array:
+def continuous_bernoulli_log_variance(xp: Namespace, eta: Array) -> Array:
     """Var log x under the density exp(eta x) / Z on the unit interval."""
-    mean = tilted_log(xp, eta)[..., None]
+    mean = continuous_bernoulli_log(xp, eta)[..., None]
 
     def square(x: Array, y: Array) -> Array:
         d = _log_of(xp, x, y) - mean
@@ -147,7 +151,7 @@ def tilted_log_variance(xp: Namespace, eta: Array) -> Array:
     return _mean_under_tilt(xp, eta, square)
 
 
-def tilted_logit_variance(xp: Namespace, eta: Array) -> Array:
+def continuous_bernoulli_logit_variance(xp: Namespace, eta: Array) -> Array:
     """Var log(x / (1 - x)) under the density exp(eta x) / Z on the unit interval."""
 
     def logit(x: Array, y: Array) -> Array:
@@ -172,11 +176,11 @@ def _half_gap(xp: Namespace, t: Array) -> Array:
     return xp.where(near, _exp_tail(xp, xp.where(near, t, 0.0)), (xp.exp(far) - 1 - far) / (far * far))
 
 
-def tilted_distance(xp: Namespace, m: Array, eta: Array) -> Array:
+def continuous_bernoulli_distance(xp: Namespace, m: Array, eta: Array) -> Array:
     """E |x - m| under the density exp(eta x) / Z on the unit interval."""
     flip = eta > 0
     h, x = xp.where(flip, eta, -eta), xp.where(flip, 1 - m, m)
-    mean = tilted_mean(xp, -h)
+    mean = continuous_bernoulli_mean(xp, -h)
     inside = (x > 0) & (x < 1)
     y = xp.where(inside, x, 0.5)
     # E max(y - x, 0) is the integral of (1 - exp(-h t)) / (1 - exp(-h)) over t from 0 to y.

@@ -65,7 +65,7 @@ def product_excess(xp: Namespace, a: Array, b: Array, c: Array, d: Array) -> Arr
 
     def error(x: Array, y: Array, product: Array) -> Array:
         (x1, x2), (y1, y2) = halves(x), halves(y)
-        # Exact in this order only; a sum would be an invitation to optimisers of graphs to take another.
+        # Exact in this order only; a sum would be an invitation to optimizers of graphs to take another.
         return x2 * y2 - (((product - x1 * y1) - x2 * y1) - x1 * y2)
 
     ab, cd = a * b, c * d

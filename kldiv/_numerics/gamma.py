@@ -116,7 +116,7 @@ def scaled_power(xp: Namespace, k: Array, log_scale: Array, d: Array, p: Array) 
 
 
 def _gammainc_of_exp(xp: Namespace, a: Array, t: Array) -> Array:
-    """P(a, z) - Q(a, z) of the regularised incomplete gamma functions, at z = exp(t)."""
+    """P(a, z) - Q(a, z) of the regularized incomplete gamma functions, at z = exp(t)."""
     tiny, huge = t < -40, t > 80
     below, above = gammainc(xp, a, xp.exp(xp.where(tiny | huge, 0.0, t)))
     # z^a / Gamma(a + 1) is what P is close to.

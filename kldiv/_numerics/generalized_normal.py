@@ -25,7 +25,7 @@ _FINE_UNIT_INTERVAL = unit_interval_nodes(0.035, 92)
 def generalized_normal_gap(
     xp: Namespace, distance: Array, scale_p: Array, power_p: Array, scale_q: Array, power_q: Array
 ) -> Array:
-    """The divergence between generalised normal distributions whose locations are `distance` apart.
+    """The divergence between generalized normal distributions whose locations are `distance` apart.
 
     With k = 1 / power_q, r = power_q / power_p and t the logarithm of power_q E_P (|x - m_p| / s_q)^power_q, it is at
     equal locations k [expm1(t) - t] plus what two distributions have that differ in their powers only. That is
@@ -138,7 +138,7 @@ def _generalized_normal_distance_gap(
         return powers(rise, xp.log(-xp.expm1(log_inner - rise)), log_density) / a
 
     known = xp.where(inside, xp.exp(log_factor) * _even_powers(xp, power_q + 1, d_in) / (power_q + 1), 0.0)
-    u, v, weights = (xp.like(x, d, d.dtype) for x in _FINE_UNIT_INTERVAL)
+    u, v, weights = (xp.asarray_like(x, d, d.dtype) for x in _FINE_UNIT_INTERVAL)
     total = integrate_unit_interval(xp, below_both, d) + xp.sum(between(u, v) * weights, axis=-1)
     total = known + total + integrate_half_line(xp, above_both, d)
     value = xp.where(representable, total, inf)
@@ -151,7 +151,7 @@ def generalized_normal_variance(xp: Namespace, power: Array) -> Array:
 
 
 def generalized_normal_distance(xp: Namespace, d: Array, power: Array) -> Array:
-    """E |x| of the generalised normal distribution with mean d and scale 1, which is E max(|x - d|, |d|)."""
+    """E |x| of the generalized normal distribution with mean d and scale 1, which is E max(|x - d|, |d|)."""
     d = xp.abs(d)
     zero = d == 0
     k = 1 / power

@@ -36,7 +36,7 @@ _NODES = (_log_spread(0.25, -152, 140), _log_spread(0.5, -38, 76))
 def integrate_generating_function(xp: Namespace, function: Callable[[Array, Array], Array], scale: Array) -> Array:
     """The integral over t > 0 of a function of t and 1 - exp(-t) that is nearly constant below t = 1 / scale."""
     single = xp.finfo(scale.dtype).bits == 32
-    t, weights = (xp.like(x, scale, scale.dtype) for x in _NODES[single])
+    t, weights = (xp.asarray_like(x, scale, scale.dtype) for x in _NODES[single])
     t = t / scale[..., None]
     return xp.sum(function(t, -xp.expm1(-t)) * weights, axis=-1) / scale
 
@@ -75,7 +75,7 @@ def spread(xp: Namespace, m: Array, cumulant: Cumulant, t: Array, u: Array) -> A
     return xp.where(small, power * xp.expm1(xp.where(small, c, 0.0)), xp.exp(log_g) - power)
 
 
-def _jensen(xp: Namespace, r: Array, m: Array, scale: Array, cumulant: Cumulant) -> Array:
+def _jensen_gap(xp: Namespace, r: Array, m: Array, scale: Array, cumulant: Cumulant) -> Array:
     """E log Gamma(x + r) - log Gamma(E x + r)."""
 
     def integrand(t: Array, u: Array) -> Array:
@@ -84,7 +84,7 @@ def _jensen(xp: Namespace, r: Array, m: Array, scale: Array, cumulant: Cumulant)
     return integrate_generating_function(xp, integrand, scale + r)
 
 
-class Law:
+class GeneratingFunction:
     """A law of counts, by its mean, its cumulants, and the scale of its outcomes."""
 
     def __init__(self, xp: Namespace, mean: Array, scale: Array, cumulant: Cumulant) -> None:
@@ -93,20 +93,20 @@ class Law:
     def jensen(self, r: Array) -> Array:
         """Return E log Gamma(x + r) - log Gamma(E x + r)."""
         xp = self._xp
-        return _jensen(xp, r + 0 * self.mean, self.mean + 0 * r, self._scale, self.cumulant)
+        return _jensen_gap(xp, r + 0 * self.mean, self.mean + 0 * r, self._scale, self.cumulant)
 
     def log_factorial_excess(self) -> Array:
         """Return E log x! less m log m - m."""
         m = self.mean
         return log_factorial_excess(self._xp, m) + self.jensen(self._xp.ones_like(m))
 
-    def log_rising_excess(self, r: Array) -> Array:
+    def log_pochhammer_excess(self, r: Array) -> Array:
         """Return E log (Gamma(x + r) / Gamma(r)) less (m + r) log(m + r) - r log r - m."""
         m = self.mean + 0 * r
         return stirling_difference(self._xp, r + 0 * m, m) + self.jensen(r)
 
     def rising_gap(self, r: Array, other: Array) -> Array:
-        """Return the remainder at `other` over its tangent at r of -`log_rising_excess`."""
+        """Return the remainder at `other` over its tangent at r of -`log_pochhammer_excess`."""
         xp, m = self._xp, self.mean[..., None]
         d = (other - r)[..., None]
 
@@ -121,16 +121,16 @@ class Law:
         return integrate_generating_function(xp, integrand, self._scale + r + other)
 
 
-def poisson_law(xp: Namespace, rate: Array) -> Law:
+def poisson_cgf(xp: Namespace, rate: Array) -> GeneratingFunction:
     """The Poisson distribution."""
 
     def cumulant(t: Array, u: Array) -> tuple[Array, Array]:
         return -rate[..., None] * u, rate[..., None] * expm1_gap(xp, -t)
 
-    return Law(xp, rate, rate, cumulant)
+    return GeneratingFunction(xp, rate, rate, cumulant)
 
 
-def binomial_law(xp: Namespace, n: Array, p: Array, q: Array) -> Law:
+def binomial_cgf(xp: Namespace, n: Array, p: Array, q: Array) -> GeneratingFunction:
     """The binomial distribution, for q = 1 - p."""
 
     def cumulant(t: Array, u: Array) -> tuple[Array, Array]:
@@ -148,10 +148,10 @@ def binomial_law(xp: Namespace, n: Array, p: Array, q: Array) -> Law:
         return log_g, xp.where(moderate, c, 2.0)
 
     n = n + 0 * p
-    return Law(xp, n * p, n * p, cumulant)
+    return GeneratingFunction(xp, n * p, n * p, cumulant)
 
 
-def negative_binomial_law(xp: Namespace, r: Array, p: Array, q: Array) -> Law:
+def negative_binomial_cgf(xp: Namespace, r: Array, p: Array, q: Array) -> GeneratingFunction:
     """The negative binomial distribution, for q = 1 - p."""
     odds = p / q
     r = r + 0 * odds
@@ -160,7 +160,7 @@ def negative_binomial_law(xp: Namespace, r: Array, p: Array, q: Array) -> Law:
         r_, o_ = r[..., None], odds[..., None]
         return -r_ * xp.log1p(o_ * u), r_ * (o_ * expm1_gap(xp, -t) + log1p_gap(xp, o_ * u))
 
-    return Law(xp, r * odds, r * odds + odds, cumulant)
+    return GeneratingFunction(xp, r * odds, r * odds + odds, cumulant)
 
 
 def _log_sinhc(xp: Namespace, x: Array) -> Array:
@@ -175,7 +175,7 @@ def _log_sinhc(xp: Namespace, x: Array) -> Array:
     return xp.where(near, xp.log1p(series), far + xp.log(-xp.expm1(-2 * far) / (2 * far)))
 
 
-def discrete_uniform_law(xp: Namespace, low: Array, high: Array) -> Law:
+def discrete_uniform_cgf(xp: Namespace, low: Array, high: Array) -> GeneratingFunction:
     """The discrete uniform distribution, for non-negative `low`."""
     width = (high - low) + 1
     m = low + 0.5 * (high - low)
@@ -185,10 +185,10 @@ def discrete_uniform_law(xp: Namespace, low: Array, high: Array) -> Law:
         log_g = xp.log(-xp.expm1(-w * t) / (w * u)) - low[..., None] * t
         return log_g, _log_sinhc(xp, w * half) - _log_sinhc(xp, half)
 
-    return Law(xp, m, high + 0 * m, cumulant)
+    return GeneratingFunction(xp, m, high + 0 * m, cumulant)
 
 
-def rising_excess_gap(xp: Namespace, law: Law, r: Array, sign: int) -> Array:
-    """The `log_rising_excess` of a law, or of the opposite sign, where it is known to be at least 0."""
-    value = sign * law.log_rising_excess(r)
+def pochhammer_excess_gap(xp: Namespace, law: GeneratingFunction, r: Array, sign: int) -> Array:
+    """The `log_pochhammer_excess` of a law, or of the opposite sign, where it is known to be at least 0."""
+    value = sign * law.log_pochhammer_excess(r)
     return value - xp.stop_gradient(xp.where(value < 0, value, 0.0))

@@ -53,7 +53,7 @@ def integrate_log_line(xp: Namespace, function: Callable[[Array], Array], low: A
     nodes along a new last axis, so parameters in it need one too.
     """
     low, high = xp.stop_gradient(low), xp.stop_gradient(high)
-    nodes = xp.like(_STEPS, low, low.dtype)
+    nodes = xp.asarray_like(_STEPS, low, low.dtype)
     x = xp.exp(low[..., None] + (high - low)[..., None] * nodes)
     return xp.sum(function(x) * x, axis=-1) * (high - low) / (_COUNT - 1)
 
@@ -98,7 +98,7 @@ def integrate_half_line(xp: Namespace, function: Callable[[Array], Array], like:
 
     `function` takes the nodes along a new last axis, so parameters in it need one too. `like` tells dtype and device.
     """
-    w, weights = (xp.like(x, like, like.dtype) for x in _HALF_LINE)
+    w, weights = (xp.asarray_like(x, like, like.dtype) for x in _HALF_LINE)
     return xp.sum(function(w) * weights, axis=-1)
 
 
@@ -107,5 +107,5 @@ def integrate_unit_interval(xp: Namespace, function: Callable[[Array, Array], Ar
 
     `function` takes the nodes along a new last axis, so parameters in it need one too. `like` tells dtype and device.
     """
-    u, v, weights = (xp.like(x, like, like.dtype) for x in _UNIT_INTERVAL)
+    u, v, weights = (xp.asarray_like(x, like, like.dtype) for x in _UNIT_INTERVAL)
     return xp.sum(function(u, v) * weights, axis=-1)

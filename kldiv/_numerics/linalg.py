@@ -93,7 +93,7 @@ def low_rank_difference(xp: Namespace, factor_p: Array, diag_p: Array, factor_q:
 
     Columns that only one of the factors has count as zero in the other.
     """
-    p, q = xp.padded(factor_p, factor_q), xp.padded(factor_q, factor_p)
+    p, q = xp.pad_last_axis(factor_p, factor_q), xp.pad_last_axis(factor_q, factor_p)
     half = 0.5 * xp.matmul(p - q, xp.matrix_transpose(p + q))
     diagonal = (diag_p - diag_q)[..., None]
     return half + xp.matrix_transpose(half) + diagonal * identity_like(xp, half)

@@ -72,7 +72,7 @@ def _low_gap(xp: Namespace, p: Array, q: Array) -> Array:
     d = q - p
     near = (d > -0.5 * p) & (d < p) & (q < 0.6)
     t = xp.log1p(xp.divide(xp.where(near, d, 0.0), p))
-    k = xp.like([float(i) for i in range(2, _SERIES[is_single(xp, p)])], p, p.dtype)
+    k = xp.asarray_like([float(i) for i in range(2, _SERIES[is_single(xp, p)])], p, p.dtype)
     power = p[..., None] * xp.exp((k - 2) * xp.log(p)[..., None])
     terms = power / k * expm1_gap(xp, (k - 1 - mean_rest[..., None]) * t[..., None])
     total = expm1_gap(xp, -mean_rest * t) + xp.sum(terms, axis=-1)
@@ -91,7 +91,9 @@ def _nodes(xp: Namespace, like: Array) -> tuple[Array, Array]:
     """z = exp(-exp(y)) at equal steps of y, as step times z, and 1 - z."""
     step = _RANGE[1] - _RANGE[0]
     v = [exp(y) for y in _RANGE]
-    weight, fall = (xp.like(x, like, like.dtype) for x in ([step * exp(-x) for x in v], [-expm1(-x) for x in v]))
+    weight, fall = (
+        xp.asarray_like(x, like, like.dtype) for x in ([step * exp(-x) for x in v], [-expm1(-x) for x in v])
+    )
     return weight, fall
 
 

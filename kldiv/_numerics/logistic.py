@@ -42,7 +42,7 @@ def logistic_gap(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scal
     z, of the divergence of the Bernoulli distributions with logits z and d + r z. W(d, r) = r W(d / r, 1 / r), so that
     r may be taken at most 1; then the integrand is analytic in the strip of width pi about the real line.
     """
-    a, sign, weights = (xp.like(x, scale_p, scale_p.dtype) for x in _LOGISTIC[is_single(xp, scale_p)])
+    a, sign, weights = (xp.asarray_like(x, scale_p, scale_p.dtype) for x in _LOGISTIC[is_single(xp, scale_p)])
     narrower = scale_p <= scale_q
     wide, narrow = xp.where(narrower, scale_q, scale_p), xp.where(narrower, scale_p, scale_q)
     d, shrink = (loc_p - loc_q) / wide, (wide - narrow) / wide

@@ -28,7 +28,7 @@ _WIDE = 2.0  # the scale from which the sigmoid is a step rather than smooth
 
 def _mean_under_normal(xp: Namespace, loc: Array, scale: Array, function: Callable[[Array], Array]) -> Array:
     """The mean of a function analytic within pi of the real line, for a scale up to 2."""
-    z, weights = (xp.like(x, loc, loc.dtype) for x in _NORMAL)
+    z, weights = (xp.asarray_like(x, loc, loc.dtype) for x in _NORMAL)
     return xp.sum(weights * function(loc[..., None] + scale[..., None] * z), axis=-1)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, nan
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.categorical import categorical_gap, normalised, select_class
+from kldiv._numerics.categorical import categorical_gap, normalized, select_class
 from kldiv._numerics.edges import finite_part, log
 from kldiv._numerics.linalg import identity_like, index_like
 
@@ -13,7 +13,7 @@ from kldiv._numerics.linalg import identity_like, index_like
 def path_gap(xp: Namespace, initial_p: Array, steps_p: Array, initial_q: Array, steps_q: Array) -> Array:
     """The divergence between two Markov chains; what is infinite counts only where P can get to."""
     rows, finite = finite_part(xp, categorical_gap(xp, steps_p, steps_q))
-    matrices = normalised(xp, steps_p)
+    matrices = normalized(xp, steps_p)
     lost = xp.where(finite, xp.zeros_like(rows), 1.0)
     last = rows[..., 0, :]
 
@@ -25,9 +25,9 @@ def path_gap(xp: Namespace, initial_p: Array, steps_p: Array, initial_q: Array, 
         return later, xp.where(bad[..., 0] > 0, xp.ones_like(reached), reached)
 
     items = tuple(xp.flip(x, axis=(-3,)) for x in (matrices, rows[..., None], lost[..., None]))
-    later, dead = xp.fold(step, (xp.zeros_like(last), xp.zeros_like(last)), items)
+    later, dead = xp.scan(step, (xp.zeros_like(last), xp.zeros_like(last)), items)
     bad = xp.any((dead > 0) & (initial_p > 0), axis=-1)
-    value = categorical_gap(xp, initial_p, initial_q) + xp.sum(normalised(xp, initial_p) * later, axis=-1)
+    value = categorical_gap(xp, initial_p, initial_q) + xp.sum(normalized(xp, initial_p) * later, axis=-1)
     return xp.where(bad, inf, value)
 
 
@@ -40,8 +40,8 @@ def log_path(xp: Namespace, initial: Array, steps: Array, x: Array) -> Array:
     """The logarithm of the probability of the path x."""
     at = _states_of(xp, initial, x)
     moves = at[..., :-1, :, None] & at[..., 1:, None, :]
-    log_steps = log(xp, normalised(xp, steps))
-    first = select_class(xp, log(xp, normalised(xp, initial)), x[..., 0])
+    log_steps = log(xp, normalized(xp, steps))
+    first = select_class(xp, log(xp, normalized(xp, initial)), x[..., 0])
     return first + xp.sum(xp.max(xp.where(moves, log_steps, -inf), axis=(-2, -1)), axis=-1)
 
 
@@ -67,9 +67,9 @@ def stationary(xp: Namespace, matrix: Array) -> Array:
     unique = xp.any(remain, axis=-1)[..., None]
     # (I - P + 1 u') is regular and its transpose maps pi to u. The diagonal of I - P is what leaves the state.
     identity = identity_like(xp, matrix)
-    steps = xp.where(unique[..., None], normalised(xp, matrix), identity + 0.0 * matrix)
+    steps = xp.where(unique[..., None], normalized(xp, matrix), identity + 0.0 * matrix)
     leaving = xp.where(identity > 0, 0.0, steps)
-    uniform = normalised(xp, xp.ones_like(matrix[..., 0, :]))
+    uniform = normalized(xp, xp.ones_like(matrix[..., 0, :]))
     system = identity * xp.sum(leaving, axis=-1, keepdims=True) - leaving + uniform[..., None, :]
     system = xp.where(unique[..., None], system, identity)
     law = xp.solve(xp.matrix_transpose(system), uniform[..., None])[..., 0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.gaps import entropy_gap, relative_gap
-from kldiv._numerics.generating_functions import negative_binomial_law, poisson_law
+from kldiv._numerics.generating_functions import negative_binomial_cgf, poisson_cgf
 
 
 def geometric_entropy(xp: Namespace, m: Array) -> Array:
@@ -32,13 +32,13 @@ def geometric_gap(xp: Namespace, p: Array, other: Array) -> Array:
 
 def poisson_entropy(xp: Namespace, rate: Array) -> Array:
     """The entropy of the Poisson distribution."""
-    return poisson_law(xp, rate).log_factorial_excess()
+    return poisson_cgf(xp, rate).log_factorial_excess()
 
 
 def negative_binomial_entropy(xp: Namespace, r: Array, p: Array, q: Array) -> Array:
     """The entropy of the negative binomial distribution, for q = 1 - p."""
-    law = negative_binomial_law(xp, r, p, q)
-    return law.log_factorial_excess() - law.log_rising_excess(r)
+    law = negative_binomial_cgf(xp, r, p, q)
+    return law.log_factorial_excess() - law.log_pochhammer_excess(r)
 
 
 def negative_binomial_gap(
@@ -46,7 +46,7 @@ def negative_binomial_gap(
 ) -> Array:
     """The divergence of NegativeBinomial(r, p) from NegativeBinomial(other, p_other), where q are the complements."""
     shape = r + 0 * q + 0 * other
-    law = negative_binomial_law(xp, shape, p + 0 * shape, q + 0 * shape)
+    law = negative_binomial_cgf(xp, shape, p + 0 * shape, q + 0 * shape)
     m, total = law.mean, law.mean + other
     # First to the law of the same mean, from there to Q.
     d = ((other - r) * p_other * q + r * xp.where(p < 0.5, p_other - p, q - q_other)) / q

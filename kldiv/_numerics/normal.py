@@ -30,9 +30,9 @@ def normal_log_square(xp: Namespace, d: Array, scale: Array, s: Array) -> Array:
         density = xp.exp(-0.5 * (w - d_near) * (w - d_near)) + xp.exp(-0.5 * (w + d_near) * (w + d_near))
         return density * _log1p_square(xp, w / s[..., None])
 
-    w, w_weights = (xp.like(x, d, d.dtype) for x in _FINE_HALF_LINE)
+    w, w_weights = (xp.asarray_like(x, d, d.dtype) for x in _FINE_HALF_LINE)
     near_value = xp.sum(integrand(w) * w_weights, axis=-1) / sqrt(2 * pi)
-    z, weights = (xp.like(x, d, d.dtype) for x in (_NORMAL_NODES, _NORMAL_WEIGHTS))
+    z, weights = (xp.asarray_like(x, d, d.dtype) for x in (_NORMAL_NODES, _NORMAL_WEIGHTS))
     far_value = xp.sum(_log1p_square(xp, (z + d_far) / s[..., None]) * weights, axis=-1)
     return xp.where(near, near_value, far_value)
 

@@ -102,7 +102,7 @@ def betaln(xp: Namespace, a: Array, b: Array) -> Array:
 
 
 def gammainc(xp: Namespace, a: Array, x: Array) -> tuple[Array, Array]:
-    """The regularised incomplete gamma functions P(a, x) and Q(a, x) = 1 - P(a, x), for positive a and x."""
+    """The regularized incomplete gamma functions P(a, x) and Q(a, x) = 1 - P(a, x), for positive a and x."""
     low = (x <= a) | (x <= 1)
     # x^a exp(-x) / Gamma(a), then the integral of t^(a - 1) exp(-t) down from x or up from it, relative to that.
     factor = xp.exp(-stirling(xp, a) - a * log1p_gap(xp, (x - a) / a, (x, a)))
@@ -124,7 +124,7 @@ def gammainc(xp: Namespace, a: Array, x: Array) -> tuple[Array, Array]:
 
 
 def betainc(xp: Namespace, a: Array, b: Array, x: Array, complement: Array) -> Array:
-    """The regularised incomplete beta function I_x(a, b), for 0 < x < 1 and `complement` = 1 - x."""
+    """The regularized incomplete beta function I_x(a, b), for 0 < x < 1 and `complement` = 1 - x."""
     low = x * b <= complement * a  # x is below the mean
     p, q = xp.where(low, a, b), xp.where(low, b, a)
     t, s = xp.where(low, x, complement), xp.where(low, complement, x)

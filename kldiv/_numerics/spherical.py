@@ -81,7 +81,7 @@ def _peak(xp: Namespace, b: Array, kappa: Array) -> _Peak:
     t0, c0 = mode[..., None], complement[..., None]
     b2 = 2 * b[..., None]
     scale = 1 / xp.sqrt(b2)
-    y = xp.like(nodes, kappa, kappa.dtype) * scale
+    y = xp.asarray_like(nodes, kappa, kappa.dtype) * scale
     right, left = xp.expm1(y), xp.expm1(-y)
     w = y + 0.5 * ((right - y) - c0 * (left + y))
     slope = scale * (nodes[1] - nodes[0]) * (1 + 0.5 * (right + c0 * left))
@@ -100,7 +100,7 @@ def _peak(xp: Namespace, b: Array, kappa: Array) -> _Peak:
     return _Peak(weight, c0 * (1 + t0) * tau / one, curve, mode, complement, xp.sum(weight, axis=-1))
 
 
-def mean_cosine(xp: Namespace, b: Array, kappa: Array) -> Array:
+def bessel_ratio(xp: Namespace, b: Array, kappa: Array) -> Array:
     """E t, the ratio I_(b + 1/2)(kappa) / I_(b - 1/2)(kappa)."""
     peak = _peak(xp, b, kappa)
     return peak.mode * (xp.sum(peak.weight * peak.roundness, axis=-1) / peak.total)
@@ -145,7 +145,7 @@ def log_partition_gap(xp: Namespace, b: Array, kappa_q: Array, kappa_p: Array) -
 
 def von_mises_fisher_gap(xp: Namespace, b: Array, kappa_p: Array, kappa_q: Array, angle_gap: Array) -> Array:
     """The divergence between von Mises-Fisher distributions, with `angle_gap` = 1 - cos of the angle between means."""
-    return log_partition_gap(xp, b, kappa_q, kappa_p) + kappa_q * mean_cosine(xp, b, kappa_p) * angle_gap
+    return log_partition_gap(xp, b, kappa_q, kappa_p) + kappa_q * bessel_ratio(xp, b, kappa_p) * angle_gap
 
 
 def power_gap(xp: Namespace, b: Array, kappa_p: Array, kappa_q: Array) -> Array:
@@ -203,7 +203,7 @@ def power_axis_gap(xp: Namespace, b: Array, kappa: Array, angle_gap: Array) -> A
     rest = depth - xp.where(rate > 0, rate, 0.0) * turn
     high = 5 + xp.where(rest > 0, turn + rest / stop(b), depth / xp.where(rest > 0, 1.0, rate))
     step = (xp.where(high < top, high, top) - low) / count
-    nodes = xp.like([k + 0.5 for k in range(count)], kappa, kappa.dtype)
+    nodes = xp.asarray_like([k + 0.5 for k in range(count)], kappa, kappa.dtype)
     q = low[..., None] + step[..., None] * nodes
     y, kappa = y[..., None], kappa[..., None]
     below = q < 0
@@ -236,7 +236,7 @@ def mean_log_distance(xp: Namespace, kappa: Array, rho: Array, complement: Array
     The logarithm of 1 - rho exp(i x) is analytic above the real axis and the density everywhere, so the path of
     integration is moved up by about one width of the density, away from the singularity, which may be near the axis.
     """
-    c, s = (xp.like(x, kappa, kappa.dtype) for x in _TURNS)
+    c, s = (xp.asarray_like(x, kappa, kappa.dtype) for x in _TURNS)
     k = kappa[..., None]
     sigma = 1 / xp.sqrt(1 + 0.5 * k)
     norm = c * c + sigma * sigma * (s * s)

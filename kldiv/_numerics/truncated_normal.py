@@ -32,7 +32,7 @@ class _Bell:
         rho = xp.abs(self.slope)
         reach = scale * (2 * _DEPTH / (rho + xp.sqrt(rho * rho + 2 * _DEPTH)))
         above, below = least(xp, high - mode, reach), least(xp, mode - low, reach)
-        u, weights = (xp.like(values, mode, mode.dtype) for values in _PIECE)
+        u, weights = (xp.asarray_like(values, mode, mode.dtype) for values in _PIECE)
         length = xp.where(u > 0, above[..., None], below[..., None])
         self.offset = u * length  # x - mode at the nodes
         z = self.offset / scale[..., None]

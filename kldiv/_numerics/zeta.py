@@ -94,7 +94,7 @@ def zeta_gap(xp: Namespace, s_p: Array, s_q: Array) -> Array:
 def _zeta_excess(xp: Namespace, s: Array, d: Array, mean: Array) -> Array:
     """The sum over k of k^-s [exp(t) - 1 - t], with t = -d (log k - mean)."""
     n, count = _REACH[is_single(xp, s)]
-    logs = xp.like([log(k) for k in range(2, n)], s, s.dtype)
+    logs = xp.asarray_like([log(k) for k in range(2, n)], s, s.dtype)
     head = xp.exp(-logs * s[..., None]) * expm1_gap(xp, -d[..., None] * (logs - mean[..., None]))
     total = expm1_gap(xp, d * mean) + xp.sum(head, axis=-1)
     t = -d * (log(n) - mean)

@@ -12,7 +12,7 @@ from kldiv._arrays.compilation import run
 from kldiv._arrays.namespace import namespace
 from kldiv._arrays.protocol import Array, DType, Namespace, Shape
 from kldiv._core.family import Family
-from kldiv._core.parameters import event_axes, hollow, rebuild_pair
+from kldiv._core.parameters import event_axes, structure_of, unflatten_pair
 from kldiv._core.validation import diagnose_all
 from kldiv.divergences.kl import kl_divergence
 
@@ -22,27 +22,27 @@ def divergence(xp: Namespace, dtype: DType, arrays: list[Array], p: Family, q: F
 
     Values are checked chunk by chunk.
     """
-    function = functools.partial(_divergence_of_chunk, hollow(p), hollow(q), dtype, validate)
-    assert xp.by_chunks is not None
-    return xp.by_chunks(function, dtype, arrays, [*event_axes(p), *event_axes(q)])
+    function = functools.partial(_divergence_of_chunk, structure_of(p), structure_of(q), dtype, validate)
+    assert xp.map_chunks is not None
+    return xp.map_chunks(function, dtype, arrays, [*event_axes(p), *event_axes(q)])
 
 
 def elementwise(
     xp: Namespace, body: Callable[..., Array], function: Callable[..., Array], dtype: DType, arrays: list[Array]
 ) -> Array | None:
     """Return ``body(xp, function, dtype, *arrays)``, which has no event axes, in chunks; None if `arrays` are not."""
-    assert xp.by_chunks is not None
-    return xp.by_chunks(functools.partial(_elements_of_chunk, body, function, dtype), dtype, arrays, [0] * len(arrays))
+    assert xp.map_chunks is not None
+    return xp.map_chunks(functools.partial(_elements_of_chunk, body, function, dtype), dtype, arrays, [0] * len(arrays))
 
 
 def _divergence_of_chunk(
     p: Family, q: Family, dtype: DType, validate: bool, chunks: list[Array], starts: list[Shape]
 ) -> Array:
-    p, q = rebuild_pair(p, q, iter(chunks))
+    p, q = unflatten_pair(p, q, iter(chunks))
     value = kl_divergence(p, q, validate=False)
     xp = namespace(value)
     if validate and __debug__ and xp.is_concrete(value) and xp.has_nan(value):
-        start_p, start_q = rebuild_pair(p, q, iter(starts))
+        start_p, start_q = unflatten_pair(p, q, iter(starts))
         diagnose_all(xp, dtype, {"p": start_p, "q": start_q}, p=p, q=q)
     return xp.astype(xp.asarray(value), dtype)
 

@@ -16,7 +16,7 @@ from kldiv._numerics import gaps
 def _elementwise(kernel: Callable[[Namespace, Array, Array], Array], x: Any, y: Any) -> Array:
     xp, arrays, dtype = gather([x, y], ["x", "y"], lazy=True)
     broadcast_shapes((("x", xp.shape(arrays[0])), ("y", xp.shape(arrays[1]))))
-    if xp.by_chunks:
+    if xp.map_chunks:
         from kldiv.divergences import chunks
 
         value = chunks.elementwise(xp, _with_edges, kernel, dtype, arrays)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from scipy import special
 
-from kldiv._core.family import Family, Kind, as_kind, class_of, held_kinds
+from kldiv._core.family import Family, FamilyKey, as_kind, class_of, held_kinds
 from kldiv._core.search import reachable
 from kldiv._numerics.wishart import log_multigamma
 from kldiv.backends import numpy as xp
@@ -52,10 +52,10 @@ class Form(NamedTuple):
 
 
 Sides = TypeVar("Sides", bound=Callable[..., tuple[Side, Side]])
-_forms: dict[Kind, Form] = {}
+_forms: dict[FamilyKey, Form] = {}
 
 
-def inner_products(family: Kind, *, bounded: bool = False) -> Callable[[Sides], Sides]:
+def inner_products(family: FamilyKey, *, bounded: bool = False) -> Callable[[Sides], Sides]:
     """Declare the decorated function of the parameters of P, then of Q, to be the form of a family with itself."""
 
     def declare(function: Sides) -> Sides:
@@ -65,7 +65,7 @@ def inner_products(family: Kind, *, bounded: bool = False) -> Callable[[Sides], 
     return declare
 
 
-def find_form(p: Kind, q: Kind) -> Form | None:
+def find_form(p: FamilyKey, q: FamilyKey) -> Form | None:
     """Return the form of a pair of kinds, perhaps by conversions; None if it has none."""
     for find in (_own_form, _form_of_components):
         for at_p, at_q, path in reachable(p, q):
@@ -87,11 +87,11 @@ def _along(path: tuple[Any, ...], form: Form) -> Form:
     return form._replace(sides=sides)
 
 
-def _own_form(p: Kind, q: Kind) -> Form | None:
+def _own_form(p: FamilyKey, q: FamilyKey) -> Form | None:
     return _forms.get(p) if p == q else None
 
 
-def _form_of_components(p: Kind, q: Kind) -> Form | None:
+def _form_of_components(p: FamilyKey, q: FamilyKey) -> Form | None:
     """Return the form of vectors of independent components from that of the components."""
     if class_of(p) is not Independent or class_of(q) is not Independent:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kldiv._arrays.protocol import Array
-from kldiv._core.call_cache import recall, signature
+from kldiv._core.call_cache import get, signature
 from kldiv._core.evaluation import first_call, in_base
 from kldiv._core.family import Family
 from kldiv._core.parameters import gather_families
@@ -54,7 +54,7 @@ def kl_divergence(p: Family, q: Family, *, base: float | None = None, validate: 
     """
     parameters: list[Any] = []
     key = signature((p, q), parameters)
-    call = recall(key)
+    call = get(key)
     if call is None:
         value, has_nan = first_call(p, q, validate and __debug__, key, parameters)
     else:

@@ -9,7 +9,7 @@ from kldiv._arrays.compilation import run
 from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.evaluation import divergence, in_base
 from kldiv._core.family import Family, kind_of
-from kldiv._core.parameters import event_axes, event_size, gather_families, parameters_of, rebuild
+from kldiv._core.parameters import event_axes, event_size, gather_families, leaves, unflatten
 from kldiv._core.registry import Rule
 from kldiv._core.search import find
 from kldiv._core.validation import broadcast_shapes, check_structure, diagnose_all, shapes_of
@@ -93,11 +93,11 @@ def _batch(xp: Namespace, d: Family, name: str) -> tuple[Any, ...]:
 def _spread(xp: Namespace, d: Family, kept: int) -> Family:
     """Return the distribution with a batch axis of length 1 more, in front of the last `kept` ones."""
     spread: list[Array] = []
-    for x, events in zip(parameters_of(d), event_axes(d), strict=True):
+    for x, events in zip(leaves(d), event_axes(d), strict=True):
         after = events + kept
         batch_axes = len(xp.shape(x)) - events
         spread.append(x if batch_axes <= 0 else x[(..., None, *[slice(None)] * after)])
-    return rebuild(d, iter(spread))
+    return unflatten(d, iter(spread))
 
 
 def _broadcast(
@@ -118,8 +118,8 @@ def _broadcast(
 def _rows(xp: Namespace, d: Family, start: int, stop: int) -> Family:
     """Return some of the rows of a distribution, which have another batch axis behind them."""
     parts: list[Array] = []
-    for x, events in zip(parameters_of(d), event_axes(d), strict=True):
+    for x, events in zip(leaves(d), event_axes(d), strict=True):
         axis = len(xp.shape(x)) - events - 2
         shared = axis < 0 or xp.shape(x)[axis] == 1
         parts.append(x if shared else x[(..., slice(start, stop), *[slice(None)] * (events + 1))])
-    return rebuild(d, iter(parts))
+    return unflatten(d, iter(parts))

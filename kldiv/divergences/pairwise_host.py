@@ -16,7 +16,7 @@ import numpy as np
 from kldiv._arrays.namespace import computing_dtype
 from kldiv._arrays.protocol import DType, Namespace
 from kldiv._core.family import Family
-from kldiv._core.parameters import event_axes, event_size, mapped, parameters_of, rebuild
+from kldiv._core.parameters import event_axes, event_size, leaves, tree_map, unflatten
 from kldiv._core.registry import Rule
 from kldiv._core.validation import diagnose_all, tolerances, valid
 from kldiv.backends import numpy as host
@@ -48,19 +48,19 @@ def divergences(
     computing = computing_dtype(xp, dtype)
     views: list[Family] = []
     for d in (p, q):
-        arrays = [xp.host_view(x if x.dtype == computing else xp.astype(x, computing)) for x in parameters_of(d)]
+        arrays = [xp.host_view(x if x.dtype == computing else xp.astype(x, computing)) for x in leaves(d)]
         if any(x is None for x in arrays):
             return None
-        views.append(rebuild(d, iter(arrays)))
+        views.append(unflatten(d, iter(arrays)))
     lead, batch_p, batch_q = shapes
-    with host.quiet():
+    with host.ignore_warnings():
         good = [
             np.broadcast_to(valid(host, view, tolerances(xp, d)), batch)
             for view, d, batch in zip(views, (p, q), (batch_p, batch_q), strict=True)
         ]
         if check and not all(x.all() for x in good):
             diagnose_all(xp, dtype, p=p, q=q)
-        out = _empty((*lead, batch_p[-1], batch_q[-1]), next(parameters_of(views[0])).dtype)
+        out = _empty((*lead, batch_p[-1], batch_q[-1]), next(leaves(views[0])).dtype)
         doubtful = _fill(out, rule, *[_rows(d, batch) for d, batch in zip(views, (batch_p, batch_q), strict=True)])
         for side, axis in zip(good, (-1, -2), strict=True):
             if not side.all():
@@ -69,7 +69,7 @@ def divergences(
             diagnose_all(xp, dtype, p=p, q=q)
         if base is not None:
             out /= math.log(base)
-    value = xp.from_host(out, next(parameters_of(p)))
+    value = xp.from_host(out, next(leaves(p)))
     return value if value.dtype == dtype else xp.astype(value, dtype)
 
 
@@ -84,10 +84,10 @@ def _empty(shape: Any, dtype: Any) -> Array:
 def _rows(d: Family, batch: Batch) -> Family:
     """Return the distribution with parameters that all have its batch axes."""
     rows: list[Array] = []
-    for x, events in zip(parameters_of(d), event_axes(d), strict=True):
+    for x, events in zip(leaves(d), event_axes(d), strict=True):
         x = x.reshape((1,) * (events - x.ndim) + x.shape)
         rows.append(np.broadcast_to(x, (*batch, *x.shape[x.ndim - events :])))
-    return rebuild(d, iter(rows))
+    return unflatten(d, iter(rows))
 
 
 def _fill(out: Array, rule: Rule, p: Family, q: Family) -> bool:
@@ -98,7 +98,7 @@ def _fill(out: Array, rule: Rule, p: Family, q: Family) -> bool:
     if form is None or not out.size:
         size = max(1, ENTRIES // max(event_size(host, p), event_size(host, q)))
         return _any(pairs.fill(out, part) for part in _blocks(out.shape, size))
-    sides = form.sides(*(mapped(_double, d) for d in (p, q)))
+    sides = form.sides(*(tree_map(_double, d) for d in (p, q)))
     products = _Products.of(*sides, form.bounded, TOLERANCES[out.itemsize], lead)
     scratch = np.empty(0 if out.dtype == np.float64 else min(out.size, PRODUCTS))
     return _any(_fill_products(out, part, products, pairs, scratch) for part in _blocks(out.shape, PRODUCTS))
@@ -113,9 +113,9 @@ def _with_lead(d: Family, lead: tuple[int, ...]) -> Family:
     """Return the distribution with the batch axes that both have in front of the rows."""
     wide = [
         np.broadcast_to(x, (*lead, *x.shape[x.ndim - events - 1 :]))
-        for x, events in zip(parameters_of(d), event_axes(d), strict=True)
+        for x, events in zip(leaves(d), event_axes(d), strict=True)
     ]
-    return rebuild(d, iter(wide))
+    return unflatten(d, iter(wide))
 
 
 def _blocks(shape: tuple[int, ...], size: int) -> Iterator[tuple[slice, ...]]:
@@ -168,10 +168,10 @@ class _Pairs(NamedTuple):
             p, q = _indexed(self.p, (*front, rows[part])), _indexed(self.q, (*front, columns[part]))
             # Of identical parameters, which were valid if their product is finite, the divergence is 0.
             other = ~np.isfinite(products[part]) | (self.rule.p != self.rule.q)
-            for x, y in zip(parameters_of(p), parameters_of(q), strict=False):
+            for x, y in zip(leaves(p), leaves(q), strict=False):
                 other = other | (x != y).any(tuple(range(1, x.ndim))) if self.rule.p == self.rule.q else other
             if other.any():
-                p, q = (mapped(_double, _indexed(d, (other,))) for d in (p, q))
+                p, q = (tree_map(_double, _indexed(d, (other,))) for d in (p, q))
                 values[part][other] = self.rule.evaluate(host, p, q)
         return values
 
@@ -181,7 +181,7 @@ def _double(x: Array) -> Array:
 
 
 def _indexed(d: Family, index: tuple[Any, ...]) -> Family:
-    return mapped(lambda x: x[index], d)
+    return tree_map(lambda x: x[index], d)
 
 
 class _Products(NamedTuple):
@@ -216,7 +216,7 @@ class _Products(NamedTuple):
             size_q=_in_all(q.size, lead, 1),
             weight=_in_all(np.broadcast_to(q.weight, q.size.shape), lead, 1),
             bounded=bounded,
-            # An entry of a product is summed in parts, whose errors are as good as random where there are many.
+            # An entry of a product is sum_axes in parts, whose errors are as good as random where there are many.
             unit=(min(width, 16 * math.sqrt(width)) + 8) * 2.0**-53 / tolerance,
             finite=bool(largest < 1e300),
             edge_p=edge_p,

@@ -15,7 +15,7 @@ from kldiv._numerics.categorical import log_mixture
 from kldiv.families.mixture import Mixture, along_components
 
 
-class Parts(NamedTuple):
+class Components(NamedTuple):
     """The components of a mixture, along `axes` more batch axes than it has, and the probability of each."""
 
     weights: Array | None  # None: there is one part, the distribution itself
@@ -36,15 +36,15 @@ class Parts(NamedTuple):
         return xp.sum(self.weights * x, axis=tuple(range(-self.axes, 0)))
 
 
-def parts_of(xp: Namespace, d: Family) -> Parts:
+def components_of(xp: Namespace, d: Family) -> Components:
     """Return the plain distributions that a distribution is a mixture of."""
     if type(d) is not Mixture:
-        return Parts(None, d, 0)
+        return Components(None, d, 0)
     weights = d.probs / xp.sum(d.probs, axis=-1, keepdims=True)
-    inner = parts_of(xp, d.components)
+    inner = components_of(xp, d.components)
     if inner.weights is not None:
         weights = weights[(..., *[None] * inner.axes)] * inner.weights
-    return Parts(weights, inner.components, 1 + inner.axes)
+    return Components(weights, inner.components, 1 + inner.axes)
 
 
 def with_axes(xp: Namespace, d: Family, count: int, inside: int = 0) -> Family:
@@ -87,7 +87,7 @@ def log_density(xp: Namespace, d: Family, x: Array, *, extended: bool = False) -
     return type(d).log_density.__wrapped__(d, xp, x)
 
 
-def plain_parts(xp: Namespace, d: Family) -> Iterator[Family]:
+def plain_components(xp: Namespace, d: Family) -> Iterator[Family]:
     """Yield the plain distributions that a distribution is a mixture of, each with its batch shape."""
     if type(d) is not Mixture:
         yield d
@@ -96,7 +96,7 @@ def plain_parts(xp: Namespace, d: Family) -> Iterator[Family]:
     if count is None:
         raise ValueError("the number of components of a mixture must be known where a function is traced")
     for i in range(count):
-        yield from plain_parts(xp, _component(xp, d.components, i, 0))
+        yield from plain_components(xp, _component(xp, d.components, i, 0))
 
 
 def _component(xp: Namespace, d: Family, i: int, inside: int) -> Family:

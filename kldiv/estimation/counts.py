@@ -93,7 +93,7 @@ def estimate_from_counts(
     computing = computing_dtype(xp, dtype)
     x, y = (_counts(xp, c, name, computing) for c, name in ((x, "x"), (y, "y")))
     _check_shapes(xp, x, y)
-    added = xp.like(0.5 if pseudocount is None else pseudocount, x, computing)
+    added = xp.asarray_like(0.5 if pseudocount is None else pseudocount, x, computing)
     both = run(_value_and_error, _METHODS[method], xp, dtype, [x, y], x, y, added)
     value, error = both[..., 0], both[..., 1]
     converged = value < math.inf

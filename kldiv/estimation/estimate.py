@@ -20,9 +20,9 @@ from kldiv._core.validation import check_structure, diagnose_all, tolerances, va
 from kldiv.domains import ONE_HOT
 from kldiv.estimation.estimate_result import Estimate, EstimateWarning
 from kldiv.estimation.monte_carlo import Settings, monte_carlo, quasi_monte_carlo
+from kldiv.estimation.pareto_tail import normal_quantile
 from kldiv.estimation.quadrature import Integral, integrate
-from kldiv.estimation.summation import add_up
-from kldiv.estimation.tails import normal_quantile
+from kldiv.estimation.summation import sum_outcomes
 from kldiv.families.independent import Independent
 
 METHODS = ("auto", "closed-form", "sum", "quadrature", "monte-carlo", "quasi-monte-carlo", "variational")
@@ -114,12 +114,12 @@ def estimate(
     _check_options(method, rtol, atol, confidence, max_samples)
     xp, arrays, dtype, (p, q) = gather_families(p=p, q=q)
     check_structure(xp, p, q)
-    with xp.quiet():
+    with xp.ignore_warnings():
         good = valid(xp, p, tolerances(xp, p), inherent=True) & valid(xp, q, tolerances(xp, q), inherent=True)
         if xp.is_concrete(xp.stop_gradient(arrays[0])) and xp.is_concrete(good) and not bool(xp.all(good)):
             diagnose_all(xp, dtype, p=p, q=q)
         p, q = cast(xp, p, dtype), cast(xp, q, dtype)
-        zero = xp.like(0.0, xp.stop_gradient(arrays[0]), computing_dtype(xp, dtype))
+        zero = xp.asarray_like(0.0, xp.stop_gradient(arrays[0]), computing_dtype(xp, dtype))
         like = xp.where(good, zero, zero)
         with _reporter(xp, progress, max_samples) as report:
             settings = Settings(rtol, atol, confidence, max_samples, report)
@@ -207,7 +207,7 @@ def _estimate(xp: Namespace, p: Family, q: Family, like: Array, method: str, rng
                 f"method={method!r} is for distributions of {what}; got {name_of(kinds[0])} and {name_of(kinds[1])}"
             )
         tolerance = {"rtol": settings.rtol, "atol": settings.atol}
-        compute: Callable[..., Integral] = add_up if method == "sum" else integrate
+        compute: Callable[..., Integral] = sum_outcomes if method == "sum" else integrate
         found = compute(xp, p, q, like, **tolerance)
         size = xp.abs(xp.stop_gradient(found.value))
         wanted = settings.atol + settings.rtol * xp.where(size < math.inf, size, 0.0)

@@ -12,12 +12,12 @@ from typing import NamedTuple, TypeAlias
 
 from kldiv._arrays.compilation import run
 from kldiv._arrays.protocol import Array, DType, Namespace
-from kldiv._core.family import Family, Kind, class_of, fields_of, held_kinds, kind_of, name_of
-from kldiv._core.parameters import batch_member, cast, gather_families
+from kldiv._core.family import Family, FamilyKey, class_of, fields_of, held_kinds, kind_of, name_of
+from kldiv._core.parameters import any_batch_array, cast, gather_families
 from kldiv._core.registry import NoClosedForm, Step
 from kldiv._core.search import find, reachable
 from kldiv._core.validation import check_structure, diagnose_all, tolerances, valid
-from kldiv._numerics.categorical import categorical_gap, log_mixture, normalised, weighted_gap
+from kldiv._numerics.categorical import categorical_gap, log_mixture, normalized, weighted_gap
 from kldiv._numerics.edges import finite_part, log
 from kldiv._numerics.gaps import entropy_gap, log_ratio
 from kldiv._numerics.linalg import identity_like, solve_vector, squares
@@ -147,16 +147,16 @@ def variational_approximation(xp: Namespace, p: Family, q: Family) -> Array:
 def as_mixture(xp: Namespace, d: Family) -> tuple[Array, Family]:
     """Return the weights of any distribution as a mixture, whose sum is 1, and its components."""
     if isinstance(d, Mixture):
-        return normalised(xp, d.probs), d.components
-    return xp.ones_like(batch_member(d))[..., None], _with_batch_axis(xp, d, 0)
+        return normalized(xp, d.probs), d.components
+    return xp.ones_like(any_batch_array(d))[..., None], _with_batch_axis(xp, d, 0)
 
 
-def component_kind(kind: Kind) -> Kind:
+def component_kind(kind: FamilyKey) -> FamilyKey:
     """Return the kind of the components of a kind as a mixture."""
     return held_kinds(kind)[0] if class_of(kind) is Mixture else kind
 
 
-def require_closed_form(p: Kind, q: Kind, what: str) -> None:
+def require_closed_form(p: FamilyKey, q: FamilyKey, what: str) -> None:
     """Raise NoClosedForm, naming the pair, unless there is a closed form between two kinds of components."""
     if not _has_closed_form(p, q):
         raise NoClosedForm(
@@ -165,7 +165,7 @@ def require_closed_form(p: Kind, q: Kind, what: str) -> None:
         )
 
 
-def _has_closed_form(p: Kind, q: Kind) -> bool:
+def _has_closed_form(p: FamilyKey, q: FamilyKey) -> bool:
     try:
         find(p, q)
     except NoClosedForm:
@@ -333,7 +333,7 @@ def _variational_upper(xp: Namespace, pi: Array, om: Array, kl: Array) -> Array:
 
     start = xp.where(allowed, log_pi + xp.zeros_like(far), -_FAR)
     start = start - log_sum(start, -2)
-    log_s = xp.fold(step, start, (xp.like([[[w]] for w in _STEPS], kl, kl.dtype),))
+    log_s = xp.scan(step, start, (xp.asarray_like([[[w]] for w in _STEPS], kl, kl.dtype),))
     u = log_s + to_q
     phi = xp.where(allowed, xp.exp(xp.where(allowed, log_pi + u - log_sum(u, -1), 0.0)), 0.0)
     psi = xp.where(allowed, xp.exp(xp.where(allowed, log_om + log_s, 0.0)), 0.0)
@@ -391,7 +391,7 @@ def _tril_overlap(xp: Namespace, loc_a: Array, tril_a: Array, loc_b: Array, tril
     return xp.sum(xp.where(good[..., None], value, 0.5), axis=-1)
 
 
-_OVERLAPS: dict[Kind, Callable[..., Array]] = {
+_OVERLAPS: dict[FamilyKey, Callable[..., Array]] = {
     Normal: _normal_terms,
     MultivariateNormalDiag: _diagonal_overlap,
     MultivariateNormalTriL: _tril_overlap,
@@ -405,17 +405,17 @@ class _NormalPair(NamedTuple):
     overlap: Callable[..., Array]
 
 
-def _normal_pair(p: Kind, q: Kind) -> _NormalPair | None:
+def _normal_pair(p: FamilyKey, q: FamilyKey) -> _NormalPair | None:
     """Return the way to see two kinds as normal: because they are, or because both are the same map of normal ones."""
     if (p, q) not in _normal_pairs:
         _normal_pairs[p, q] = _search_normal_pair(p, q)
     return _normal_pairs[p, q]
 
 
-_normal_pairs: dict[tuple[Kind, Kind], _NormalPair | None] = {}
+_normal_pairs: dict[tuple[FamilyKey, FamilyKey], _NormalPair | None] = {}
 
 
-def _search_normal_pair(p: Kind, q: Kind) -> _NormalPair | None:
+def _search_normal_pair(p: FamilyKey, q: FamilyKey) -> _NormalPair | None:
     if p == q and p in _OVERLAPS:  # the usual case, before a search that takes a compiler long to follow
         return _NormalPair(lambda xp, f, own, g: (f, own, g), _OVERLAPS[p])
     for at_p, at_q, path in reachable(p, q):

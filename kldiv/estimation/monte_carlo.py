@@ -1,4 +1,4 @@
-"""Monte Carlo and randomised quasi-Monte Carlo: the mean of log p - log q over samples of P, and its standard error.
+"""Monte Carlo and randomized quasi-Monte Carlo: the mean of log p - log q over samples of P, and its standard error.
 
 A mixture is stratified: each component is sampled equally often, and counts by its weight. To the log ratio at
 independent samples a multiple of the control variate q / p - 1 is added, whose expectation is 0; the multiple is fitted
@@ -12,14 +12,14 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from kldiv._arrays.compilation import whole
+from kldiv._arrays.compilation import compile_whole
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, kind_of
-from kldiv._core.parameters import constant, parameters_of
-from kldiv._core.sampling import Counter, Draw, Generator, Sampler, require_sampler
-from kldiv.estimation.components import Parts, parts_of, with_axes, with_rank
+from kldiv._core.parameters import constant, leaves
+from kldiv._core.sampling import Counter, IndependentSource, Sampler, SamplingContext, require_sampler
+from kldiv.estimation.components import Components, components_of, with_axes, with_rank
+from kldiv.estimation.pareto_tail import is_heavy, normal_quantile, student_quantile
 from kldiv.estimation.sobol import Sobol
-from kldiv.estimation.tails import is_heavy, normal_quantile, student_quantile
 
 PILOT = 512  # samples that the control variate is fitted on
 REPLICATES = 16  # independent scramblings of a Sobol sequence
@@ -66,25 +66,25 @@ class _Problem:
 
     def __init__(self, xp: Namespace, p: Family, q: Family, like: Array) -> None:
         self.xp = xp
-        self.parts: Parts = parts_of(xp, p)
+        self.parts: Components = components_of(xp, p)
         self.sampler: Sampler = require_sampler(kind_of(self.parts.components))
         self._p, self._q = p, q
         self.like = xp.stop_gradient(like)
         lengths = [] if self.parts.weights is None else xp.shape(self.parts.weights)[-self.parts.axes :]
         self.count = math.prod([length or 1 for length in lengths])
-        members = [x for d in (p, q) for x in parameters_of(d)]
+        members = [x for d in (p, q) for x in leaves(d)]
         self.numbers = self.count * max([math.prod([length or 1 for length in xp.shape(x)]) for x in [like, *members]])
 
     def terms(self, source: Any, n: int) -> Terms:
         """Draw `n` samples of each part."""
         xp, components = self.xp, self.parts.components
         source.n = n
-        source.pathwise = True
+        source.reparameterized = True
         # With all batch axes, or the samples' own axis would be taken for one.
-        x = self.sampler.sample(xp, Draw(source), with_rank(xp, components, len(xp.shape(self.deep))))
-        x = x if source.pathwise else xp.stop_gradient(x)
-        xp.settle(xp.stop_gradient(x))
-        found = whole(_terms, xp, source.pathwise)(self._p, self._q, self.deep, x)
+        x = self.sampler.sample(xp, SamplingContext(source), with_rank(xp, components, len(xp.shape(self.deep))))
+        x = x if source.reparameterized else xp.stop_gradient(x)
+        xp.block_until_ready(xp.stop_gradient(x))
+        found = compile_whole(_terms, xp, source.reparameterized)(self._p, self._q, self.deep, x)
         return Terms(n, *found)
 
     @property
@@ -140,9 +140,9 @@ class _Problem:
         return self.parts.total(xp, xp.sum(values, axis=0))
 
 
-def _terms(xp: Namespace, pathwise: bool, p: Family, q: Family, deep: Array, x: Array) -> tuple[Array, ...]:
+def _terms(xp: Namespace, reparameterized: bool, p: Family, q: Family, deep: Array, x: Array) -> tuple[Array, ...]:
     """Return what samples of each part add, the fields of `Terms`."""
-    parts = parts_of(xp, p)
+    parts = components_of(xp, p)
     log_f = parts.components.log_density(x)
     log_p = log_f if parts.weights is None else with_axes(xp, p, parts.axes).log_density(x)
     log_q = with_axes(xp, q, parts.axes).log_density(x)
@@ -154,7 +154,7 @@ def _terms(xp: Namespace, pathwise: bool, p: Family, q: Family, deep: Array, x: 
     ratio = xp.where(
         small, xp.expm1(xp.where(small, exponent, 0.0)), xp.where(exponent < 0, -xp.ones_like(exponent), 0.0)
     )
-    return log_ratio, ratio, None if pathwise else xp.where(there, log_f - xp.stop_gradient(log_f), 0.0)
+    return log_ratio, ratio, None if reparameterized else xp.where(there, log_f - xp.stop_gradient(log_f), 0.0)
 
 
 class _Moments:
@@ -193,7 +193,7 @@ def monte_carlo(xp: Namespace, p: Family, q: Family, like: Array, rng: Any, sett
     """Estimate the divergence from independent samples."""
     problem = _Problem(xp, p, q, like)
     parts, deep = problem.parts, problem.deep
-    source = Generator(xp, rng, problem.like)
+    source = IndependentSource(xp, rng, problem.like)
     concrete = xp.is_concrete(deep)
     most = settings.max_samples or (DEFAULT if concrete else COMPILED)
     z = normal_quantile(settings.confidence)
@@ -239,7 +239,7 @@ def quasi_monte_carlo(xp: Namespace, p: Family, q: Family, like: Array, rng: Any
     if not xp.is_concrete(problem.deep):
         raise ValueError('method="quasi-monte-carlo" cannot be traced; under a compiler use method="monte-carlo"')
     most = settings.max_samples or DEFAULT
-    seeds = Generator(xp, rng, problem.like)
+    seeds = IndependentSource(xp, rng, problem.like)
     dimensions = coordinates(xp, problem.sampler, problem.parts.components)
     sources = [Sobol(xp, like.dtype, dimensions, seeds.seed()) for _ in range(REPLICATES + 1)]
     t = student_quantile(settings.confidence, REPLICATES - 1)
@@ -288,7 +288,7 @@ def _variance(xp: Namespace, values: list[Array]) -> Array:
 def coordinates(xp: Namespace, sampler: Sampler, d: Family) -> int:
     """Return how many coordinates of a sequence a sample of a distribution takes."""
     counter = Counter(xp)
-    sampler.sample(xp, Draw(counter), constant(xp, d))
+    sampler.sample(xp, SamplingContext(counter), constant(xp, d))
     return counter.coordinates
 
 

@@ -115,7 +115,7 @@ def _factor(matrix: Points, tolerance: Any) -> tuple[Points, int | None]:
     return factor, None
 
 
-def standardised(samples: list[Points], whiten: bool) -> tuple[list[Points] | None, float]:
+def standardized(samples: list[Points], whiten: bool) -> tuple[list[Points] | None, float]:
     """Return the samples under a common affine map, and the logarithm by which the map shrinks volumes.
 
     The mean of their covariance matrices becomes the identity; without whitening only the scale is changed. None stands

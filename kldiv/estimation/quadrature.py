@@ -13,12 +13,12 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kldiv._arrays.compilation import whole
+from kldiv._arrays.compilation import compile_whole
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, fields_of, kink_of, support_of
 from kldiv._core.parameters import constant
 from kldiv.domains import Support
-from kldiv.estimation.components import Parts, log_density, parts_of, plain_parts, with_axes
+from kldiv.estimation.components import Components, components_of, log_density, plain_components, with_axes
 
 FIRST = 256  # steps of the first rule, whose every second and fourth point make coarser ones
 LAST = 4096  # of the finest
@@ -35,22 +35,22 @@ class Integral(NamedTuple):
     points: int  # of each part and piece
 
 
-class Reach(NamedTuple):
+class Range(NamedTuple):
     """How far the variable t goes: towards an end of a piece, and out where outcomes grow."""
 
     inwards: float
     outwards: float
 
 
-def _reach(xp: Namespace, x: Array) -> Reach:
+def _reach(xp: Namespace, x: Array) -> Range:
     # Squares of what lies exp(outwards) widths away must not overflow.
-    return Reach(80.0, 38.0) if x.dtype == xp.float32 else Reach(330.0, 165.0)
+    return Range(80.0, 38.0) if x.dtype == xp.float32 else Range(330.0, 165.0)
 
 
 # ----------------------------------------------------------------------------------------------------------- the charts
 
 
-class Piece(NamedTuple):
+class Segment(NamedTuple):
     """An interval between ends, which are infinite where they are None, or the circle, and where it has its mass.
 
     `place` and `spread` are those of the mass in the coordinate that the ends call for: x itself, the logarithm of the
@@ -74,28 +74,28 @@ class Piece(NamedTuple):
             return -inwards, outwards
         return (-outwards, inwards) if self.low is None else (-inwards, inwards)
 
-    def at(self, xp: Namespace, t: Array) -> Point:
+    def at(self, xp: Namespace, t: Array) -> Node:
         """Return the point at t, which counts widths of the mass from its centre."""
         if self.circle or (self.low is None and self.high is None):
             y = self.spread * 0.5 * (xp.exp(t) - xp.exp(-t))
             log_slope = xp.log(self.spread) + xp.abs(t) + xp.log1p(xp.exp(-2 * xp.abs(t))) - math.log(2)
             if self.circle:  # the line, wrapped around it
-                return Point(self.place + 2 * xp.atan(y), log_slope - xp.log1p(y * y) + math.log(2), None)
-            return Point(self.place + y, log_slope, None)
+                return Node(self.place + 2 * xp.atan(y), log_slope - xp.log1p(y * y) + math.log(2), None)
+            return Node(self.place + y, log_slope, None)
         v = self.place + self.spread * t
         if self.high is None:
-            return Point(self.low + xp.exp(v), xp.log(self.spread) + v, None)
+            return Node(self.low + xp.exp(v), xp.log(self.spread) + v, None)
         if self.low is None:
-            return Point(self.high - xp.exp(v), xp.log(self.spread) + v, None)
+            return Node(self.high - xp.exp(v), xp.log(self.spread) + v, None)
         width = self.high - self.low
         small = xp.exp(-xp.abs(v))
         near, far = width * xp.divide(small, 1 + small), width / (1 + small)
         x = xp.where(v < 0, self.low + near, self.high - near)
         slope = xp.log(width * self.spread) - xp.abs(v) - 2 * xp.log1p(small)
-        return Point(x, slope, xp.where(v < 0, far, near))
+        return Node(x, slope, xp.where(v < 0, far, near))
 
 
-class Point(NamedTuple):
+class Node(NamedTuple):
     """An outcome, and the slope there of the chart that leads to it."""
 
     x: Array
@@ -105,7 +105,7 @@ class Point(NamedTuple):
 
 def column(xp: Namespace, numbers: list[float], like: Array) -> Array:
     """Return numbers along a first axis, before those of an array."""
-    column = xp.like(numbers, like, like.dtype)
+    column = xp.asarray_like(numbers, like, like.dtype)
     return column[(slice(None), *[None] * len(xp.shape(like)))]
 
 
@@ -125,21 +125,21 @@ class Integrand:
 
     def __init__(self, xp: Namespace, p: Family, q: Family, *, extended: bool = False) -> None:
         self._xp, self._extended = xp, extended
-        parts = parts_of(xp, p)
+        parts = components_of(xp, p)
         self._f, self._parts = parts.components, parts
         self._p, self._q = with_axes(xp, p, parts.axes), with_axes(xp, q, parts.axes)
 
-    def log_mass(self, point: Point, piece: Piece) -> Array:
+    def log_mass(self, point: Node, piece: Segment) -> Array:
         """Return log f, from a point."""
         return self._log_density(self._f, point, piece)
 
-    def logs(self, point: Point, piece: Piece) -> tuple[Array, Array, Array]:
+    def logs(self, point: Node, piece: Segment) -> tuple[Array, Array, Array]:
         """Return log f, log p and log q."""
         log_f = self.log_mass(point, piece)
         log_p = log_f if self._parts.weights is None else self._log_density(self._p, point, piece)
         return log_f, log_p, self._log_density(self._q, point, piece)
 
-    def _log_density(self, d: Family, point: Point, piece: Piece) -> Array:
+    def _log_density(self, d: Family, point: Node, piece: Segment) -> Array:
         xp = self._xp
         if not piece.unit or point.to_high is None:
             return log_density(xp, d, point.x, extended=self._extended)
@@ -156,7 +156,7 @@ class Integrand:
         return value + slope * xp.log(xp.where(close, xp.divide(point.to_high, xp.where(close, 1 - x, 1.0)), 1.0))
 
 
-def located(xp: Namespace, integrand: Integrand, piece: Piece) -> Piece:
+def locate_mass(xp: Namespace, integrand: Integrand, piece: Segment) -> Segment:
     """Return a piece without derivatives, with the place and the spread of its mass.
 
     It is where log f, or for pieces with ends log (f dx/dv), is largest: first on a wide grid, then between the
@@ -181,7 +181,7 @@ def located(xp: Namespace, integrand: Integrand, piece: Piece) -> Piece:
             point = piece._replace(place=xp.zeros_like(v), spread=one).at(xp, v)
             return _clean(xp, integrand.log_mass(point, piece) + point.log_slope)
         x = v if piece.circle else 0.5 * (xp.exp(v) - xp.exp(-v))
-        return _clean(xp, integrand.log_mass(Point(x, v, None), piece))
+        return _clean(xp, integrand.log_mass(Node(x, v, None), piece))
 
     step = (high - low) / count
     grid = column(xp, [low + step * k for k in range(count + 1)], piece.place) + xp.zeros_like(piece.place)
@@ -194,8 +194,8 @@ def located(xp: Namespace, integrand: Integrand, piece: Piece) -> Piece:
         return _peak(xp, height(points), points), width / 8
 
     rounds = 8 if piece.place.dtype == xp.float32 else 14
-    counter = xp.like([[[0.0]]] * rounds, piece.place, piece.place.dtype)
-    v, _ = xp.fold(zoom, (v, xp.zeros_like(v) + step), (counter,))
+    counter = xp.asarray_like([[[0.0]]] * rounds, piece.place, piece.place.dtype)
+    v, _ = xp.scan(zoom, (v, xp.zeros_like(v) + step), (counter,))
     top = height(v[None, ...])
     distances = column(xp, [2.0**k for k in range(-44, 8)], v)
     spread = xp.zeros_like(v) + 2.0**-44
@@ -208,21 +208,21 @@ def located(xp: Namespace, integrand: Integrand, piece: Piece) -> Piece:
     return piece._replace(place=x, spread=beyond - x)
 
 
-def _pieces(xp: Namespace, integrand: Integrand, p: Family, q: Family, parts: Parts, like: Array) -> list[Piece]:
+def _pieces(xp: Namespace, integrand: Integrand, p: Family, q: Family, parts: Components, like: Array) -> list[Segment]:
     """Return the pieces that the support of each part is split into, located."""
     f = parts.components
     support = support_of(type(f))
     assert support is not None
     if support.space == "circle":
-        return [located(xp, integrand, Piece(None, None, True, None, False, like, like))]
+        return [locate_mass(xp, integrand, Segment(None, None, True, None, False, like, like))]
     low, high = _ends(xp, f, support, like)
     kinks = list(_kinks(xp, f, support, p, q, parts, like))
     names = [field.name for field in fields_of(type(f))]
     if low is None and high is None and not kinks and {"loc", "scale"} <= set(names):
         place, spread = (xp.stop_gradient(x + xp.zeros_like(like)) for x in (f.loc, f.scale))
-        return [Piece(None, None, False, None, False, place, spread)]
+        return [Segment(None, None, False, None, False, place, spread)]
     bounds = [low, *_sorted(xp, [_clipped(xp, k, low, high) for k in kinks]), high]
-    pieces: list[Piece] = []
+    pieces: list[Segment] = []
     for a, b in itertools.pairwise(bounds):
         exists = None
         if kinks and a is not None and b is not None:
@@ -230,7 +230,7 @@ def _pieces(xp: Namespace, integrand: Integrand, p: Family, q: Family, parts: Pa
             a, b = xp.where(exists, a, 0.0), xp.where(exists, b, 1.0)
         unit = support.high == 1.0 and support.space == "line"
         still_a, still_b = (None if end is None else xp.stop_gradient(end) for end in (a, b))
-        found = located(xp, integrand, Piece(still_a, still_b, False, exists, unit, like, like))
+        found = locate_mass(xp, integrand, Segment(still_a, still_b, False, exists, unit, like, like))
         pieces.append(found._replace(low=a, high=b))
     return pieces
 
@@ -244,21 +244,21 @@ def _ends(xp: Namespace, d: Family, support: Support, like: Array) -> tuple[Arra
 
 
 def _kinks(
-    xp: Namespace, f: Family, support: Support, p: Family, q: Family, parts: Parts, like: Array
+    xp: Namespace, f: Family, support: Support, p: Family, q: Family, parts: Components, like: Array
 ) -> Iterator[Array]:
     """Yield the points at which a density may not be smooth, inside or outside the support of a part."""
     own = kink_of(type(f))
     if own and parts.weights is None:
         yield getattr(f, own) + xp.zeros_like(like)
     for mixed in (p, q) if parts.weights is not None else (q,):
-        cls = type(parts_of(xp, mixed).components)
+        cls = type(components_of(xp, mixed).components)
         kink, its = kink_of(cls), support_of(cls)
         ends: list[float | str] = [kink] if kink else []
         if its is not None and its.space == support.space:
             for end, mine in ((its.low, support.low), (its.high, support.high)):
                 if isinstance(end, str) or (end != mine and math.isfinite(end)):
                     ends.append(end)
-        for d in plain_parts(xp, mixed) if ends else ():
+        for d in plain_components(xp, mixed) if ends else ():
             d = with_axes(xp, d, parts.axes)
             for end in ends:
                 yield (getattr(d, end) if isinstance(end, str) else end) + xp.zeros_like(like)
@@ -283,10 +283,10 @@ def _sorted(xp: Namespace, values: list[Array]) -> list[Array]:
 # ------------------------------------------------------------------------------------------------------------- the rule
 
 
-class Rule:
+class TrapezoidRule:
     """The trapezoid rule on one piece, refined by halving its step."""
 
-    def __init__(self, xp: Namespace, integrand: Integrand, still: Integrand, piece: Piece) -> None:
+    def __init__(self, xp: Namespace, integrand: Integrand, still: Integrand, piece: Segment) -> None:
         """Find the part of the axis outside of which `still`, the integrand without derivatives, adds nothing."""
         self._xp, self._integrand, self._piece = xp, integrand, piece
         ends = [None if end is None else xp.stop_gradient(end) for end in (piece.low, piece.high)]
@@ -347,7 +347,7 @@ class Rule:
         return mass * ratio, xp.stop_gradient(eps * mass * size), xp.stop_gradient(mass)
 
 
-def _log_sizes(xp: Namespace, integrand: Integrand, piece: Piece, t: list[float]) -> tuple[Array, Array]:
+def _log_sizes(xp: Namespace, integrand: Integrand, piece: Segment, t: list[float]) -> tuple[Array, Array]:
     """Return the logarithms of f |log p - log q| dx/dt, where there is any f, and of the ratio in it."""
     point = piece.at(xp, column(xp, t, piece.place))
     log_f, log_p, log_q = integrand.logs(point, piece)
@@ -361,11 +361,11 @@ def _log_sizes(xp: Namespace, integrand: Integrand, piece: Piece, t: list[float]
 
 def integrate(xp: Namespace, p: Family, q: Family, like: Array, *, rtol: float, atol: float) -> Integral:
     """Return the integral of p (log p - log q) over numbers; the batch shape is that of `like`."""
-    if not xp.compiles_operations:
+    if not xp.eager_is_slow:
         return _integral(xp, rtol, atol, FIRST, p, q, like)
     found: Integral | None = None
     for count in WHOLE:
-        value, error, mass, _ = whole(_integral, xp, 0.0, 0.0, count)(p, q, like)
+        value, error, mass, _ = compile_whole(_integral, xp, 0.0, 0.0, count)(p, q, like)
         found = Integral(value, error, mass, count + 1)
         still = xp.stop_gradient(value)
         wanted = atol + rtol * xp.abs(xp.where(xp.isfinite(still), still, 0.0))
@@ -376,15 +376,15 @@ def integrate(xp: Namespace, p: Family, q: Family, like: Array, *, rtol: float, 
 
 
 def _integral(xp: Namespace, rtol: float, atol: float, count: int, p: Family, q: Family, like: Array) -> Integral:
-    parts = parts_of(xp, p)
+    parts = components_of(xp, p)
     like = parts.like(xp, like)
     integrand, still = Integrand(xp, p, q), Integrand(xp, constant(xp, p), constant(xp, q))
-    rules = [Rule(xp, integrand, still, piece) for piece in _pieces(xp, still, p, q, parts, like)]
+    rules = [TrapezoidRule(xp, integrand, still, piece) for piece in _pieces(xp, still, p, q, parts, like)]
     found = refine(xp, rules, parts, like, rtol=rtol, atol=atol, count=count)
-    return found._replace(error=found.error + unseen(xp, parts, found.mass, found.value))
+    return found._replace(error=found.error + missing_mass(xp, parts, found.mass, found.value))
 
 
-def unseen(xp: Namespace, parts: Parts, mass: Array, value: Array) -> Array:
+def missing_mass(xp: Namespace, parts: Components, mass: Array, value: Array) -> Array:
     """Return what mass that was not seen, or was computed wrongly, may add to a divergence."""
     size = xp.abs(xp.stop_gradient(value))
     missing = parts.total(xp, xp.abs(mass - 1))
@@ -394,7 +394,14 @@ def unseen(xp: Namespace, parts: Parts, mass: Array, value: Array) -> Array:
 
 
 def refine(
-    xp: Namespace, rules: list[Rule], parts: Parts, like: Array, *, rtol: float, atol: float, count: int = FIRST
+    xp: Namespace,
+    rules: list[TrapezoidRule],
+    parts: Components,
+    like: Array,
+    *,
+    rtol: float,
+    atol: float,
+    count: int = FIRST,
 ) -> Integral:
     """Return the sum of rules, whose steps are halved until two results agree within the tolerance."""
     concrete = all(xp.is_concrete(rule.width) for rule in rules)

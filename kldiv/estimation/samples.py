@@ -15,8 +15,8 @@ from typing import Any
 
 from kldiv._arrays.namespace import computing_dtype, gather, namespace
 from kldiv._arrays.protocol import Array, DType, Namespace
-from kldiv._core.family import Kind, fields_of, held_kinds, kind_of, name_of, support_of
-from kldiv._core.parameters import gather_families, leaves, parameters_of
+from kldiv._core.family import FamilyKey, fields_of, held_kinds, kind_of, name_of, support_of
+from kldiv._core.parameters import gather_families, leaves, named_leaves
 from kldiv._core.validation import diagnose_all, shapes_of
 from kldiv._numerics.special import digamma
 from kldiv.estimation.estimate_result import Estimate, EstimateWarning
@@ -116,9 +116,9 @@ def estimate_from_samples(
     doubts = list(_ties(samples, names, k))
     _check_columns(xp, samples, names, dtype)
 
-    from kldiv.estimation.neighbours import disjoint_groups, standardised
+    from kldiv.estimation.neighbours import disjoint_groups, standardized
 
-    points, shrinkage = standardised(samples, whiten)
+    points, shrinkage = standardized(samples, whiten)
     if points is None:
         raise ValueError(
             f"{' and '.join(names)} have {' and '.join(map(str, sizes))} points, too few to tell the covariance "
@@ -147,9 +147,9 @@ def estimate_from_samples(
         f"{k}-nearest neighbours of {'whitened' if whiten else 'the'} points{', q known' if is_known else ''}"
         f"{', logarithmic correction' if correction == 'log' else ''}"
     )
-    result = xp.like(value, arrays[0], dtype)
+    result = xp.asarray_like(value, arrays[0], dtype)
     true = xp.ones_like(result) > 0
-    return Estimate(result, xp.like(error, arrays[0], dtype), method, sizes[0], ~true if doubts else true)
+    return Estimate(result, xp.asarray_like(error, arrays[0], dtype), method, sizes[0], ~true if doubts else true)
 
 
 # ------------------------------------------------------------------------------------------------------- the estimate
@@ -186,7 +186,7 @@ def _constant(sizes: list[int], dimension: int, k: int, shrinkage: float, correc
 
 def _psi(n: int) -> float:
     host = namespace()
-    return float(digamma(host, host.like(n, None, host.float64)))
+    return float(digamma(host, host.asarray_like(n, None, host.float64)))
 
 
 def _fraction(sizes: list[int], k: int) -> float | None:
@@ -212,12 +212,12 @@ def _parameters(q: Any) -> dict[str, Array]:
     if not _is_distribution(q):
         return {}
     xp, _, dtype, (prepared,) = gather_families(q=q)
-    if all(xp.is_concrete(value) for value in parameters_of(prepared)):
+    if all(xp.is_concrete(value) for value in leaves(prepared)):
         diagnose_all(xp, dtype, q=prepared)
-    return dict(leaves(q, "q"))
+    return dict(named_leaves(q, "q"))
 
 
-def _spaces(kind: Kind) -> set[str]:
+def _spaces(kind: FamilyKey) -> set[str]:
     """Return the spaces that the outcomes of a kind, or their components, are in."""
     support = support_of(kind)
     return {support.space} if support else {s for held in held_kinds(kind) for s in _spaces(held)}

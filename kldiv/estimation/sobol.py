@@ -23,7 +23,7 @@ class Sobol:
     def __init__(self, xp: Namespace, dtype: DType, dimensions: int, seed: int) -> None:
         self._xp, self._dtype = xp, computing_dtype(xp, dtype)
         self._sequence = qmc.Sobol(dimensions, rng=seed)
-        self.pathwise = True
+        self.reparameterized = True
         self.n = 0
         self._points: Any = None
         self._used = 0
@@ -35,11 +35,11 @@ class Sobol:
         self._points = self._sequence.random(n) + 2.0**-31
 
     def _quantiles(
-        self, function: Callable[..., Any], like: Array, axes: int, *parameters: Array, each: bool = False
+        self, function: Callable[..., Any], like: Array, axes: int, *parameters: Array, per_sample: bool = False
     ) -> Array:
         count = coordinates(self._xp, like, axes)
         event = self._xp.shape(like)[len(self._xp.shape(like)) - axes :]
-        batch = len(self._xp.shape(like)) - axes - each
+        batch = len(self._xp.shape(like)) - axes - per_sample
         columns = self._points[:, self._used : self._used + count]
         self._used += count
         points = columns.reshape(self.n, *[1] * batch, *event)
@@ -47,26 +47,26 @@ class Sobol:
         numbers = function(*values, points)
         if self._dtype == self._xp.float32:  # rounding may lead to the ends
             numbers = numbers.clip(-3e38, 3e38)
-        return self._xp.like(numbers, like, self._dtype) + self._xp.zeros_like(like)
+        return self._xp.asarray_like(numbers, like, self._dtype) + self._xp.zeros_like(like)
 
-    def binomial(self, count: Array, probs: Array, axes: int, each: bool) -> Array:
+    def binomial(self, count: Array, probs: Array, axes: int, per_sample: bool) -> Array:
         """Draw numbers of successes in `count` trials."""
-        return self._quantiles(lambda n, p, u: binom.ppf(u, n, p), probs, axes, count, probs, each=each)
+        return self._quantiles(lambda n, p, u: binom.ppf(u, n, p), probs, axes, count, probs, per_sample=per_sample)
 
     def gamma(self, concentration: Array, axes: int) -> Array:
         """Draw gamma variables of rate 1."""
-        self.pathwise = False
+        self.reparameterized = False
         return self._quantiles(gammaincinv, concentration, axes, concentration)
 
     def normal(self, like: Array, axes: int) -> Array:
         """Draw standard normal variables."""
         return self._quantiles(ndtri, like, axes)
 
-    def poisson(self, rate: Array, axes: int, each: bool) -> Array:
+    def poisson(self, rate: Array, axes: int, per_sample: bool) -> Array:
         """Draw Poisson variables."""
-        return self._quantiles(lambda r, u: poisson.ppf(u, r), rate, axes, rate, each=each)
+        return self._quantiles(lambda r, u: poisson.ppf(u, r), rate, axes, rate, per_sample=per_sample)
 
-    def uniform(self, like: Array, axes: int, each: bool) -> Array:
+    def uniform(self, like: Array, axes: int, per_sample: bool) -> Array:
         """Draw uniform variables between 0 and 1."""
         limit = 1 - 2.0**-24 if self._dtype == self._xp.float32 else 1.0
-        return self._quantiles(lambda u: u.clip(max=limit), like, axes, each=each)
+        return self._quantiles(lambda u: u.clip(max=limit), like, axes, per_sample=per_sample)

@@ -12,13 +12,23 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from kldiv._arrays.compilation import whole
+from kldiv._arrays.compilation import compile_whole
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, support_of
 from kldiv._core.parameters import constant
 from kldiv.domains import ONE_HOT, Support
-from kldiv.estimation.components import Parts, log_density, parts_of, with_axes
-from kldiv.estimation.quadrature import FIRST, Integral, Integrand, Piece, Rule, column, located, refine, unseen
+from kldiv.estimation.components import Components, components_of, log_density, with_axes
+from kldiv.estimation.quadrature import (
+    FIRST,
+    Integral,
+    Integrand,
+    Segment,
+    TrapezoidRule,
+    column,
+    locate_mass,
+    missing_mass,
+    refine,
+)
 
 EXACT = 2**14  # outcomes that are all added up, if there are no more
 DENSE = 2**10  # outcomes at each end that are added up, if there are more
@@ -38,24 +48,24 @@ class Sum(NamedTuple):
         return Sum(*[a + b for a, b in zip(self, other, strict=True)])
 
 
-def add_up(xp: Namespace, p: Family, q: Family, like: Array, *, rtol: float, atol: float) -> Integral:
+def sum_outcomes(xp: Namespace, p: Family, q: Family, like: Array, *, rtol: float, atol: float) -> Integral:
     """Return the sum of p (log p - log q) over integers, or vectors with a single 1; batches are shaped as `like`."""
-    d = parts_of(xp, p).components
+    d = components_of(xp, p).components
     support = support_of(type(d))
     assert support is not None
     if support == ONE_HOT:
         count = xp.shape(d[0])[-1]
         if count is None:
             raise ValueError("the number of classes must be known where a function is traced")
-        value, error, mass, _ = whole(_over_classes, xp, count)(p, q, like)
+        value, error, mass, _ = compile_whole(_over_classes, xp, count)(p, q, like)
         return Integral(value, error, mass, count)
     count = _count(xp, *_ends(xp, d, support))
     if count is not None:
-        value, error, mass, _ = whole(_over_all, xp, count)(p, q, like)
+        value, error, mass, _ = compile_whole(_over_all, xp, count)(p, q, like)
         return Integral(value, error, mass, count)
-    if not xp.compiles_operations:
+    if not xp.eager_is_slow:
         return _with_tail(xp, rtol, atol, p, q, like)
-    value, error, mass, _ = whole(_with_tail, xp, 0.0, 0.0)(p, q, like)
+    value, error, mass, _ = compile_whole(_with_tail, xp, 0.0, 0.0)(p, q, like)
     return Integral(value, error, mass, DENSE + FIRST + 1)
 
 
@@ -67,8 +77,8 @@ def _ends(xp: Namespace, d: Family, support: Support) -> tuple[Any, Any]:
     return low, high
 
 
-def _prepared(xp: Namespace, p: Family, q: Family, like: Array) -> tuple[Parts, _Terms, Array]:
-    parts = parts_of(xp, p)
+def _prepared(xp: Namespace, p: Family, q: Family, like: Array) -> tuple[Components, _Terms, Array]:
+    parts = components_of(xp, p)
     like = parts.like(xp, like)
     return parts, _Terms(xp, p, q, parts, like), like
 
@@ -106,8 +116,8 @@ def _with_tail(xp: Namespace, rtol: float, atol: float, p: Family, q: Family, li
         omitted = xp.where(many, xp.abs(omitted) + xp.abs(terms.weighted(stop, _last_difference(), -1).value), 0.0)
     integrand = Integrand(xp, p, q, extended=True)
     still = Integrand(xp, constant(xp, p), constant(xp, q), extended=True)
-    piece = located(xp, still, Piece(rest, stop, False, many, False, like, like))
-    integral = refine(xp, [Rule(xp, integrand, still, piece)], parts, like, rtol=0.1 * rtol, atol=0.1 * atol)
+    piece = locate_mass(xp, still, Segment(rest, stop, False, many, False, like, like))
+    integral = refine(xp, [TrapezoidRule(xp, integrand, still, piece)], parts, like, rtol=0.1 * rtol, atol=0.1 * atol)
     # Where the integral is infinite, what is added to it may be anything.
     infinite = xp.abs(xp.stop_gradient(integral.value)) == math.inf
     total = total + ends
@@ -116,15 +126,15 @@ def _with_tail(xp: Namespace, rtol: float, atol: float, p: Family, q: Family, li
     return _finished(xp, parts, value, error, total.mass + integral.mass, DENSE + integral.points)
 
 
-def _finite(xp: Namespace, parts: Parts, total: Sum, points: int) -> Integral:
+def _finite(xp: Namespace, parts: Components, total: Sum, points: int) -> Integral:
     """Return the expectation over the parts, of sums over all outcomes."""
     error = xp.stop_gradient(parts.total(xp, total.rounding))
     return _finished(xp, parts, parts.total(xp, total.value), error, total.mass, points)
 
 
-def _finished(xp: Namespace, parts: Parts, value: Array, error: Array, mass: Array, points: int) -> Integral:
+def _finished(xp: Namespace, parts: Components, value: Array, error: Array, mass: Array, points: int) -> Integral:
     finite = xp.abs(xp.stop_gradient(value)) < math.inf
-    error = xp.where(finite, error + unseen(xp, parts, mass, value), 0.0)
+    error = xp.where(finite, error + missing_mass(xp, parts, mass, value), 0.0)
     return Integral(value, error, mass, points)
 
 
@@ -144,7 +154,7 @@ def _count(xp: Namespace, low: Any, high: Any) -> int | None:
 class _Terms:
     """The terms of a sum, for the parts of P."""
 
-    def __init__(self, xp: Namespace, p: Family, q: Family, parts: Parts, like: Array) -> None:
+    def __init__(self, xp: Namespace, p: Family, q: Family, parts: Components, like: Array) -> None:
         self._xp, self._like, self._parts = xp, like, parts
         self._p, self._q = with_axes(xp, p, parts.axes), with_axes(xp, q, parts.axes)
 
@@ -178,7 +188,7 @@ class _Terms:
         total = Sum(*[xp.zeros_like(like)] * 3)
         for block in _blocks(xp, count, like):
             rows = [[1.0 if int(k) == j else 0.0 for j in range(count)] for k in block]
-            x = xp.like(rows, like, like.dtype)[(slice(None), *[None] * len(xp.shape(like)), slice(None))]
+            x = xp.asarray_like(rows, like, like.dtype)[(slice(None), *[None] * len(xp.shape(like)), slice(None))]
             total = total + [xp.sum(y, axis=0) for y in self.at(x + xp.zeros_like(like)[..., None])]
         return total
 

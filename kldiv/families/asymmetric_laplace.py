@@ -10,7 +10,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.edges import least_of_sides
 from kldiv._numerics.laplace import asymmetric_laplace_distance, asymmetric_laplace_gap, exponential_sides
 from kldiv.domains import REALS, Positive, Real
@@ -41,7 +41,7 @@ class AsymmetricLaplace(NamedTuple):
 
 
 @samples(AsymmetricLaplace)
-def sample_asymmetric_laplace(xp: Namespace, draw: Draw, loc: Array, scale: Array, k: Array) -> Array:
+def sample_asymmetric_laplace(xp: Namespace, draw: SamplingContext, loc: Array, scale: Array, k: Array) -> Array:
     """Return loc + s k log(u (1 + k^2) / k^2), or loc - s log((1 - u) (1 + k^2)) / k where that is positive."""
     u = draw.uniform(loc)
     left, right = k / (k + 1 / k), 1 / (k * k + 1)

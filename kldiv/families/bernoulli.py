@@ -8,11 +8,11 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import expectations
 from kldiv._core.registry import converts, register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.binomial import (
     bernoulli_entropy,
     bernoulli_factorial_excess,
-    bernoulli_rising_excess,
+    bernoulli_pochhammer_excess,
     probit_logit,
     probit_logit_difference,
 )
@@ -94,9 +94,9 @@ class ProbitBernoulli(NamedTuple):
 
 
 @samples(BernoulliLogits)
-def sample_bernoulli_logits(xp: Namespace, draw: Draw, logits: Array) -> Array:
+def sample_bernoulli_logits(xp: Namespace, draw: SamplingContext, logits: Array) -> Array:
     """Return 1 where a uniform draw is below the probability."""
-    draw.discretely()
+    draw.mark_not_reparameterized()
     return xp.astype(draw.uniform(logits) < sigmoid(xp, logits), logits.dtype)
 
 
@@ -165,12 +165,12 @@ expectations(
     entropy=lambda xp, p: bernoulli_entropy(xp, p, 1 - p),
     mean=lambda xp, p: p,
     log_factorial_excess=lambda xp, p: bernoulli_factorial_excess(xp, p),
-    log_rising_excess=lambda xp, r, p: bernoulli_rising_excess(xp, r, p),
+    log_pochhammer_excess=lambda xp, r, p: bernoulli_pochhammer_excess(xp, r, p),
 )
 expectations(
     BernoulliLogits,
     entropy=lambda xp, a: bernoulli_entropy(xp, sigmoid(xp, a), sigmoid(xp, -a)),
     mean=lambda xp, a: sigmoid(xp, a),
     log_factorial_excess=lambda xp, a: bernoulli_factorial_excess(xp, sigmoid(xp, a)),
-    log_rising_excess=lambda xp, r, a: bernoulli_rising_excess(xp, r, sigmoid(xp, a)),
+    log_pochhammer_excess=lambda xp, r, a: bernoulli_pochhammer_excess(xp, r, sigmoid(xp, a)),
 )

@@ -7,7 +7,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.beta import beta_distance, beta_gap, beta_power
 from kldiv._numerics.categorical import sigmoid
 from kldiv._numerics.edges import non_negative
@@ -40,7 +40,7 @@ class Beta(NamedTuple):
 
 
 @samples(Beta)
-def sample_beta(xp: Namespace, draw: Draw, concentration1: Array, concentration0: Array) -> Array:
+def sample_beta(xp: Namespace, draw: SamplingContext, concentration1: Array, concentration0: Array) -> Array:
     """Return the share of one gamma variable in a sum of two."""
     return sigmoid(xp, draw.log_gamma(xp, concentration1) - draw.log_gamma(xp, concentration0))
 

@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.binomial import log_choose
 from kldiv._numerics.special import betaln
 from kldiv.domains import Count, Positive
@@ -43,7 +43,7 @@ class BetaBinomial(NamedTuple):
 
 
 @samples(BetaBinomial)
-def sample_beta_binomial(xp: Namespace, draw: Draw, total_count: Array, a: Array, b: Array) -> Array:
+def sample_beta_binomial(xp: Namespace, draw: SamplingContext, total_count: Array, a: Array, b: Array) -> Array:
     """Return binomial draws whose probabilities are beta draws."""
     probs = sample_beta(xp, draw, a, b)
-    return draw.binomial(total_count + xp.zeros_like(probs), probs, each=True)
+    return draw.binomial(total_count + xp.zeros_like(probs), probs, per_sample=True)

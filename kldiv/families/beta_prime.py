@@ -7,7 +7,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import converts
-from kldiv._core.sampling import Draw, bounded_exp, samples
+from kldiv._core.sampling import SamplingContext, bounded_exp, samples
 from kldiv._numerics.beta import beta_prime_distance, beta_prime_log1p, beta_prime_power, beta_prime_variance
 from kldiv._numerics.special import betaln, digamma, trigamma
 from kldiv.domains import POSITIVE, Positive
@@ -36,7 +36,7 @@ class BetaPrime(NamedTuple):
 
 
 @samples(BetaPrime)
-def sample_beta_prime(xp: Namespace, draw: Draw, a: Array, b: Array) -> Array:
+def sample_beta_prime(xp: Namespace, draw: SamplingContext, a: Array, b: Array) -> Array:
     """Return the ratio of two gamma variables."""
     return bounded_exp(xp, draw.log_gamma(xp, a) - draw.log_gamma(xp, b))
 

@@ -8,19 +8,19 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import expectations
 from kldiv._core.registry import converts, register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.binomial import (
     binomial_count_gap,
+    binomial_divergence_from_poisson,
     binomial_entropy,
     binomial_gap,
-    binomial_shortfall,
     log_choose,
     thinned_logit,
 )
 from kldiv._numerics.categorical import bernoulli_logits_gap, sigmoid, softplus
 from kldiv._numerics.edges import logit, multiple, xlog1my, xlogy
 from kldiv._numerics.gaps import entropy_gap
-from kldiv._numerics.generating_functions import binomial_law
+from kldiv._numerics.generating_functions import binomial_cgf
 from kldiv.domains import Count, Logit, Support, UnitInterval
 from kldiv.families.bernoulli import Bernoulli, BernoulliLogits
 from kldiv.families.poisson import Poisson
@@ -81,7 +81,7 @@ class BinomialLogits(NamedTuple):
 
 
 @samples(BinomialLogits)
-def sample_binomial_logits(xp: Namespace, draw: Draw, total_count: Array, logits: Array) -> Array:
+def sample_binomial_logits(xp: Namespace, draw: SamplingContext, total_count: Array, logits: Array) -> Array:
     """Return what the framework draws."""
     return draw.binomial(total_count, sigmoid(xp, logits))
 
@@ -119,7 +119,7 @@ def kl_binomial_poisson(xp: Namespace, total_count: Array, probs: Array, rate: A
 
     Source: the definition
     """
-    shortfall = binomial_shortfall(xp, total_count, probs, 1 - probs)
+    shortfall = binomial_divergence_from_poisson(xp, total_count, probs, 1 - probs)
     return entropy_gap(xp, total_count * probs, rate) + shortfall
 
 
@@ -130,7 +130,9 @@ def kl_binomial_logits_poisson(xp: Namespace, total_count: Array, logits: Array,
     Source: the definition
     """
     p = sigmoid(xp, logits)
-    return entropy_gap(xp, total_count * p, rate) + binomial_shortfall(xp, total_count, p, sigmoid(xp, -logits))
+    return entropy_gap(xp, total_count * p, rate) + binomial_divergence_from_poisson(
+        xp, total_count, p, sigmoid(xp, -logits)
+    )
 
 
 @converts(Binomial, BinomialLogits)
@@ -155,13 +157,15 @@ expectations(
     Binomial,
     entropy=lambda xp, n, p: binomial_entropy(xp, n, p, 1 - p),
     mean=lambda xp, n, p: n * p,
-    log_factorial_excess=lambda xp, n, p: binomial_law(xp, n, p, 1 - p).log_factorial_excess(),
-    log_rising_excess=lambda xp, r, n, p: binomial_law(xp, n, p, 1 - p).log_rising_excess(r),
+    log_factorial_excess=lambda xp, n, p: binomial_cgf(xp, n, p, 1 - p).log_factorial_excess(),
+    log_pochhammer_excess=lambda xp, r, n, p: binomial_cgf(xp, n, p, 1 - p).log_pochhammer_excess(r),
 )
 expectations(
     BinomialLogits,
     entropy=lambda xp, n, a: binomial_entropy(xp, n, sigmoid(xp, a), sigmoid(xp, -a)),
     mean=lambda xp, n, a: n * sigmoid(xp, a),
-    log_factorial_excess=lambda xp, n, a: binomial_law(xp, n, sigmoid(xp, a), sigmoid(xp, -a)).log_factorial_excess(),
-    log_rising_excess=lambda xp, r, n, a: binomial_law(xp, n, sigmoid(xp, a), sigmoid(xp, -a)).log_rising_excess(r),
+    log_factorial_excess=lambda xp, n, a: binomial_cgf(xp, n, sigmoid(xp, a), sigmoid(xp, -a)).log_factorial_excess(),
+    log_pochhammer_excess=lambda xp, r, n, a: binomial_cgf(
+        xp, n, sigmoid(xp, a), sigmoid(xp, -a)
+    ).log_pochhammer_excess(r),
 )

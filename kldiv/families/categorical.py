@@ -7,7 +7,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.registry import converts, register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.categorical import (
     categorical_gap,
     categorical_logits_gap,
@@ -68,16 +68,16 @@ class CategoricalLogits(NamedTuple):
 
 
 @samples(Categorical)
-def sample_categorical(xp: Namespace, draw: Draw, probs: Array, *, each: bool = False) -> Array:
+def sample_categorical(xp: Namespace, draw: SamplingContext, probs: Array, *, per_sample: bool = False) -> Array:
     """Return how many of the cumulative probabilities a uniform draw has passed."""
-    draw.discretely()
+    draw.mark_not_reparameterized()
     total = xp.cumulative_sum(probs, axis=-1)
-    u = draw.uniform(total[..., 0], each=each)[..., None] * total[..., -1:]
+    u = draw.uniform(total[..., 0], per_sample=per_sample)[..., None] * total[..., -1:]
     return xp.sum(xp.astype(u >= total, probs.dtype), axis=-1)
 
 
 @samples(CategoricalLogits)
-def sample_categorical_logits(xp: Namespace, draw: Draw, logits: Array) -> Array:
+def sample_categorical_logits(xp: Namespace, draw: SamplingContext, logits: Array) -> Array:
     """Return how many of the cumulative probabilities a uniform draw has passed."""
     return sample_categorical(xp, draw, xp.exp(log_softmax(xp, logits)))
 

@@ -7,17 +7,17 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.continuous_bernoulli import (
+    continuous_bernoulli_distance,
+    continuous_bernoulli_gap,
+    continuous_bernoulli_log,
+    continuous_bernoulli_log_partition,
+    continuous_bernoulli_log_variance,
+    continuous_bernoulli_logit_variance,
+    continuous_bernoulli_mean,
+    continuous_bernoulli_variance,
     logit_difference,
-    tilted_distance,
-    tilted_gap,
-    tilted_log,
-    tilted_log_partition,
-    tilted_log_variance,
-    tilted_logit_variance,
-    tilted_mean,
-    tilted_variance,
 )
 from kldiv._numerics.edges import logit
 from kldiv._numerics.gaps import log1p_ratio
@@ -42,11 +42,11 @@ class ContinuousBernoulli(NamedTuple):
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         eta = logit(xp, self.probs)
-        return eta * x - tilted_log_partition(xp, eta)
+        return eta * x - continuous_bernoulli_log_partition(xp, eta)
 
 
 @samples(ContinuousBernoulli)
-def sample_continuous_bernoulli(xp: Namespace, draw: Draw, probs: Array) -> Array:
+def sample_continuous_bernoulli(xp: Namespace, draw: SamplingContext, probs: Array) -> Array:
     """Return log(1 + u (exp(a) - 1)) / a with a = log(p / (1 - p)); for positive a, 1 - x has -a instead."""
     u, eta = draw.uniform(probs), logit(xp, probs)
     rises = eta > 0
@@ -62,7 +62,7 @@ def kl_continuous_bernoulli_continuous_bernoulli(xp: Namespace, probs_p: Array, 
 
     Source: the definition, as the density is exp(eta x - A(eta))
     """
-    return tilted_gap(xp, logit(xp, probs_p), logit(xp, probs_q), logit_difference(xp, probs_p, probs_q))
+    return continuous_bernoulli_gap(xp, logit(xp, probs_p), logit(xp, probs_q), logit_difference(xp, probs_p, probs_q))
 
 
 @register(ContinuousBernoulli, Uniform)
@@ -94,19 +94,19 @@ def _entropy(xp: Namespace, probs: Array) -> Array:
 
 def _exponential(xp: Namespace, t: Array, m: Array, probs: Array) -> Array:
     eta = logit(xp, probs)
-    return xp.exp(tilted_log_partition(xp, eta + t) - tilted_log_partition(xp, eta) - t * m)
+    return xp.exp(continuous_bernoulli_log_partition(xp, eta + t) - continuous_bernoulli_log_partition(xp, eta) - t * m)
 
 
 expectations(
     ContinuousBernoulli,
     entropy=_entropy,
-    mean=lambda xp, probs: tilted_mean(xp, logit(xp, probs)),
-    variance=lambda xp, probs: tilted_variance(xp, logit(xp, probs)),
-    distance=lambda xp, m, probs: tilted_distance(xp, m, logit(xp, probs)),
-    log=lambda xp, probs: tilted_log(xp, logit(xp, probs)),
-    log_variance=lambda xp, probs: tilted_log_variance(xp, logit(xp, probs)),
-    log_complement=lambda xp, probs: tilted_log(xp, -logit(xp, probs)),
-    logit_variance=lambda xp, probs: tilted_logit_variance(xp, logit(xp, probs)),
+    mean=lambda xp, probs: continuous_bernoulli_mean(xp, logit(xp, probs)),
+    variance=lambda xp, probs: continuous_bernoulli_variance(xp, logit(xp, probs)),
+    distance=lambda xp, m, probs: continuous_bernoulli_distance(xp, m, logit(xp, probs)),
+    log=lambda xp, probs: continuous_bernoulli_log(xp, logit(xp, probs)),
+    log_variance=lambda xp, probs: continuous_bernoulli_log_variance(xp, logit(xp, probs)),
+    log_complement=lambda xp, probs: continuous_bernoulli_log(xp, -logit(xp, probs)),
+    logit_variance=lambda xp, probs: continuous_bernoulli_logit_variance(xp, logit(xp, probs)),
     exponential=_exponential,
 )
 
@@ -118,4 +118,4 @@ def cross_entropy_continuous_bernoulli(xp: Namespace, e: Expectations, probs: Ar
     Source: the definition
     """
     eta = logit(xp, probs)
-    return tilted_log_partition(xp, eta) - eta * e("mean")
+    return continuous_bernoulli_log_partition(xp, eta) - eta * e("mean")

@@ -4,9 +4,9 @@ from typing import Annotated, NamedTuple
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
-from kldiv._core.family import Family, Kind, class_of, family, held_kinds, name_of
+from kldiv._core.family import Family, FamilyKey, class_of, family, held_kinds, name_of
 from kldiv._core.registry import Rule, rule_factory_before
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._core.supports import infinite
 from kldiv._numerics.edges import indicator
 from kldiv.domains import Real, Support
@@ -39,13 +39,13 @@ class Delta(NamedTuple):
 
 
 @samples(Delta)
-def sample_delta(xp: Namespace, draw: Draw, value: Array) -> Array:
+def sample_delta(xp: Namespace, draw: SamplingContext, value: Array) -> Array:
     """Return the value itself."""
     return value + xp.zeros_like(draw.uniform(value))
 
 
 @rule_factory_before
-def point_mass_rule(p: Kind, q: Kind) -> Rule | None:
+def point_mass_rule(p: FamilyKey, q: FamilyKey) -> Rule | None:
     """Return the rule of a pair with a point mass in it."""
     if p is Delta and _is_discrete(q):
         return Rule(
@@ -60,12 +60,12 @@ def point_mass_rule(p: Kind, q: Kind) -> Rule | None:
     return None
 
 
-def _innermost(kind: Kind) -> Kind:
+def _innermost(kind: FamilyKey) -> FamilyKey:
     held = held_kinds(kind)
     return _innermost(held[0]) if held else kind
 
 
-def _is_discrete(kind: Kind) -> bool:
+def _is_discrete(kind: FamilyKey) -> bool:
     return hasattr(class_of(_innermost(kind)), "is_certain_of")
 
 

@@ -9,7 +9,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.registry import converts, register
-from kldiv._core.sampling import Draw, samples, softmax
+from kldiv._core.sampling import SamplingContext, samples, softmax
 from kldiv._numerics.wishart import dirichlet_gap
 from kldiv.domains import SIMPLEX, PositiveClasses
 from kldiv.families.beta import Beta
@@ -40,7 +40,7 @@ class Dirichlet(NamedTuple):
 
 
 @samples(Dirichlet)
-def sample_dirichlet(xp: Namespace, draw: Draw, concentration: Array) -> Array:
+def sample_dirichlet(xp: Namespace, draw: SamplingContext, concentration: Array) -> Array:
     """Return the shares of gamma variables in their sum."""
     return softmax(xp, draw.log_gamma(xp, concentration, axes=1))
 
@@ -59,5 +59,5 @@ def kl_dirichlet_dirichlet(xp: Namespace, concentration_p: Array, concentration_
 @converts(Beta, Dirichlet)
 def beta_as_dirichlet(xp: Namespace, concentration1: Array, concentration0: Array) -> Dirichlet:
     """The vector (x, 1 - x)."""
-    first, second = (xp.like(unit, concentration1, concentration1.dtype) for unit in ([1.0, 0.0], [0.0, 1.0]))
+    first, second = (xp.asarray_like(unit, concentration1, concentration1.dtype) for unit in ([1.0, 0.0], [0.0, 1.0]))
     return Dirichlet(concentration1[..., None] * first + concentration0[..., None] * second)

@@ -7,11 +7,11 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.binomial import discrete_uniform_binomial_gap
 from kldiv._numerics.categorical import sigmoid
 from kldiv._numerics.gaps import log1p_ratio
-from kldiv._numerics.generating_functions import discrete_uniform_law
+from kldiv._numerics.generating_functions import discrete_uniform_cgf
 from kldiv.domains import Integer, IntegerFromLow, Support
 from kldiv.families.binomial import Binomial, BinomialLogits
 
@@ -41,9 +41,9 @@ class DiscreteUniform(NamedTuple):
 
 
 @samples(DiscreteUniform)
-def sample_discrete_uniform(xp: Namespace, draw: Draw, low: Array, high: Array) -> Array:
+def sample_discrete_uniform(xp: Namespace, draw: SamplingContext, low: Array, high: Array) -> Array:
     """Return low + floor(u (high - low + 1))."""
-    draw.discretely()
+    draw.mark_not_reparameterized()
     return low + xp.floor(draw.uniform(low) * (high - low + 1))
 
 
@@ -84,8 +84,8 @@ expectations(
     DiscreteUniform,
     entropy=lambda xp, low, high: xp.log(high - low + 1),
     mean=lambda xp, low, high: low + 0.5 * (high - low),
-    log_factorial_excess=lambda xp, low, high: discrete_uniform_law(xp, low, high).log_factorial_excess(),
-    log_rising_excess=lambda xp, r, low, high: discrete_uniform_law(xp, low, high).log_rising_excess(r),
+    log_factorial_excess=lambda xp, low, high: discrete_uniform_cgf(xp, low, high).log_factorial_excess(),
+    log_pochhammer_excess=lambda xp, r, low, high: discrete_uniform_cgf(xp, low, high).log_pochhammer_excess(r),
 )
 
 

@@ -10,7 +10,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import converts
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.log_gamma import log_gamma_entropy, log_gamma_exponential
 from kldiv._numerics.special import digamma, trigamma
 from kldiv.domains import REALS, Positive
@@ -60,7 +60,7 @@ class ExpInverseGamma(NamedTuple):
 
 
 @samples(ExpGamma)
-def sample_exp_gamma(xp: Namespace, draw: Draw, concentration: Array, rate: Array) -> Array:
+def sample_exp_gamma(xp: Namespace, draw: SamplingContext, concentration: Array, rate: Array) -> Array:
     """Return the logarithm of a gamma variable, which itself may underflow."""
     return draw.log_gamma(xp, concentration) - xp.log(rate)
 

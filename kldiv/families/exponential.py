@@ -7,7 +7,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy
 from kldiv._core.registry import converts, register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.gaps import relative_gap
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.gamma import Gamma
@@ -33,7 +33,7 @@ class Exponential(NamedTuple):
 
 
 @samples(Exponential)
-def sample_exponential(xp: Namespace, draw: Draw, rate: Array) -> Array:
+def sample_exponential(xp: Namespace, draw: SamplingContext, rate: Array) -> Array:
     """Return -log(u) / rate."""
     return -xp.log(draw.uniform(rate)) / rate
 

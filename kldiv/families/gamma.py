@@ -7,7 +7,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import converts, register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.exact import product_excess
 from kldiv._numerics.gamma import gamma_distance, gamma_entropy, gamma_exponential, gamma_log1p, scaled_power
 from kldiv._numerics.gaps import log1p_gap, stirling_gap
@@ -53,7 +53,7 @@ def kl_gamma_gamma(
 
 
 @samples(Gamma)
-def sample_gamma(xp: Namespace, draw: Draw, concentration: Array, rate: Array) -> Array:
+def sample_gamma(xp: Namespace, draw: SamplingContext, concentration: Array, rate: Array) -> Array:
     """Return a draw of rate 1, divided by the rate."""
     return draw.gamma(concentration) / rate
 

@@ -7,7 +7,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, bounded_exp, samples
+from kldiv._core.sampling import SamplingContext, bounded_exp, samples
 from kldiv._numerics.gamma import generalized_gamma_gap, power_of_gamma
 from kldiv.domains import POSITIVE, Positive
 
@@ -37,7 +37,9 @@ class GeneralizedGamma(NamedTuple):
 
 
 @samples(GeneralizedGamma)
-def sample_generalized_gamma(xp: Namespace, draw: Draw, scale: Array, concentration: Array, power: Array) -> Array:
+def sample_generalized_gamma(
+    xp: Namespace, draw: SamplingContext, scale: Array, concentration: Array, power: Array
+) -> Array:
     """Return scale times a gamma variable to the 1 / power."""
     return scale * bounded_exp(xp, draw.log_gamma(xp, concentration / power) / power)
 

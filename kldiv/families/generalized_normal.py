@@ -1,4 +1,4 @@
-"""The generalised normal distribution: density proportional to exp(-(|x - loc| / scale)^power) on the real line."""
+"""The generalized normal distribution: density proportional to exp(-(|x - loc| / scale)^power) on the real line."""
 
 from math import log, sqrt
 from typing import Annotated, NamedTuple
@@ -8,7 +8,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, bounded_exp, samples
+from kldiv._core.sampling import SamplingContext, bounded_exp, samples
 from kldiv._numerics.generalized_normal import (
     generalized_normal_distance,
     generalized_normal_gap,
@@ -22,7 +22,7 @@ from kldiv.families.normal import Normal
 
 @family(REALS, kink="loc")
 class GeneralizedNormal(NamedTuple):
-    """The generalised normal distribution: at `power` 1 Laplace's, at 2 normal with standard deviation scale / sqrt(2).
+    """The generalized normal distribution: at `power` 1 Laplace's, at 2 normal with standard deviation scale / sqrt(2).
 
     Examples
     --------
@@ -44,7 +44,7 @@ class GeneralizedNormal(NamedTuple):
 
 
 @samples(GeneralizedNormal)
-def sample_generalized_normal(xp: Namespace, draw: Draw, loc: Array, scale: Array, power: Array) -> Array:
+def sample_generalized_normal(xp: Namespace, draw: SamplingContext, loc: Array, scale: Array, power: Array) -> Array:
     """Return loc + s v g^(1 / power), with v uniform between -1 and 1 and g a gamma variable, 1 + 1 / power."""
     width = bounded_exp(xp, xp.log(draw.gamma(1 + 1 / power)) / power)
     return loc + scale * (2 * draw.uniform(loc) - 1) * width

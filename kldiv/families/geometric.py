@@ -7,11 +7,11 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.edges import xlog1my
-from kldiv._numerics.generating_functions import negative_binomial_law
+from kldiv._numerics.generating_functions import negative_binomial_cgf
 from kldiv._numerics.negative_binomial import geometric_entropy, geometric_gap, odds_gap
-from kldiv.domains import COUNTS, AboveZeroToOne
+from kldiv.domains import COUNTS, LeftOpenUnitInterval
 
 
 @family(COUNTS)
@@ -25,7 +25,7 @@ class Geometric(NamedTuple):
     0.2876820724517809
     """
 
-    probs: Annotated[Array, AboveZeroToOne]
+    probs: Annotated[Array, LeftOpenUnitInterval]
 
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
@@ -38,9 +38,9 @@ class Geometric(NamedTuple):
 
 
 @samples(Geometric)
-def sample_geometric(xp: Namespace, draw: Draw, probs: Array) -> Array:
+def sample_geometric(xp: Namespace, draw: SamplingContext, probs: Array) -> Array:
     """Return floor(log(u) / log(1 - p))."""
-    draw.discretely()
+    draw.mark_not_reparameterized()
     certain = probs == 1
     count = xp.floor(xp.log(draw.uniform(probs)) / xp.log1p(-xp.where(certain, 0.5, probs)))
     return xp.where(certain, 0.0, count)
@@ -59,8 +59,10 @@ expectations(
     Geometric,
     entropy=lambda xp, p: geometric_entropy(xp, (1 - p) / p),
     mean=lambda xp, p: (1 - p) / p,
-    log_factorial_excess=lambda xp, p: negative_binomial_law(xp, xp.ones_like(p), 1 - p, p).log_factorial_excess(),
-    log_rising_excess=lambda xp, r, p: negative_binomial_law(xp, xp.ones_like(p), 1 - p, p).log_rising_excess(r),
+    log_factorial_excess=lambda xp, p: negative_binomial_cgf(xp, xp.ones_like(p), 1 - p, p).log_factorial_excess(),
+    log_pochhammer_excess=lambda xp, r, p: negative_binomial_cgf(xp, xp.ones_like(p), 1 - p, p).log_pochhammer_excess(
+        r
+    ),
 )
 
 

@@ -8,7 +8,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.log_gamma import gumbel_distance, log_gamma_exponential, log_gamma_location_scale_gap
 from kldiv._numerics.special import EULER
 from kldiv.domains import REALS, Positive, Real
@@ -36,7 +36,7 @@ class Gumbel(NamedTuple):
 
 
 @samples(Gumbel)
-def sample_gumbel(xp: Namespace, draw: Draw, loc: Array, scale: Array) -> Array:
+def sample_gumbel(xp: Namespace, draw: SamplingContext, loc: Array, scale: Array) -> Array:
     """Return loc - scale log(-log(u))."""
     return loc - scale * xp.log(-xp.log(draw.uniform(loc)))
 

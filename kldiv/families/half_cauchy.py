@@ -8,7 +8,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.student_t import cauchy_scale_gap, half_cauchy_power, half_turn_tangent
 from kldiv.domains import POSITIVE, Positive
 
@@ -34,7 +34,7 @@ class HalfCauchy(NamedTuple):
 
 
 @samples(HalfCauchy)
-def sample_half_cauchy(xp: Namespace, draw: Draw, scale: Array) -> Array:
+def sample_half_cauchy(xp: Namespace, draw: SamplingContext, scale: Array) -> Array:
     """Return scale cot(pi u / 2)."""
     return -scale * half_turn_tangent(xp, 0.5 * draw.uniform(scale))
 

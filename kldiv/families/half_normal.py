@@ -8,7 +8,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import converts, register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.gamma import normal_length_exponential, power_of_gamma
 from kldiv._numerics.gaps import relative_gap
 from kldiv.domains import POSITIVE, Positive
@@ -36,7 +36,7 @@ class HalfNormal(NamedTuple):
 
 
 @samples(HalfNormal)
-def sample_half_normal(xp: Namespace, draw: Draw, scale: Array) -> Array:
+def sample_half_normal(xp: Namespace, draw: SamplingContext, scale: Array) -> Array:
     """Return scale |z|, with z standard normal."""
     return scale * xp.abs(draw.normal(scale))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Annotated, Generic, NamedTuple, TypeVar
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Family, Kind, class_of, held_kinds, kind_of
+from kldiv._core.family import Family, FamilyKey, class_of, held_kinds, kind_of
 from kldiv._core.registry import (
     Conversion,
     NoClosedForm,
@@ -14,9 +14,9 @@ from kldiv._core.registry import (
     derived_conversions,
     rule_factory_before,
 )
-from kldiv._core.sampling import Draw, require_sampler, samples
+from kldiv._core.sampling import SamplingContext, require_sampler, samples
 from kldiv._core.search import find
-from kldiv.domains import Held
+from kldiv.domains import Component
 from kldiv.families.multivariate_normal import MultivariateNormalDiag
 from kldiv.families.normal import Normal
 
@@ -35,7 +35,7 @@ class Independent(NamedTuple, Generic[Base]):
     2.5
     """
 
-    base: Annotated[Base, Held(("_n",))]
+    base: Annotated[Base, Component(("_n",))]
 
     def log_density(self, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
@@ -46,13 +46,13 @@ class Independent(NamedTuple, Generic[Base]):
 
 
 @samples(Independent)
-def sample_independent(xp: Namespace, draw: Draw, d: Family) -> Array:
+def sample_independent(xp: Namespace, draw: SamplingContext, d: Family) -> Array:
     """Return samples of the base, whose last axis is that of the vector."""
     return require_sampler(kind_of(d.base)).sample(xp, draw.inside(1), d.base)
 
 
 @rule_factory_before
-def independent_rule(p: Kind, q: Kind) -> Rule | None:
+def independent_rule(p: FamilyKey, q: FamilyKey) -> Rule | None:
     """Return the sum over components of the divergences between the bases.
 
     Source: statproofbook.github.io/P/kl-add
@@ -68,12 +68,12 @@ def independent_rule(p: Kind, q: Kind) -> Rule | None:
         return xp.sum(inner.evaluate(xp, a.base, b.base), axis=-1)
 
     steps = ("the sum over independent components", *inner.steps)
-    summed = None if inner.summed is None else inner.summed + 1
+    summed = None if inner.sum_axes is None else inner.sum_axes + 1
     return Rule(p, q, inner.method, steps, inner.formula, evaluate, summed)
 
 
 @derived_conversions
-def independent_conversions(kind: Kind) -> Iterable[Conversion]:
+def independent_conversions(kind: FamilyKey) -> Iterable[Conversion]:
     """If the base is something, so is the vector."""
     if class_of(kind) is not Independent:
         return

@@ -8,7 +8,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.gaps import relative_gap
 from kldiv._numerics.inverse_gaussian import (
     inverse_gaussian_distance,
@@ -43,12 +43,12 @@ class InverseGaussian(NamedTuple):
 
 
 @samples(InverseGaussian)
-def sample_inverse_gaussian(xp: Namespace, draw: Draw, loc: Array, concentration: Array) -> Array:
+def sample_inverse_gaussian(xp: Namespace, draw: SamplingContext, loc: Array, concentration: Array) -> Array:
     """Return one of the two x with concentration (x - loc)^2 / (loc^2 x) = z^2, the square of a normal draw.
 
     Source: Michael, Schucany and Haas, The American Statistician 30 (1976)
     """
-    draw.discretely()
+    draw.mark_not_reparameterized()
     z = draw.normal(loc)
     w = 0.5 * z * z * (loc / concentration)
     ratio = 1 + w + xp.sqrt(w) * xp.sqrt(2 + w)  # of the larger one to loc, and of loc to the smaller one

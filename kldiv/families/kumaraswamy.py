@@ -7,7 +7,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, positive, samples
+from kldiv._core.sampling import SamplingContext, positive, samples
 from kldiv._numerics.beta import beta_power
 from kldiv._numerics.kumaraswamy import (
     kumaraswamy_distance,
@@ -45,7 +45,7 @@ class Kumaraswamy(NamedTuple):
 
 
 @samples(Kumaraswamy)
-def sample_kumaraswamy(xp: Namespace, draw: Draw, a: Array, b: Array) -> Array:
+def sample_kumaraswamy(xp: Namespace, draw: SamplingContext, a: Array, b: Array) -> Array:
     """Return (1 - u^(1 / b))^(1 / a)."""
     return xp.exp(log1mexp(xp, positive(xp, -xp.log(draw.uniform(a)) / b)) / a)
 

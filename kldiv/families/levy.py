@@ -7,7 +7,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.registry import converts, register
-from kldiv._core.sampling import Draw, positive, samples
+from kldiv._core.sampling import SamplingContext, positive, samples
 from kldiv._numerics.gamma import log_power_exp
 from kldiv._numerics.gaps import relative_gap
 from kldiv.domains import POSITIVE, Positive
@@ -35,7 +35,7 @@ class Levy(NamedTuple):
 
 
 @samples(Levy)
-def sample_levy(xp: Namespace, draw: Draw, scale: Array) -> Array:
+def sample_levy(xp: Namespace, draw: SamplingContext, scale: Array) -> Array:
     """Return scale / z^2, with z standard normal."""
     z = draw.normal(scale)
     return scale / positive(xp, z * z)

@@ -8,7 +8,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.lindley import lindley_distance, lindley_exponential, lindley_gap, lindley_log1p, lindley_power
 from kldiv._numerics.special import EULER
 from kldiv.domains import POSITIVE, Positive
@@ -34,9 +34,9 @@ class Lindley(NamedTuple):
 
 
 @samples(Lindley)
-def sample_lindley(xp: Namespace, draw: Draw, rate: Array) -> Array:
+def sample_lindley(xp: Namespace, draw: SamplingContext, rate: Array) -> Array:
     """Return an exponential variable, plus a second one with probability 1 / (1 + rate)."""
-    draw.discretely()
+    draw.mark_not_reparameterized()
     both = draw.uniform(rate) * (1 + rate) < 1
     first, second = xp.log(draw.uniform(rate)), xp.log(draw.uniform(rate))
     return -(first + xp.where(both, second, 0.0)) / rate

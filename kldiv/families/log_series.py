@@ -7,7 +7,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, positive, samples
+from kldiv._core.sampling import SamplingContext, positive, samples
 from kldiv._numerics.kumaraswamy import log1mexp
 from kldiv._numerics.log_series import (
     log_series_gap,
@@ -44,12 +44,12 @@ class LogSeries(NamedTuple):
 
 
 @samples(LogSeries)
-def sample_log_series(xp: Namespace, draw: Draw, probs: Array) -> Array:
+def sample_log_series(xp: Namespace, draw: SamplingContext, probs: Array) -> Array:
     """Return geometric draws from 1 on, whose ratio 1 - (1 - p)^u is drawn.
 
     Source: Kemp, Applied Statistics 30 (1981)
     """
-    draw.discretely()
+    draw.mark_not_reparameterized()
     log_ratio = log1mexp(xp, positive(xp, -xp.log1p(-probs) * draw.uniform(probs)))
     return 1 + xp.floor(xp.log(draw.uniform(probs)) / log_ratio)
 

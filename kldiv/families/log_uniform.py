@@ -7,7 +7,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.gaps import log1p_ratio
 from kldiv._numerics.uniform import (
     log_uniform_distance,
@@ -46,7 +46,7 @@ def _width(xp: Namespace, low: Array, high: Array) -> Array:
 
 
 @samples(LogUniform)
-def sample_log_uniform(xp: Namespace, draw: Draw, low: Array, high: Array) -> Array:
+def sample_log_uniform(xp: Namespace, draw: SamplingContext, low: Array, high: Array) -> Array:
     """Return low (high / low)^u."""
     return low * xp.exp(draw.uniform(low) * _width(xp, low, high))
 

@@ -8,7 +8,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.categorical import softplus
 from kldiv._numerics.logistic import logistic_distance, logistic_exponential, logistic_gap
 from kldiv.domains import REALS, Positive, Real
@@ -36,7 +36,7 @@ class Logistic(NamedTuple):
 
 
 @samples(Logistic)
-def sample_logistic(xp: Namespace, draw: Draw, loc: Array, scale: Array) -> Array:
+def sample_logistic(xp: Namespace, draw: SamplingContext, loc: Array, scale: Array) -> Array:
     """Return loc + scale log(u / (1 - u))."""
     u = draw.uniform(loc)
     return loc + scale * (xp.log(u) - xp.log1p(-u))

@@ -8,7 +8,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.pareto import (
     lomax_distance,
     lomax_exponential,
@@ -44,7 +44,7 @@ class Lomax(NamedTuple):
 
 
 @samples(Lomax)
-def sample_lomax(xp: Namespace, draw: Draw, scale: Array, alpha: Array) -> Array:
+def sample_lomax(xp: Namespace, draw: SamplingContext, scale: Array, alpha: Array) -> Array:
     """Return scale (u^(-1 / alpha) - 1)."""
     return scale * xp.expm1(-xp.log(draw.uniform(scale)) / alpha)
 

@@ -6,7 +6,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, known_length, samples
+from kldiv._core.sampling import SamplingContext, known_length, samples
 from kldiv._numerics.linalg import index_like
 from kldiv._numerics.markov import is_only_path, log_path, path_gap
 from kldiv.domains import PATHS, States, Transitions
@@ -43,14 +43,16 @@ class MarkovChain(NamedTuple):
 
 
 @samples(MarkovChain)
-def sample_markov_chain(xp: Namespace, draw: Draw, initial_probs: Array, transition_matrices: Array) -> Array:
+def sample_markov_chain(
+    xp: Namespace, draw: SamplingContext, initial_probs: Array, transition_matrices: Array
+) -> Array:
     """Return the first state and after it each next one, from the row of its matrix that the state before chooses."""
     path = [sample_categorical(xp, draw, initial_probs)[..., None]]
     for step in range(known_length(xp, transition_matrices, -3)):
         rows = transition_matrices[..., step, :, :]
         chosen = xp.astype(index_like(xp, rows[..., 0, :]) == path[-1], rows.dtype)
         probs = xp.matmul(chosen[..., None, :], rows)[..., 0, :]
-        path.append(sample_categorical(xp, draw, probs, each=True)[..., None])
+        path.append(sample_categorical(xp, draw, probs, per_sample=True)[..., None])
     return xp.concat(path, axis=-1)
 
 

@@ -11,12 +11,12 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.linalg import kronecker_gap, squares
 from kldiv.domains import MATRICES, ColumnFactor, RealMatrix, RowFactor
 
 
-def _standardised(xp: Namespace, x: Array, row: Array, column: Array) -> Array:
+def _standardized(xp: Namespace, x: Array, row: Array, column: Array) -> Array:
     """The transpose of R^-1 X C'^-1."""
     return xp.solve_triangular(column, xp.matrix_transpose(xp.solve_triangular(row, x)))
 
@@ -44,12 +44,12 @@ class MatrixNormal(NamedTuple):
         """Return the logarithm of the density at the matrices `x`."""
         loc, row, column = self
         logs = xp.log(xp.diagonal(row))[..., :, None] + xp.log(xp.diagonal(column))[..., None, :]
-        z = _standardised(xp, x - loc, row, column)
+        z = _standardized(xp, x - loc, row, column)
         return -xp.sum(logs + 0.5 * log(2 * pi), axis=(-2, -1)) - 0.5 * squares(xp, z)
 
 
 @samples(MatrixNormal)
-def sample_matrix_normal(xp: Namespace, draw: Draw, loc: Array, row: Array, column: Array) -> Array:
+def sample_matrix_normal(xp: Namespace, draw: SamplingContext, loc: Array, row: Array, column: Array) -> Array:
     """Return loc + R Z C', with Z of standard normal entries."""
     return loc + xp.matmul(xp.matmul(row, draw.normal(loc, axes=2)), xp.matrix_transpose(column))
 
@@ -65,4 +65,4 @@ def kl_matrix_normal_matrix_normal(
     Source: statproofbook.github.io/P/matn-kl
     """
     gap = kronecker_gap(xp, row_p, row_q, column_p, column_q)
-    return gap + 0.5 * squares(xp, _standardised(xp, loc_p - loc_q, row_q, column_q))
+    return gap + 0.5 * squares(xp, _standardized(xp, loc_p - loc_q, row_q, column_q))

@@ -5,10 +5,10 @@ from typing import Annotated, Generic, NamedTuple, TypeVar
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import Family, fields_of, kind_of, support_of
-from kldiv._core.sampling import Draw, require_sampler, samples
+from kldiv._core.sampling import SamplingContext, require_sampler, samples
 from kldiv._numerics.categorical import log_mixture
 from kldiv._numerics.linalg import index_like
-from kldiv.domains import Held, Weights
+from kldiv.domains import Component, Weights
 from kldiv.families.categorical import sample_categorical
 
 Components = TypeVar("Components")
@@ -29,7 +29,7 @@ class Mixture(NamedTuple, Generic[Components]):
     """
 
     probs: Annotated[Array, Weights]
-    components: Annotated[Components, Held(("_m",), event=False)]
+    components: Annotated[Components, Component(("_m",), event=False)]
 
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
@@ -45,7 +45,7 @@ class Mixture(NamedTuple, Generic[Components]):
 
 
 @samples(Mixture)
-def sample_mixture(xp: Namespace, draw: Draw, d: Family) -> Array:
+def sample_mixture(xp: Namespace, draw: SamplingContext, d: Family) -> Array:
     """Return samples of all components, of which a uniform draw chooses one."""
     components = require_sampler(kind_of(d.components)).sample(xp, draw, d.components)
     chosen = index_like(xp, d.probs) == sample_categorical(xp, draw, d.probs)[..., None]

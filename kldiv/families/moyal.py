@@ -8,7 +8,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, positive, samples
+from kldiv._core.sampling import SamplingContext, positive, samples
 from kldiv._numerics.log_gamma import log_gamma_exponential, log_gamma_location_scale_gap
 from kldiv._numerics.special import EULER
 from kldiv.domains import REALS, Positive, Real
@@ -36,7 +36,7 @@ class Moyal(NamedTuple):
 
 
 @samples(Moyal)
-def sample_moyal(xp: Namespace, draw: Draw, loc: Array, scale: Array) -> Array:
+def sample_moyal(xp: Namespace, draw: SamplingContext, loc: Array, scale: Array) -> Array:
     """Return loc - scale log(z^2), with z standard normal."""
     return loc - 2 * scale * xp.log(positive(xp, xp.abs(draw.normal(loc))))
 

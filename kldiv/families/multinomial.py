@@ -7,7 +7,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.registry import converts, register
-from kldiv._core.sampling import Draw, known_length, samples
+from kldiv._core.sampling import SamplingContext, known_length, samples
 from kldiv._numerics.categorical import (
     are_counts,
     categorical_gap,
@@ -16,7 +16,7 @@ from kldiv._numerics.categorical import (
     is_only_count,
     log_choices,
     log_softmax,
-    normalised,
+    normalized,
 )
 from kldiv._numerics.edges import indicator, log, log_factorial
 from kldiv.domains import CLASS_COUNTS, Count, Logits, Simplex
@@ -46,7 +46,7 @@ class Multinomial(NamedTuple):
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of the counts `x`."""
-        return _log_mass(xp, x, self.total_count, log(xp, normalised(xp, self.probs)))
+        return _log_mass(xp, x, self.total_count, log(xp, normalized(xp, self.probs)))
 
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether the counts `x` have probability 1."""
@@ -78,7 +78,7 @@ class MultinomialLogits(NamedTuple):
 
 
 @samples(MultinomialLogits)
-def sample_multinomial_logits(xp: Namespace, draw: Draw, total_count: Array, logits: Array) -> Array:
+def sample_multinomial_logits(xp: Namespace, draw: SamplingContext, total_count: Array, logits: Array) -> Array:
     """Return binomial draws for one class after the other, of what is left and the share of the class in the rest."""
     probs = xp.exp(log_softmax(xp, logits))
     rest = xp.flip(xp.cumulative_sum(xp.flip(probs, axis=(-1,)), axis=-1), axis=(-1,))
@@ -86,7 +86,7 @@ def sample_multinomial_logits(xp: Namespace, draw: Draw, total_count: Array, log
     counts = [draw.binomial(total_count, share[..., 0])]
     left = total_count - counts[0]
     for k in range(1, known_length(xp, logits, -1)):
-        counts.append(draw.binomial(left, share[..., k] + xp.zeros_like(left), each=True))
+        counts.append(draw.binomial(left, share[..., k] + xp.zeros_like(left), per_sample=True))
         left = left - counts[-1]
     return xp.concat([count[..., None] for count in counts], axis=-1)
 

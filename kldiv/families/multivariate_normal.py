@@ -11,7 +11,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.registry import converts, register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.gaps import log1p_gap, relative_gap
 from kldiv._numerics.linalg import cholesky_difference, identity_like, low_rank_difference
 from kldiv.domains import VECTORS, LowerTriangular, LowRankFactor, PositiveDefinite, PositiveVector, RealVector
@@ -155,19 +155,19 @@ def _sum_of_gaps(xp: Namespace, x: Array, diagonal: Array, factor_p: Array, fact
 
 
 @samples(MultivariateNormalTriL)
-def sample_multivariate_normal_tril(xp: Namespace, draw: Draw, loc: Array, scale_tril: Array) -> Array:
+def sample_multivariate_normal_tril(xp: Namespace, draw: SamplingContext, loc: Array, scale_tril: Array) -> Array:
     """Return loc + L z, with z standard normal."""
     return loc + _multiply_vector(xp, scale_tril, draw.normal(loc, axes=1))
 
 
 @samples(MultivariateNormal)
-def sample_multivariate_normal(xp: Namespace, draw: Draw, loc: Array, covariance_matrix: Array) -> Array:
+def sample_multivariate_normal(xp: Namespace, draw: SamplingContext, loc: Array, covariance_matrix: Array) -> Array:
     """Return loc + L z, with z standard normal and L the Cholesky factor of the covariance matrix."""
     return sample_multivariate_normal_tril(xp, draw, loc, xp.cholesky(covariance_matrix))
 
 
 @samples(MultivariateNormalDiag)
-def sample_multivariate_normal_diag(xp: Namespace, draw: Draw, loc: Array, scale_diag: Array) -> Array:
+def sample_multivariate_normal_diag(xp: Namespace, draw: SamplingContext, loc: Array, scale_diag: Array) -> Array:
     """Return loc + s z, with z standard normal."""
     return loc + scale_diag * draw.normal(loc, axes=1)
 

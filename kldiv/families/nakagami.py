@@ -63,5 +63,5 @@ def cross_entropy_nakagami(xp: Namespace, e: Expectations, m: Array, w: Array) -
     """
     mean = e("mean") / xp.sqrt(w)
     square = e("variance") / w + mean * mean
-    normaliser = xp.gammaln(m) - log(2) - m * (xp.log(m) - xp.log(w))
-    return normaliser - e.times(2 * m - 1, "log") + m * square
+    normalizer = xp.gammaln(m) - log(2) - m * (xp.log(m) - xp.log(w))
+    return normalizer - e.times(2 * m - 1, "log") + m * square

@@ -10,10 +10,14 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.edges import log_factorial, xlog1my, xlogy
 from kldiv._numerics.gaps import entropy_gap
-from kldiv._numerics.generating_functions import negative_binomial_law, poisson_law, rising_excess_gap
+from kldiv._numerics.generating_functions import (
+    negative_binomial_cgf,
+    pochhammer_excess_gap,
+    poisson_cgf,
+)
 from kldiv._numerics.negative_binomial import negative_binomial_entropy, negative_binomial_gap, odds_gap
 from kldiv.domains import COUNTS, Positive, ZeroToBelowOne
 from kldiv.families.geometric import Geometric
@@ -46,9 +50,9 @@ class NegativeBinomial(NamedTuple):
 
 
 @samples(NegativeBinomial)
-def sample_negative_binomial(xp: Namespace, draw: Draw, total_count: Array, probs: Array) -> Array:
+def sample_negative_binomial(xp: Namespace, draw: SamplingContext, total_count: Array, probs: Array) -> Array:
     """Return Poisson draws whose rates are gamma draws times p / (1 - p)."""
-    return draw.poisson(draw.gamma(total_count) * (probs / (1 - probs)), each=True)
+    return draw.poisson(draw.gamma(total_count) * (probs / (1 - probs)), per_sample=True)
 
 
 @register(NegativeBinomial, NegativeBinomial)
@@ -94,8 +98,8 @@ def kl_negative_binomial_poisson(xp: Namespace, total_count: Array, probs: Array
 
     Source: the definition
     """
-    law = negative_binomial_law(xp, total_count, probs, 1 - probs)
-    return entropy_gap(xp, law.mean, rate) + rising_excess_gap(xp, law, total_count, 1)
+    law = negative_binomial_cgf(xp, total_count, probs, 1 - probs)
+    return entropy_gap(xp, law.mean, rate) + pochhammer_excess_gap(xp, law, total_count, 1)
 
 
 @register(Poisson, NegativeBinomial)
@@ -106,7 +110,7 @@ def kl_poisson_negative_binomial(xp: Namespace, rate: Array, total_count: Array,
 
     Source: the definition
     """
-    gap = rising_excess_gap(xp, poisson_law(xp, rate), total_count, -1)
+    gap = pochhammer_excess_gap(xp, poisson_cgf(xp, rate), total_count, -1)
     return odds_gap(xp, rate, total_count, probs, 1 - probs) + gap
 
 
@@ -114,16 +118,16 @@ expectations(
     NegativeBinomial,
     entropy=lambda xp, r, p: negative_binomial_entropy(xp, r, p, 1 - p),
     mean=lambda xp, r, p: r * (p / (1 - p)),
-    log_factorial_excess=lambda xp, r, p: negative_binomial_law(xp, r, p, 1 - p).log_factorial_excess(),
-    log_rising_excess=lambda xp, s, r, p: negative_binomial_law(xp, r, p, 1 - p).log_rising_excess(s),
+    log_factorial_excess=lambda xp, r, p: negative_binomial_cgf(xp, r, p, 1 - p).log_factorial_excess(),
+    log_pochhammer_excess=lambda xp, s, r, p: negative_binomial_cgf(xp, r, p, 1 - p).log_pochhammer_excess(s),
 )
 
 
-@cross_entropy(NegativeBinomial, "mean", "log_factorial_excess", "log_rising_excess")
+@cross_entropy(NegativeBinomial, "mean", "log_factorial_excess", "log_pochhammer_excess")
 def cross_entropy_negative_binomial(xp: Namespace, e: Expectations, r: Array, p: Array) -> Array:
     """E log k! - E log(Gamma(k + r) / Gamma(r)) - r log(1 - p) - E k log p - H(P).
 
     Source: the definition
     """
-    logs = e("log_factorial_excess") - e("log_rising_excess", r)
+    logs = e("log_factorial_excess") - e("log_pochhammer_excess", r)
     return odds_gap(xp, e("mean"), r, p, 1 - p) + logs

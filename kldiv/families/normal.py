@@ -8,7 +8,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import converts, register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.gaps import expm1_gap_of_difference, relative_gap
 from kldiv._numerics.normal import normal_distance, normal_log_square
 from kldiv.domains import REALS, Positive, Real
@@ -81,7 +81,7 @@ def kl_normal_log_variance_normal_log_variance(
 
 
 @samples(Normal)
-def sample_normal(xp: Namespace, draw: Draw, loc: Array, scale: Array) -> Array:
+def sample_normal(xp: Namespace, draw: SamplingContext, loc: Array, scale: Array) -> Array:
     """Return loc + scale z, with z standard normal."""
     return loc + scale * draw.normal(loc + scale)
 

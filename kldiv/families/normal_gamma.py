@@ -10,7 +10,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.registry import converts, register
-from kldiv._core.sampling import Draw, bounded_exp, positive, samples
+from kldiv._core.sampling import SamplingContext, bounded_exp, positive, samples
 from kldiv._numerics.gaps import relative_gap
 from kldiv.domains import Positive, Real, Support
 from kldiv.families.gamma import Gamma, kl_gamma_gamma
@@ -77,7 +77,7 @@ class NormalInverseGamma(NamedTuple):
 
 @samples(NormalGamma)
 def sample_normal_gamma(
-    xp: Namespace, draw: Draw, loc: Array, count: Array, concentration: Array, rate: Array
+    xp: Namespace, draw: SamplingContext, loc: Array, count: Array, concentration: Array, rate: Array
 ) -> Array:
     """Return loc + z / sqrt(k t), with z standard normal, and t, a gamma variable over the rate."""
     precision = positive(xp, bounded_exp(xp, draw.log_gamma(xp, concentration)) / rate)

@@ -12,7 +12,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.gaps import relative_gap
 from kldiv._numerics.linalg import multiply_transposed, solve_vector
 from kldiv.domains import DegreesOfFreedom, LowerTriangular, Positive, RealVector, Support
@@ -96,7 +96,9 @@ class NormalInverseWishart(NamedTuple):
 
 
 @samples(NormalWishart)
-def sample_normal_wishart(xp: Namespace, draw: Draw, loc: Array, count: Array, df: Array, scale_tril: Array) -> Array:
+def sample_normal_wishart(
+    xp: Namespace, draw: SamplingContext, loc: Array, count: Array, df: Array, scale_tril: Array
+) -> Array:
     """Return loc + M'^-1 z / sqrt(k) above a Wishart matrix M M', with z standard normal."""
     factor = xp.matmul(scale_tril, bartlett_factor(xp, draw, df, scale_tril))
     z = draw.normal(loc, axes=1) / xp.sqrt(count)[..., None]
@@ -106,7 +108,7 @@ def sample_normal_wishart(xp: Namespace, draw: Draw, loc: Array, count: Array, d
 
 @samples(NormalInverseWishart)
 def sample_normal_inverse_wishart(
-    xp: Namespace, draw: Draw, loc: Array, count: Array, df: Array, scale_tril: Array
+    xp: Namespace, draw: SamplingContext, loc: Array, count: Array, df: Array, scale_tril: Array
 ) -> Array:
     """Return loc + M z / sqrt(k) above an inverse Wishart matrix M M', with z standard normal."""
     factor = inverse_wishart_factor(xp, draw, df, scale_tril)

@@ -7,8 +7,8 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.registry import converts
-from kldiv._core.sampling import Draw, samples
-from kldiv._numerics.categorical import are_counts, is_only_count, log_choices, log_softmax, normalised
+from kldiv._core.sampling import SamplingContext, samples
+from kldiv._numerics.categorical import are_counts, is_only_count, log_choices, log_softmax, normalized
 from kldiv._numerics.edges import indicator, log
 from kldiv._numerics.linalg import index_like
 from kldiv.domains import ONE_HOT, Logits, Simplex
@@ -38,7 +38,7 @@ class OneHotCategorical(NamedTuple):
     @density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of the vector `x`."""
-        return _log_mass(xp, x, log(xp, normalised(xp, self.probs)))
+        return _log_mass(xp, x, log(xp, normalized(xp, self.probs)))
 
     def is_certain_of(self, xp: Namespace, x: Array) -> Array:
         """Tell whether the vector `x` has probability 1."""
@@ -71,14 +71,14 @@ class OneHotCategoricalLogits(NamedTuple):
 
 
 @samples(OneHotCategorical)
-def sample_one_hot_categorical(xp: Namespace, draw: Draw, probs: Array) -> Array:
+def sample_one_hot_categorical(xp: Namespace, draw: SamplingContext, probs: Array) -> Array:
     """Return the vectors of the classes that a categorical distribution draws."""
     index = index_like(xp, probs)
     return xp.astype(index == sample_categorical(xp, draw, probs)[..., None], index.dtype)
 
 
 @samples(OneHotCategoricalLogits)
-def sample_one_hot_categorical_logits(xp: Namespace, draw: Draw, logits: Array) -> Array:
+def sample_one_hot_categorical_logits(xp: Namespace, draw: SamplingContext, logits: Array) -> Array:
     """Return the vectors of the classes that a categorical distribution draws."""
     return sample_one_hot_categorical(xp, draw, xp.exp(log_softmax(xp, logits)))
 

@@ -6,7 +6,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.ordinal import ordered_log_density, ordered_logistic_gap
 from kldiv.domains import Increasing, Real, Support
 from kldiv.families.logistic import sample_logistic
@@ -45,9 +45,9 @@ class OrderedLogistic(NamedTuple):
 
 
 @samples(OrderedLogistic)
-def sample_ordered_logistic(xp: Namespace, draw: Draw, cutpoints: Array, loc: Array) -> Array:
+def sample_ordered_logistic(xp: Namespace, draw: SamplingContext, cutpoints: Array, loc: Array) -> Array:
     """Return how many cutpoints a logistic variable exceeds."""
-    draw.discretely()
+    draw.mark_not_reparameterized()
     x = sample_logistic(xp, draw, loc, xp.ones_like(loc))
     return xp.sum(xp.astype(x[..., None] > cutpoints, cutpoints.dtype), axis=-1)
 

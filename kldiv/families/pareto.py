@@ -7,7 +7,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, bounded_exp, samples
+from kldiv._core.sampling import SamplingContext, bounded_exp, samples
 from kldiv._numerics.gaps import log1p_ratio, relative_gap
 from kldiv._numerics.pareto import (
     lomax_distance,
@@ -42,7 +42,7 @@ class Pareto(NamedTuple):
 
 
 @samples(Pareto)
-def sample_pareto(xp: Namespace, draw: Draw, scale: Array, alpha: Array) -> Array:
+def sample_pareto(xp: Namespace, draw: SamplingContext, scale: Array, alpha: Array) -> Array:
     """Return scale u^(-1 / alpha)."""
     return scale * bounded_exp(xp, -xp.log(draw.uniform(scale)) / alpha)
 

@@ -7,10 +7,10 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.edges import log_factorial, xlogy
 from kldiv._numerics.gaps import entropy_gap
-from kldiv._numerics.generating_functions import poisson_law
+from kldiv._numerics.generating_functions import poisson_cgf
 from kldiv._numerics.negative_binomial import poisson_entropy
 from kldiv.domains import COUNTS, NonNegative
 
@@ -39,7 +39,7 @@ class Poisson(NamedTuple):
 
 
 @samples(Poisson)
-def sample_poisson(xp: Namespace, draw: Draw, rate: Array) -> Array:
+def sample_poisson(xp: Namespace, draw: SamplingContext, rate: Array) -> Array:
     """Return what the framework draws."""
     return draw.poisson(rate)
 
@@ -57,8 +57,8 @@ expectations(
     Poisson,
     entropy=lambda xp, rate: poisson_entropy(xp, rate),
     mean=lambda xp, rate: rate,
-    log_factorial_excess=lambda xp, rate: poisson_law(xp, rate).log_factorial_excess(),
-    log_rising_excess=lambda xp, r, rate: poisson_law(xp, rate).log_rising_excess(r),
+    log_factorial_excess=lambda xp, rate: poisson_cgf(xp, rate).log_factorial_excess(),
+    log_pochhammer_excess=lambda xp, r, rate: poisson_cgf(xp, rate).log_pochhammer_excess(r),
 )
 
 

@@ -6,7 +6,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.categorical import sigmoid
 from kldiv._numerics.spherical import (
     half_dimension,
@@ -50,7 +50,7 @@ class PowerSpherical(NamedTuple):
 
 
 @samples(PowerSpherical)
-def sample_power_spherical(xp: Namespace, draw: Draw, mean_direction: Array, concentration: Array) -> Array:
+def sample_power_spherical(xp: Namespace, draw: SamplingContext, mean_direction: Array, concentration: Array) -> Array:
     """Return t m + sqrt(1 - t^2) v, with (1 + t) / 2 a beta variable and v uniform on what is orthogonal to m.
 
     Source: De Cao and Aziz, arXiv 2006.04437

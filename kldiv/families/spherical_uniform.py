@@ -6,7 +6,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.registry import converts, register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.spherical import half_dimension, log_sphere_area, unit_vector
 from kldiv.domains import SPHERE, UnitVector
 from kldiv.families.von_mises_fisher import VonMisesFisher
@@ -34,7 +34,7 @@ class SphericalUniform(NamedTuple):
 
 
 @samples(SphericalUniform)
-def sample_spherical_uniform(xp: Namespace, draw: Draw, mean_direction: Array) -> Array:
+def sample_spherical_uniform(xp: Namespace, draw: SamplingContext, mean_direction: Array) -> Array:
     """Return the direction of a vector of standard normal entries."""
     return unit_vector(xp, draw.normal(mean_direction, axes=1))
 

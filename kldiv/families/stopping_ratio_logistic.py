@@ -6,7 +6,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.categorical import softplus
 from kldiv._numerics.ordinal import stopping_log_mass, stopping_ratio_gap
 from kldiv.domains import Increasing, Real
@@ -41,9 +41,9 @@ class StoppingRatioLogistic(NamedTuple):
 
 
 @samples(StoppingRatioLogistic)
-def sample_stopping_ratio_logistic(xp: Namespace, draw: Draw, cutpoints: Array, loc: Array) -> Array:
+def sample_stopping_ratio_logistic(xp: Namespace, draw: SamplingContext, cutpoints: Array, loc: Array) -> Array:
     """Return how many of the probabilities to go on so far, each a product, a uniform draw is below."""
-    draw.discretely()
+    draw.mark_not_reparameterized()
     log_survival = -xp.cumulative_sum(softplus(xp, cutpoints - loc[..., None]), axis=-1)
     goes_on = xp.log(draw.uniform(loc))[..., None] < log_survival
     return xp.sum(xp.astype(goes_on, cutpoints.dtype), axis=-1)

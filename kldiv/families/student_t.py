@@ -11,7 +11,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import converts, register
-from kldiv._core.sampling import Draw, bounded_exp, samples
+from kldiv._core.sampling import SamplingContext, bounded_exp, samples
 from kldiv._numerics.edges import infinite_like
 from kldiv._numerics.exact import log_hypot
 from kldiv._numerics.student_t import (
@@ -70,7 +70,7 @@ class Cauchy(NamedTuple):
 
 
 @samples(StudentT)
-def sample_student_t(xp: Namespace, draw: Draw, df: Array, loc: Array, scale: Array) -> Array:
+def sample_student_t(xp: Namespace, draw: SamplingContext, df: Array, loc: Array, scale: Array) -> Array:
     """Return loc + scale z / sqrt(2 g / df), with z standard normal and g a gamma variable, df / 2."""
     half = 0.5 * df
     width = bounded_exp(xp, 0.5 * (xp.log(half) - draw.log_gamma(xp, half)))
@@ -78,7 +78,7 @@ def sample_student_t(xp: Namespace, draw: Draw, df: Array, loc: Array, scale: Ar
 
 
 @samples(Cauchy)
-def sample_cauchy(xp: Namespace, draw: Draw, loc: Array, scale: Array) -> Array:
+def sample_cauchy(xp: Namespace, draw: SamplingContext, loc: Array, scale: Array) -> Array:
     """Return loc + scale tan(pi (u - 1 / 2))."""
     return loc + scale * half_turn_tangent(xp, draw.uniform(loc))
 

@@ -7,7 +7,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.truncated_normal import (
     truncated_normal_cross_entropy,
     truncated_normal_distance,
@@ -46,7 +46,9 @@ class TruncatedNormal(NamedTuple):
 
 
 @samples(TruncatedNormal)
-def sample_truncated_normal(xp: Namespace, draw: Draw, loc: Array, scale: Array, low: Array, high: Array) -> Array:
+def sample_truncated_normal(
+    xp: Namespace, draw: SamplingContext, loc: Array, scale: Array, low: Array, high: Array
+) -> Array:
     """Return the x below which there is the probability u."""
     return truncated_normal_quantile(xp, draw.uniform(loc), loc, scale, low, high)
 

@@ -7,7 +7,7 @@ from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.moments import Expectations, cross_entropy, expectations
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.gaps import log1p_ratio
 from kldiv._numerics.uniform import (
     interval_distance,
@@ -41,7 +41,7 @@ class Uniform(NamedTuple):
 
 
 @samples(Uniform)
-def sample_uniform(xp: Namespace, draw: Draw, low: Array, high: Array) -> Array:
+def sample_uniform(xp: Namespace, draw: SamplingContext, low: Array, high: Array) -> Array:
     """Return low + (high - low) u, with u uniform between 0 and 1."""
     return low + (high - low) * draw.uniform(low)
 

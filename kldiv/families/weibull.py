@@ -6,7 +6,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.registry import converts, register
-from kldiv._core.sampling import Draw, bounded_exp, samples
+from kldiv._core.sampling import SamplingContext, bounded_exp, samples
 from kldiv._numerics.gamma import weibull_gap
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.generalized_gamma import GeneralizedGamma
@@ -35,7 +35,7 @@ class Weibull(NamedTuple):
 
 
 @samples(Weibull)
-def sample_weibull(xp: Namespace, draw: Draw, scale: Array, concentration: Array) -> Array:
+def sample_weibull(xp: Namespace, draw: SamplingContext, scale: Array, concentration: Array) -> Array:
     """Return scale (-log(u))^(1 / concentration)."""
     return scale * bounded_exp(xp, xp.log(-xp.log(draw.uniform(scale))) / concentration)
 

@@ -11,7 +11,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, bounded_exp, samples
+from kldiv._core.sampling import SamplingContext, bounded_exp, samples
 from kldiv._numerics.linalg import identity_like, index_like, squares
 from kldiv._numerics.wishart import log_multigamma, wishart_gap
 from kldiv.domains import POSITIVE_DEFINITE, DegreesOfFreedom, LowerTriangular
@@ -61,7 +61,7 @@ class InverseWishart(NamedTuple):
         return inverse_wishart_log_density(xp, self.df, self.scale_tril, factor)
 
 
-def bartlett_factor(xp: Namespace, draw: Draw, df: Array, like: Array) -> Array:
+def bartlett_factor(xp: Namespace, draw: SamplingContext, df: Array, like: Array) -> Array:
     """Return lower triangular A, where A A' is a Wishart matrix of scale 1: normal, the diagonal of chi variables.
 
     Source: Bartlett's decomposition, Smith and Hocking, Applied Statistics 21 (1972)
@@ -73,20 +73,20 @@ def bartlett_factor(xp: Namespace, draw: Draw, df: Array, like: Array) -> Array:
 
 
 @samples(Wishart)
-def sample_wishart(xp: Namespace, draw: Draw, df: Array, scale_tril: Array) -> Array:
+def sample_wishart(xp: Namespace, draw: SamplingContext, df: Array, scale_tril: Array) -> Array:
     """Return L A A' L'."""
     factor = xp.matmul(scale_tril, bartlett_factor(xp, draw, df, scale_tril))
     return xp.matmul(factor, xp.matrix_transpose(factor))
 
 
-def inverse_wishart_factor(xp: Namespace, draw: Draw, df: Array, scale_tril: Array) -> Array:
+def inverse_wishart_factor(xp: Namespace, draw: SamplingContext, df: Array, scale_tril: Array) -> Array:
     """Return M = L A'^-1, where M M' is an inverse Wishart matrix."""
     solved = xp.solve_triangular(bartlett_factor(xp, draw, df, scale_tril), xp.matrix_transpose(scale_tril))
     return xp.matrix_transpose(solved)
 
 
 @samples(InverseWishart)
-def sample_inverse_wishart(xp: Namespace, draw: Draw, df: Array, scale_tril: Array) -> Array:
+def sample_inverse_wishart(xp: Namespace, draw: SamplingContext, df: Array, scale_tril: Array) -> Array:
     """Return the inverse of a Wishart matrix."""
     factor = inverse_wishart_factor(xp, draw, df, scale_tril)
     return xp.matmul(factor, xp.matrix_transpose(factor))
@@ -97,7 +97,7 @@ def _log_volume(xp: Namespace, power: Array, diagonal: Array) -> Array:
     return 2 * power * xp.sum(xp.log(diagonal), axis=-1)
 
 
-def _log_normaliser(xp: Namespace, df: Array, diagonal: Array) -> Array:
+def _log_normalizer(xp: Namespace, df: Array, diagonal: Array) -> Array:
     constant = xp.sum(0.5 * log(2) * df[..., None] * xp.ones_like(diagonal), axis=-1)
     return constant + log_multigamma(xp, 0.5 * df, diagonal)
 
@@ -108,7 +108,7 @@ def wishart_log_density(xp: Namespace, df: Array, tril: Array, factor: Array) ->
     power = 0.5 * (df - xp.sum(xp.ones_like(diagonal), axis=-1) - 1)
     logs = _log_volume(xp, power, diagonal) - _log_volume(xp, 0.5 * df, xp.diagonal(tril))
     trace = squares(xp, xp.solve_triangular(tril, factor))
-    return logs - 0.5 * trace - _log_normaliser(xp, df, xp.diagonal(tril))
+    return logs - 0.5 * trace - _log_normalizer(xp, df, xp.diagonal(tril))
 
 
 def inverse_wishart_log_density(xp: Namespace, df: Array, tril: Array, factor: Array) -> Array:
@@ -117,7 +117,7 @@ def inverse_wishart_log_density(xp: Namespace, df: Array, tril: Array, factor: A
     power = 0.5 * (df + xp.sum(xp.ones_like(diagonal), axis=-1) + 1)
     logs = _log_volume(xp, 0.5 * df, xp.diagonal(tril)) - _log_volume(xp, power, diagonal)
     trace = squares(xp, xp.solve_triangular(factor, tril))
-    return logs - 0.5 * trace - _log_normaliser(xp, df, xp.diagonal(tril))
+    return logs - 0.5 * trace - _log_normalizer(xp, df, xp.diagonal(tril))
 
 
 @register(Wishart, Wishart)

@@ -7,7 +7,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.registry import register
-from kldiv._core.sampling import Draw, samples
+from kldiv._core.sampling import SamplingContext, samples
 from kldiv._numerics.edges import non_negative
 from kldiv._numerics.spherical import circle_gap, log_partition_gap, mean_log_distance
 from kldiv._numerics.student_t import half_turn_tangent
@@ -38,7 +38,7 @@ class WrappedCauchy(NamedTuple):
 
 
 @samples(WrappedCauchy)
-def sample_wrapped_cauchy(xp: Namespace, draw: Draw, loc: Array, concentration: Array) -> Array:
+def sample_wrapped_cauchy(xp: Namespace, draw: SamplingContext, loc: Array, concentration: Array) -> Array:
     """Return loc + 2 atan((1 - r) / (1 + r) tan(pi (u - 1 / 2))), between -pi and pi."""
     t = (1 - concentration) / (1 + concentration) * half_turn_tangent(xp, draw.uniform(loc))
     x = loc + 2 * xp.atan(t)

@@ -1,1 +1,1 @@
-"""Projections, centroids and minimisation: the member of a family that is nearest to something."""
+"""Projections, centroids and minimization: the member of a family that is nearest to something."""

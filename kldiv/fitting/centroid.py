@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from kldiv._arrays.compilation import run
 from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
-from kldiv._core.family import Family, Kind, class_of, held_kinds, kind_of, name_of
-from kldiv._core.parameters import cast, gather_families, leaves, rebuild
+from kldiv._core.family import Family, FamilyKey, class_of, held_kinds, kind_of, name_of
+from kldiv._core.parameters import cast, gather_families, named_leaves, unflatten
 from kldiv._core.registry import NoClosedForm
 from kldiv._core.validation import diagnose_all
-from kldiv._numerics.categorical import normalised
+from kldiv._numerics.categorical import normalized
 from kldiv._numerics.edges import log, logit, product
 from kldiv.families.bernoulli import Bernoulli, BernoulliLogits
 from kldiv.families.beta import Beta
@@ -44,7 +44,7 @@ from kldiv.fitting.grid import cast_back
 from kldiv.fitting.moment_matching import base_of, inverse, polar, projections, wrapped
 from kldiv.fitting.projection import project
 
-_left_programs: dict[Kind, Callable[..., Family]] = {}
+_left_programs: dict[FamilyKey, Callable[..., Family]] = {}
 
 
 def centroid(distributions: Family, *, weights: Any = None, side: str = "right") -> Family:
@@ -97,9 +97,9 @@ def centroid(distributions: Family, *, weights: Any = None, side: str = "right")
         raise ValueError(f'side must be "right" or "left"; got {side!r}')
     xp, arrays, dtype, (d,) = gather_families(distributions=distributions)
     if weights is not None:
-        names = [name for name, _ in leaves(distributions, "distributions")]
+        names = [name for name, _ in named_leaves(distributions, "distributions")]
         xp, arrays, dtype = gather([*arrays, weights], [*names, "weights"])
-        d = rebuild(d, iter(arrays))
+        d = unflatten(d, iter(arrays))
     zeros = batch_zeros(xp, cast(xp, d, dtype))
     if not xp.shape(zeros):
         raise ValueError("distributions have no batch axis to take the centroid along")
@@ -109,7 +109,7 @@ def centroid(distributions: Family, *, weights: Any = None, side: str = "right")
         diagnose_all(xp, dtype, distributions=d)
         if not bool(xp.all((w >= 0) & xp.isfinite(w))) or not bool(xp.all(xp.sum(w, axis=-1) > 0)):
             raise ValueError("weights must be non-negative and finite, and not all 0 along the last axis")
-    w = normalised(xp, w)
+    w = normalized(xp, w)
     if side == "right":
         mixture = Mixture(w, cast(xp, d, dtype))
         q = project(mixture, kind_of(d), **_fixed_of(d))
@@ -211,20 +211,20 @@ _naturals: dict[type, _Natural] = {
 
 
 def _softmax(xp: Namespace, a: Array) -> Array:
-    return normalised(xp, xp.exp(a - xp.max(a, axis=-1, keepdims=True)))
+    return normalized(xp, xp.exp(a - xp.max(a, axis=-1, keepdims=True)))
 
 
-def _left_program(kind: Kind) -> Callable[..., Family]:
+def _left_program(kind: FamilyKey) -> Callable[..., Family]:
     """Return the function from members and weights to their left centroid."""
     if kind not in _left_programs:
         _left_programs[kind] = _make_left_program(kind)
     return _left_programs[kind]
 
 
-def _make_left_program(kind: Kind) -> Callable[..., Family]:
+def _make_left_program(kind: FamilyKey) -> Callable[..., Family]:
     base, axes = base_of(kind)
     if held_kinds(base) or class_of(base) not in _naturals:
-        raise NoClosedForm(f"there is no left centroid of {name_of(kind)}; minimise the divergence with kldiv.fit")
+        raise NoClosedForm(f"there is no left centroid of {name_of(kind)}; minimize the divergence with kldiv.fit")
     natural = _naturals[class_of(base)]
 
     def program(xp: Namespace, d: Family, weights: Array) -> Family:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from kldiv import domains
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, Field, fields_of
-from kldiv._numerics.categorical import normalised, sigmoid
+from kldiv._numerics.categorical import normalized, sigmoid
 from kldiv._numerics.edges import log, logit
 from kldiv._numerics.linalg import identity_like, index_like
 from kldiv.domains import Condition, Domain
@@ -28,7 +28,7 @@ def _diagonal_of(xp: Namespace, x: Array, function: Callable[[Array], Array]) ->
 
 
 def _softmax(xp: Namespace, x: Array, low: Any) -> Array:
-    return normalised(xp, xp.exp(x - xp.max(x, axis=-1, keepdims=True)))
+    return normalized(xp, xp.exp(x - xp.max(x, axis=-1, keepdims=True)))
 
 
 def _increments(xp: Namespace, x: Array, low: Any) -> Array:
@@ -65,7 +65,7 @@ _CHARTS: list[tuple[Domain, Chart]] = [
     (domains.NonNegative, _POSITIVE),
     (domains.UnitInterval, _UNIT),
     (domains.OpenUnitInterval, _UNIT),
-    (domains.AboveZeroToOne, _UNIT),
+    (domains.LeftOpenUnitInterval, _UNIT),
     (domains.ZeroToBelowOne, _UNIT),
     (domains.AboveOne, Chart(lambda xp, x, low: log(xp, x - 1), lambda xp, x, low: 1 + xp.exp(x))),
     (domains.Simplex, Chart(lambda xp, x, low: log(xp, x), _softmax)),

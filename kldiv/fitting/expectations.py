@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, class_of, fields_of, held_kinds, kind_of, name_of
-from kldiv._core.moments import WORDS as _WORDS, known_expectations
+from kldiv._core.moments import DESCRIPTIONS as _WORDS, known_expectations
 from kldiv._core.registry import NoClosedForm, conversions_of
-from kldiv._numerics.categorical import log_softmax, normalised
+from kldiv._numerics.categorical import log_softmax, normalized
 from kldiv._numerics.edges import product
 from kldiv._numerics.linalg import identity_like, index_like
 from kldiv._numerics.special import digamma_gap
-from kldiv._numerics.spherical import half_dimension, mean_cosine, power_mean
+from kldiv._numerics.spherical import bessel_ratio, half_dimension, power_mean
 from kldiv.families.categorical import Categorical, CategoricalLogits
 from kldiv.families.dirichlet import Dirichlet
 from kldiv.families.generalized_normal import GeneralizedNormal
@@ -32,7 +32,7 @@ from kldiv.families.wrapped_cauchy import WrappedCauchy
 from kldiv.fitting.newton import weighted_median
 
 # In words, each with the number of axes that the expectation has.
-WORDS: dict[str, tuple[str, int]] = {
+DESCRIPTIONS: dict[str, tuple[str, int]] = {
     **{name: (words, 0) for name, words in _WORDS.items()},
     "log1p": ("E log(1 + x)", 0),
     "median": ("median", 0),
@@ -67,7 +67,7 @@ def _diagonal_matrix(xp: Namespace, x: Array) -> Array:
 
 
 def _circle(xp: Namespace, kappa: Array) -> Array:
-    return mean_cosine(xp, 0.5 * xp.ones_like(kappa), kappa)
+    return bessel_ratio(xp, 0.5 * xp.ones_like(kappa), kappa)
 
 
 def _unit(xp: Namespace, x: Array) -> Array:
@@ -96,7 +96,7 @@ _KNOWN: dict[type, dict[str, Callable[..., Array]]] = {
         "sine": lambda xp, loc, rho: rho * xp.sin(loc),
     },
     VonMisesFisher: {
-        "vector": lambda xp, mu, kappa: mean_cosine(xp, half_dimension(xp, mu), kappa)[..., None] * _unit(xp, mu)
+        "vector": lambda xp, mu, kappa: bessel_ratio(xp, half_dimension(xp, mu), kappa)[..., None] * _unit(xp, mu)
     },
     PowerSpherical: {
         "vector": lambda xp, mu, kappa: power_mean(xp, half_dimension(xp, mu), kappa)[..., None] * _unit(xp, mu)
@@ -107,10 +107,10 @@ _KNOWN: dict[type, dict[str, Callable[..., Array]]] = {
         "variances": lambda xp, loc, tril: xp.sum(tril * tril, axis=-1),
     },
     Dirichlet: {
-        "vector": lambda xp, a: normalised(xp, a),
+        "vector": lambda xp, a: normalized(xp, a),
         "logs": lambda xp, a: _mean_logs(xp, a, xp.sum(a, axis=-1, keepdims=True)),
     },
-    Categorical: {"classes": lambda xp, probs: normalised(xp, probs)},
+    Categorical: {"classes": lambda xp, probs: normalized(xp, probs)},
     CategoricalLogits: {"classes": lambda xp, logits: xp.exp(log_softmax(xp, logits))},
 }
 # The same of the coordinates that an `Independent` distribution is made of.
@@ -160,7 +160,7 @@ def moment(xp: Namespace, d: Family, name: str, marginals: int = 0) -> Array:
                 return moment(xp, conversion.apply(xp, d), name, marginals)
             except NoClosedForm:
                 continue
-    raise NoClosedForm(f"{name_of(kind)} does not know its {WORDS[name][0]}")
+    raise NoClosedForm(f"{name_of(kind)} does not know its {DESCRIPTIONS[name][0]}")
 
 
 def _of_coordinates(xp: Namespace, d: Family, name: str, marginals: int) -> Array:
@@ -172,12 +172,12 @@ def _of_coordinates(xp: Namespace, d: Family, name: str, marginals: int) -> Arra
     if name in ("variances", "covariance"):
         variances = moment(xp, d.base, "variance") + batch_zeros(xp, d.base)
         return variances if name == "variances" else _diagonal_matrix(xp, variances)
-    raise NoClosedForm(f"{name_of((Independent, inner))} does not know its {WORDS[name][0]}")
+    raise NoClosedForm(f"{name_of((Independent, inner))} does not know its {DESCRIPTIONS[name][0]}")
 
 
 def _of_mixture(xp: Namespace, d: Family, name: str, marginals: int) -> Array:
-    axes = marginals + (WORDS[name][1] if name in WORDS else 0)
-    probs = normalised(xp, d.probs)
+    axes = marginals + (DESCRIPTIONS[name][1] if name in DESCRIPTIONS else 0)
+    probs = normalized(xp, d.probs)
     zeros = batch_zeros(xp, d.components)
 
     def mean(values: Array, axes: int) -> Array:
@@ -252,7 +252,7 @@ _OF_SAMPLES: dict[str, Callable[[Namespace, Samples], Array]] = {
 
 def one_hot(xp: Namespace, classes: Array, count: int) -> Array:
     """Return one-hot vectors for the numbers of `count` classes."""
-    index = index_like(xp, xp.like([0.0] * count, classes, classes.dtype))
+    index = index_like(xp, xp.asarray_like([0.0] * count, classes, classes.dtype))
     return xp.where(index == classes[..., None], xp.ones_like(index), 0.0)
 
 

@@ -1,4 +1,4 @@
-"""Minimisation of a divergence over the parameters of a family, with the framework's own gradients."""
+"""Minimization of a divergence over the parameters of a family, with the framework's own gradients."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def fit(
     learning_rate: float | None = None,
     unconstrained: bool = True,
     method: str = "auto",
-    every: int = 1,
+    keep_every: int = 1,
     callback: Callback | None = None,
     progress: bool = False,
 ) -> Fit:
-    """Minimise the divergence between a target and a member of a family, over the parameters of the family.
+    """Minimize the divergence between a target and a member of a family, over the parameters of the family.
 
     Parameters
     ----------
@@ -74,23 +74,23 @@ def fit(
         The member of the family to start from. Each batch element of the target, or of `init`, is fitted on its own.
         Parameters that are integers are held fixed.
     direction
-        "forward" minimises KL(target || q), which covers all of the target; "reverse" KL(q || target), which seeks one
+        "forward" minimizes KL(target || q), which covers all of the target; "reverse" KL(q || target), which seeks one
         of its modes and may have several minima.
     optimizer
-        "lbfgs" (SciPy's L-BFGS-B, on the host), "gradient-descent" or "adam"; or an optimiser of the framework: an
+        "lbfgs" (SciPy's L-BFGS-B, on the host), "gradient-descent" or "adam"; or an optimizer of the framework: an
         optax transformation for JAX; for PyTorch a class of torch.optim, or a function that makes one for a list of
-        tensors; for TensorFlow a Keras optimiser or its class.
+        tensors; for TensorFlow a Keras optimizer or its class.
     steps
         The number of updates, at most.
     learning_rate
-        For "gradient-descent", 0.1 by default, for "adam", 0.05, and for a class of optimisers.
+        For "gradient-descent", 0.1 by default, for "adam", 0.05, and for a class of optimizers.
     unconstrained
         Whether to descend in numbers that are free of constraints: the logarithm of what is positive, the logit of what
         is between 0 and 1, logits of probabilities, the triangular factor of a covariance matrix with the logarithm of
         its diagonal. Otherwise in the parameters themselves, which a long step may make invalid.
     method
         For a pair without closed form, the method of `kldiv.estimate`. Samples are drawn with one and the same seed.
-    every
+    keep_every
         Which steps the history keeps: each, or every so many, and the last.
     callback
         Called as ``callback(step, distribution, divergence)`` at the start and after each update; returns True to stop.
@@ -108,7 +108,7 @@ def fit(
         If an argument is invalid, or the divergence or a derivative is not finite on the way: the message tells the
         step and the parameter.
     TypeError
-        If the optimiser is none that the framework knows, or fit is called inside a compiled function.
+        If the optimizer is none that the framework knows, or fit is called inside a compiled function.
 
     Notes
     -----
@@ -131,7 +131,7 @@ def fit(
     """
     if direction not in ("forward", "reverse"):
         raise ValueError(f'direction must be "forward" or "reverse"; got {direction!r}')
-    counts: dict[str, Any] = {"steps": steps, "every": every}
+    counts: dict[str, Any] = {"steps": steps, "keep_every": keep_every}
     for name, count in counts.items():
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise ValueError(f"{name} must be a positive integer; got {count!r}")
@@ -141,7 +141,7 @@ def fit(
         raise ValueError(f"learning_rate must be positive and finite; got {learning_rate!r}")
     problem = make_problem(target, init, direction == "forward", unconstrained, method)
     with _bar(progress, steps) as bar:
-        recorder = Recorder(problem, every, callback, bar)
+        recorder = Recorder(problem, keep_every, callback, bar)
         numbers = start(problem)
         both = problem.xp.value_and_grad(problem.value)
         if optimizer == "lbfgs":
@@ -153,13 +153,13 @@ def fit(
                 make, default = _NAMED[optimizer]
                 update = make(problem.xp, numbers, default if learning_rate is None else learning_rate)
             else:
-                update = problem.xp.updates(optimizer, numbers, learning_rate)
+                update = problem.xp.optimizer_step(optimizer, numbers, learning_rate)
             for step in range(steps + 1):
                 value, gradients = both(*numbers)
                 recorder.require_finite(step, numbers, value, gradients)
                 if recorder.record(step, numbers, value) or step == steps:
                     break
-                with problem.xp.quiet():
+                with problem.xp.ignore_warnings():
                     numbers = update(gradients)
         return recorder.fit()
 

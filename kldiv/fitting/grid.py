@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.family import Family, fields_of
-from kldiv._core.parameters import cast, leaves, mapped, rebuild
+from kldiv._core.parameters import cast, named_leaves, tree_map, unflatten
 from kldiv._numerics.edges import log
 from kldiv._numerics.linalg import index_like
 from kldiv.families.categorical import Categorical, CategoricalLogits
@@ -29,7 +29,7 @@ class Grid(NamedTuple):
         What density times width sums to before it is divided by that: 1 less the mass of a density that is off the
         grid.
     total
-        What the weights of the cells sum to in `kldiv.fit`: 1, or `mass` where they were not to be normalised.
+        What the weights of the cells sum to in `kldiv.fit`: 1, or `mass` where they were not to be normalized.
 
     Examples
     --------
@@ -67,12 +67,12 @@ def from_grid(x: Any, density: Any, *, width: Any = None, normalize: bool | None
     normalize
         What to do with a density that does not integrate to 1 over the grid within the square root of its dtype's eps.
         None refuses it. True divides by the integral, `mass`. False keeps the weights as they are in `kldiv.fit`, which
-        then minimises ``sum_i w_i log(w_i / q_i)``; `distribution` is normalised all the same.
+        then minimizes ``sum_i w_i log(w_i / q_i)``; `distribution` is normalized all the same.
 
     Raises
     ------
     ValueError
-        If the points do not increase, the density is negative, not finite or 0 everywhere, or is not normalised and
+        If the points do not increase, the density is negative, not finite or 0 everywhere, or is not normalized and
         `normalize` is None.
 
     Examples
@@ -91,7 +91,7 @@ def from_grid(x: Any, density: Any, *, width: Any = None, normalize: bool | None
         raise ValueError(f"normalize must be True, False or None; got {normalize!r}")
     named: dict[str, Any] = {"x": x}
     is_distribution = bool(fields_of(type(density)))
-    named.update(leaves(density, "density") if is_distribution else {"density": density})
+    named.update(named_leaves(density, "density") if is_distribution else {"density": density})
     if width is not None:
         named["width"] = width
     xp, arrays, dtype = gather(list(named.values()), list(named))
@@ -112,7 +112,7 @@ def from_grid(x: Any, density: Any, *, width: Any = None, normalize: bool | None
     else:
         found, mass = _of_values(xp, xp.astype(arrays[1], computing), points, cells)
     if normalize is None and xp.is_concrete(mass):
-        _require_normalised(xp, mass, float(xp.finfo(dtype).eps) ** 0.5)
+        _require_normalized(xp, mass, float(xp.finfo(dtype).eps) ** 0.5)
     total = mass if normalize is False else xp.ones_like(mass)
     points, cells, mass, total = (xp.astype(a, dtype) for a in (points, cells, mass, total))
     return Grid(points, cells, cast_back(xp, found, dtype), mass, total)
@@ -120,7 +120,7 @@ def from_grid(x: Any, density: Any, *, width: Any = None, normalize: bool | None
 
 def cast_back(xp: Namespace, d: Family, dtype: DType) -> Family:
     """Return a distribution in the dtype of a result."""
-    return mapped(lambda x: xp.astype(x, dtype), d)
+    return tree_map(lambda x: xp.astype(x, dtype), d)
 
 
 def _require_points(xp: Namespace, points: Array) -> None:
@@ -133,8 +133,8 @@ def _require_points(xp: Namespace, points: Array) -> None:
 
 def _widths(xp: Namespace, points: Array) -> Array:
     steps = points[1:] - points[:-1]
-    right = xp.padded(steps, points)  # of each point the step to the next, 0 at the last
-    left = xp.flip(xp.padded(xp.flip(steps, axis=(-1,)), points), axis=(-1,))
+    right = xp.pad_last_axis(steps, points)  # of each point the step to the next, 0 at the last
+    left = xp.flip(xp.pad_last_axis(xp.flip(steps, axis=(-1,)), points), axis=(-1,))
     index = index_like(xp, points)
     first, last = index == 0, xp.flip(index, axis=(-1,)) == 0
     return 0.5 * (xp.where(last, left, right) + xp.where(first, right, left))
@@ -142,7 +142,7 @@ def _widths(xp: Namespace, points: Array) -> Array:
 
 def log_weights(xp: Namespace, q: Family, points: Array, width: Array) -> Array:
     """Return the logarithms of density times width along a new last batch axis of a distribution of a number."""
-    along = mapped(lambda x: x[..., None], q)
+    along = tree_map(lambda x: x[..., None], q)
     value: Array = along.log_density(points) + xp.log(width)
     return value
 
@@ -152,7 +152,7 @@ def _of_distribution(
 ) -> tuple[Family, Array]:
     if any(len(f.domain.axes) if f.domain else len(f.held.axes) for f in fields_of(type(density))):  # type: ignore[union-attr]
         raise ValueError(f"density is a {type(density).__name__}; pass a distribution of a number, or its density at x")
-    logits = log_weights(xp, cast(xp, rebuild(density, iter(parameters)), dtype), points, width)
+    logits = log_weights(xp, cast(xp, unflatten(density, iter(parameters)), dtype), points, width)
     if xp.is_concrete(logits) and not bool(xp.all(xp.any(xp.isfinite(logits), axis=-1))):
         raise ValueError("density is 0 on the whole grid")
     return CategoricalLogits(logits), xp.sum(xp.exp(logits), axis=-1)
@@ -175,7 +175,7 @@ def _of_values(xp: Namespace, density: Array, points: Array, width: Array) -> tu
     return Categorical(weights / mass[..., None]), mass
 
 
-def _require_normalised(xp: Namespace, mass: Array, tolerance: float) -> None:
+def _require_normalized(xp: Namespace, mass: Array, tolerance: float) -> None:
     bad = ~xp.to_numpy(xp.abs(mass - 1) <= tolerance)
     if bad.any():
         index = tuple(int(i[0]) for i in bad.nonzero()) if bad.ndim else ()
@@ -197,9 +197,9 @@ def gather_grid(grid: Grid, **more: Family) -> tuple[Namespace, list[Array], DTy
     names = ["points", "width", "mass", "total"]
     parts = [getattr(grid, name) for name in names]
     found = {"target": grid.distribution, **more}
-    owners, values = zip(*[leaf for name, d in found.items() for leaf in leaves(d, name)], strict=True)
+    owners, values = zip(*[leaf for name, d in found.items() for leaf in named_leaves(d, name)], strict=True)
     xp, arrays, dtype = gather([*parts, *values], [*(f"Grid.{name} of target" for name in names), *owners])
     each = iter(arrays[4:])
-    distribution, *families = [rebuild(d, each) for d in found.values()]
+    distribution, *families = [unflatten(d, each) for d in found.values()]
     points, width, mass, total = arrays[:4]
     return xp, arrays, dtype, Grid(points, width, distribution, mass, total), families

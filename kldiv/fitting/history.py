@@ -18,7 +18,7 @@ Callback: TypeAlias = Callable[[int, Family, Array], Any]
 
 
 class History(NamedTuple):
-    """The course of a minimisation, as NumPy arrays with the kept steps along the first axis.
+    """The course of a minimization, as NumPy arrays with the kept steps along the first axis.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class History(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """What a minimisation has found, and how.
+    """What a minimization has found, and how.
 
     Attributes
     ----------
@@ -87,10 +87,10 @@ def _at(d: Family, parameters: dict[str, Any], index: int, prefix: str = "") -> 
 
 
 class Recorder:
-    """Keeps the course of a minimisation, tells it, and looks after it."""
+    """Keeps the course of a minimization, tells it, and looks after it."""
 
-    def __init__(self, problem: Problem, every: int, callback: Callback | None, bar: Any) -> None:
-        self._problem, self._every, self._callback, self._bar = problem, every, callback, bar
+    def __init__(self, problem: Problem, keep_every: int, callback: Callback | None, bar: Any) -> None:
+        self._problem, self._every, self._callback, self._bar = problem, keep_every, callback, bar
         self._steps: list[int] = []
         self._divergence: list[Any] = []
         self._parameters: dict[str, list[Any]] = {p.name: [] for p in problem.parameters}

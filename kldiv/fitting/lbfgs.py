@@ -20,7 +20,7 @@ def lbfgs(
     numbers: list[Array],
     steps: int,
 ) -> None:
-    """Minimise by SciPy's L-BFGS-B, on the host in float64, in all batch elements together."""
+    """Minimize by SciPy's L-BFGS-B, on the host in float64, in all batch elements together."""
     from scipy import optimize
 
     xp = problem.xp
@@ -33,7 +33,7 @@ def lbfgs(
 
     def split(x: NDArray[np.float64]) -> list[Array]:
         parts = np.split(x, ends[:-1])
-        return [xp.like(p.reshape(s), n, dtype) for p, s, n in zip(parts, shapes, numbers, strict=True)]
+        return [xp.asarray_like(p.reshape(s), n, dtype) for p, s, n in zip(parts, shapes, numbers, strict=True)]
 
     def function(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         at = split(x)

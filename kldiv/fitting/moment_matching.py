@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Family, Kind, class_of, held_kinds
+from kldiv._core.family import Family, FamilyKey, class_of, held_kinds
 from kldiv._numerics.edges import log, logit
 from kldiv.families.bernoulli import Bernoulli, BernoulliLogits
 from kldiv.families.beta import Beta
@@ -111,7 +111,7 @@ def _inverse_gamma(xp: Namespace, reciprocal: Array, log_mean: Array) -> Family:
 
 
 def _beta_of(xp: Namespace, log_mean: Array, log_complement: Array) -> tuple[Array, Array]:
-    first, second = (xp.like(unit, log_mean, log_mean.dtype) for unit in ([1.0, 0.0], [0.0, 1.0]))
+    first, second = (xp.asarray_like(unit, log_mean, log_mean.dtype) for unit in ([1.0, 0.0], [0.0, 1.0]))
     a = dirichlet_concentration(xp, log_mean[..., None] * first + log_complement[..., None] * second)
     return a[..., 0], a[..., 1]
 
@@ -160,7 +160,7 @@ def inverse(xp: Namespace, matrix: Array) -> Array:
     return xp.matmul(xp.matrix_transpose(inverse), inverse)
 
 
-def base_of(kind: Kind) -> tuple[Kind, int]:
+def base_of(kind: FamilyKey) -> tuple[FamilyKey, int]:
     """Return what an `Independent` kind holds in the end, and how many axes it adds to that."""
     axes = 0
     while class_of(kind) is Independent:

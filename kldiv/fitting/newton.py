@@ -11,12 +11,12 @@ from typing import Any
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.special import EULER, digamma, digamma_gap, trigamma
-from kldiv._numerics.spherical import mean_cosine
+from kldiv._numerics.spherical import bessel_ratio
 
 
 def repeat(xp: Namespace, step: Callable[[Any], Any], state: Any, count: int, like: Array) -> Any:
     """Return the state after `count` steps; `like` tells dtype and device."""
-    return xp.fold(lambda state, item: step(state), state, (xp.like([[[0.0]]] * count, like, like.dtype),))
+    return xp.scan(lambda state, item: step(state), state, (xp.asarray_like([[[0.0]]] * count, like, like.dtype),))
 
 
 def _solve(
@@ -83,7 +83,7 @@ def spherical_concentration(xp: Namespace, b: Array, length: Array) -> Array:
     """The kappa with I_(b + 1/2)(kappa) / I_(b - 1/2)(kappa) = length, the mean cosine of von Mises-Fisher's law."""
 
     def step(kappa: Array, length: Array) -> Array:
-        a = mean_cosine(xp, b, kappa)
+        a = bessel_ratio(xp, b, kappa)
         small, large = kappa < 1e-8, kappa > 1e4
         inner = xp.where(small | large, 1.0, kappa)
         slope = xp.where(small, 1 / (2 * b + 1), 1 - a * a - 2 * b * a / inner)

@@ -1,4 +1,4 @@
-"""What a minimisation minimises: a divergence, as a function of arrays that stand for the parameters."""
+"""What a minimization minimizes: a divergence, as a function of arrays that stand for the parameters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Divergence: TypeAlias = Callable[[Family], Array]
 
 
 class Problem(NamedTuple):
-    """What is minimised, from arrays that stand for the parameters."""
+    """What is minimized, from arrays that stand for the parameters."""
 
     xp: Namespace
     dtype: DType
@@ -35,7 +35,7 @@ class Problem(NamedTuple):
 
     def member(self, numbers: list[Array]) -> Family:
         """Return the distribution that numbers stand for."""
-        with self.xp.quiet():
+        with self.xp.ignore_warnings():
             return bound(self.xp, self.template, iter(numbers), self.unconstrained)
 
     def value(self, *numbers: Array) -> Array:
@@ -58,7 +58,7 @@ def _between(xp: Namespace, target: Family, init: Family, forward: bool, method:
     from kldiv.estimation.estimate import estimate
 
     def estimated(q: Family) -> Array:
-        # One and the same seed, so that what is minimised is a function.
+        # One and the same seed, so that what is minimized is a function.
         p, q = (target, q) if forward else (q, target)
         return estimate(p, q, method=method, rng=0).value
 
@@ -66,7 +66,7 @@ def _between(xp: Namespace, target: Family, init: Family, forward: bool, method:
 
 
 def _on_grid(xp: Namespace, target: Grid, forward: bool) -> Divergence:
-    """Return the divergence of a distribution, made discrete and normalised on the grid, from or to the target."""
+    """Return the divergence of a distribution, made discrete and normalized on the grid, from or to the target."""
     logits = cell_logits(xp, target)
 
     def divergence(q: Family) -> Array:
@@ -79,7 +79,7 @@ def _on_grid(xp: Namespace, target: Grid, forward: bool) -> Divergence:
 
 
 def make_problem(target: Any, init: Family, forward: bool, unconstrained: bool, method: str) -> Problem:
-    """Return the minimisation of the divergence between a target and the family of `init`."""
+    """Return the minimization of the divergence between a target and the family of `init`."""
     require_family(init, "init")
     if isinstance(target, Grid):
         xp, arrays, dtype, target, (init,) = gather_grid(target, init=init)
@@ -133,7 +133,7 @@ def _require_concrete(xp: Namespace, arrays: list[Array]) -> None:
 def start(problem: Problem) -> list[Array]:
     """Return the numbers to start from, those of each batch element on their own."""
     xp = problem.xp
-    with xp.quiet():
+    with xp.ignore_warnings():
         numbers = free(xp, problem.template, problem.unconstrained)
     for parameter, x in zip(problem.parameters, numbers, strict=True):
         if not bool(xp.all(xp.isfinite(x))):

@@ -9,34 +9,34 @@ from typing import Any
 from kldiv._arrays.compilation import run
 from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
-from kldiv._core.family import Family, Kind, as_kind, class_of, fields_of, held_kinds, kind_of, name_of, support_of
-from kldiv._core.parameters import cast, gather_families, leaves, parameters_of, rebuild
+from kldiv._core.family import Family, FamilyKey, as_kind, class_of, fields_of, held_kinds, kind_of, name_of, support_of
+from kldiv._core.parameters import cast, gather_families, leaves, named_leaves, unflatten
 from kldiv._core.registry import NoClosedForm
 from kldiv._core.search import find
 from kldiv._core.validation import broadcast_shapes, diagnose, diagnose_all, tolerances, valid
 from kldiv.families.categorical import Categorical, CategoricalLogits
-from kldiv.fitting.expectations import WORDS, Samples, append_axes, batch_zeros, moment, of_samples, one_hot
+from kldiv.fitting.expectations import DESCRIPTIONS, Samples, append_axes, batch_zeros, moment, of_samples, one_hot
 from kldiv.fitting.grid import cast_back
 from kldiv.fitting.moment_matching import Projection, base_of, projections, wrapped
 
 # Kept, as compiled programs are known by their function; a plain table, which torch.compile can trace.
-_programs: dict[tuple[Kind, bool], Callable[..., tuple[Family, tuple[Array, ...]]]] = {}
+_programs: dict[tuple[FamilyKey, bool], Callable[..., tuple[Family, tuple[Array, ...]]]] = {}
 
 
-def _program(kind: Kind, of_distribution: bool) -> Callable[..., tuple[Family, tuple[Array, ...]]]:
+def _program(kind: FamilyKey, of_distribution: bool) -> Callable[..., tuple[Family, tuple[Array, ...]]]:
     """Return the function from a distribution or samples to the projection and the expectations that it is made of."""
     if (kind, of_distribution) not in _programs:
         _programs[kind, of_distribution] = _make_program(kind, of_distribution)
     return _programs[kind, of_distribution]
 
 
-def _make_program(kind: Kind, of_distribution: bool) -> Callable[..., tuple[Family, tuple[Array, ...]]]:
+def _make_program(kind: FamilyKey, of_distribution: bool) -> Callable[..., tuple[Family, tuple[Array, ...]]]:
     base, axes = base_of(kind)
     projection = projections[class_of(base)]
 
     def program(xp: Namespace, p: Any, fixed: tuple[Array, ...], good: Array) -> tuple[Family, tuple[Array, ...]]:
         if of_distribution:
-            ranks = [WORDS[name][1] + axes for name in projection.needs]
+            ranks = [DESCRIPTIONS[name][1] + axes for name in projection.needs]
             # nan where p is invalid, in the shape of its batch.
             zeros = xp.where(good, batch_zeros(xp, p), math.nan)
             found = [moment(xp, p, name, axes) for name in projection.needs]
@@ -125,7 +125,7 @@ def project(p: Any, family: Any, *, weights: Any = None, **fixed: Any) -> Family
     base, axes = base_of(kind)
     projection = projections.get(class_of(base))
     if projection is None or held_kinds(base):
-        raise NoClosedForm(f"there is no projection on {name_of(kind)}; minimise the divergence with kldiv.fit")
+        raise NoClosedForm(f"there is no projection on {name_of(kind)}; minimize the divergence with kldiv.fit")
     if fields_of(type(p)):
         if weights is not None:
             raise TypeError("weights are those of samples; a weighted set of distributions is a Mixture")
@@ -133,12 +133,12 @@ def project(p: Any, family: Any, *, weights: Any = None, **fixed: Any) -> Family
     return _project_samples(p, kind, projection, weights, fixed, axes)
 
 
-def _project_distribution(p: Family, kind: Kind, projection: Projection, given: dict[str, Any]) -> Family:
+def _project_distribution(p: Family, kind: FamilyKey, projection: Projection, given: dict[str, Any]) -> Family:
     values = _fixed_values(kind, projection, given, p)
     xp, arrays, dtype, (p,) = gather_families(p=p)
-    xp, arrays, dtype = gather([*arrays, *values], [*(name for name, _ in leaves(p, "p")), *projection.fixed])
+    xp, arrays, dtype = gather([*arrays, *values], [*(name for name, _ in named_leaves(p, "p")), *projection.fixed])
     each = iter(arrays)
-    p, fixed = rebuild(p, each), tuple(each)
+    p, fixed = unflatten(p, each), tuple(each)
     if kind_of(p) == kind and not projection.fixed:
         diagnose_all(xp, dtype, p=p)
         return p
@@ -148,10 +148,10 @@ def _project_distribution(p: Family, kind: Kind, projection: Projection, given: 
     try:
         q, moments = run(_project, _program(kind, True), xp, dtype, arrays, p, fixed)
     except NoClosedForm as error:
-        needs = " and ".join(WORDS[name][0] for name in projection.needs)
+        needs = " and ".join(DESCRIPTIONS[name][0] for name in projection.needs)
         raise NoClosedForm(
             f"to project {name_of(kind_of(p))} on {name_of(kind)} takes {needs}: {error}. "
-            "Project samples, or minimise the divergence with kldiv.fit"
+            "Project samples, or minimize the divergence with kldiv.fit"
         ) from None
     _require_result(xp, dtype, q, moments, projection, kind, name_of(kind_of(p)))
     if _is_bounded_by_parameters(p):
@@ -160,7 +160,7 @@ def _project_distribution(p: Family, kind: Kind, projection: Projection, given: 
 
 
 def _project_samples(
-    x: Any, kind: Kind, projection: Projection, weights: Any, given: dict[str, Any], axes: int
+    x: Any, kind: FamilyKey, projection: Projection, weights: Any, given: dict[str, Any], axes: int
 ) -> Family:
     classes = given.pop("classes", None)
     values = _fixed_values(kind, projection, given, None)
@@ -202,7 +202,7 @@ def _project_samples(
     return q
 
 
-def _fixed_values(kind: Kind, projection: Projection, given: dict[str, Any], p: Any) -> list[Any]:
+def _fixed_values(kind: FamilyKey, projection: Projection, given: dict[str, Any], p: Any) -> list[Any]:
     unknown = set(given) - set(projection.fixed)
     if unknown:
         raise TypeError(f"{', '.join(sorted(unknown))}: no parameter of {name_of(kind)} that is held fixed")
@@ -215,12 +215,12 @@ def _fixed_values(kind: Kind, projection: Projection, given: dict[str, Any], p: 
     return values
 
 
-def _event_axes(kind: Kind) -> int:
+def _event_axes(kind: FamilyKey) -> int:
     support = support_of(base_of(kind)[0])
     return len(support.axes) if support else 0
 
 
-def _require_support(p: Family, kind: Kind) -> None:
+def _require_support(p: Family, kind: FamilyKey) -> None:
     """Raise ValueError if every member of a family rules out outcomes of p."""
     try:
         rule = find(kind_of(p), kind)
@@ -238,7 +238,7 @@ def _is_bounded_by_parameters(p: Family) -> bool:
     return support is not None and (isinstance(support.low, str) or isinstance(support.high, str))
 
 
-def _require_finite(xp: Namespace, dtype: DType, p: Family, q: Family, kind: Kind) -> None:
+def _require_finite(xp: Namespace, dtype: DType, p: Family, q: Family, kind: FamilyKey) -> None:
     try:
         evaluate = find(kind_of(p), kind).evaluate
     except NoClosedForm:
@@ -251,7 +251,7 @@ def _require_finite(xp: Namespace, dtype: DType, p: Family, q: Family, kind: Kin
 
 
 def _require_samples(
-    xp: Namespace, x: Array, weights: Array, kind: Kind, classes: int | None, fixed: dict[str, Array]
+    xp: Namespace, x: Array, weights: Array, kind: FamilyKey, classes: int | None, fixed: dict[str, Array]
 ) -> None:
     """Raise ValueError for the first sample that a family rules out, and for weights that are none."""
     if not bool(xp.all((weights >= 0) & xp.isfinite(weights))) or not bool(xp.all(xp.sum(weights, axis=0) > 0)):
@@ -279,15 +279,15 @@ def _require_result(
     q: Family,
     moments: tuple[Array, ...],
     projection: Projection,
-    kind: Kind,
+    kind: FamilyKey,
     source: str,
 ) -> None:
     """Raise ValueError if an expectation is infinite, or there is no member with these expectations."""
-    if not all(xp.is_concrete(x) for x in parameters_of(q)):
+    if not all(xp.is_concrete(x) for x in leaves(q)):
         return
     for name, value in zip(projection.needs, moments, strict=True):
         if not bool(xp.all(xp.isfinite(value))):
-            raise ValueError(f"{WORDS[name][0]} of {source} is not finite: no {name_of(kind)} is nearest")
+            raise ValueError(f"{DESCRIPTIONS[name][0]} of {source} is not finite: no {name_of(kind)} is nearest")
     try:
         diagnose(xp, cast(xp, q, dtype), tolerances(xp, q), "the projection")
     except ValueError as error:

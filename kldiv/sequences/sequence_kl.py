@@ -129,7 +129,7 @@ def _read_mask(xp: Namespace, mask: Any, logits: Array) -> Array:
     found, x = identify(mask, "mask")
     if found is None:
         _, (x,), _ = gather([mask], ["mask"])
-        x = xp.like(mask, logits, computing_dtype(xp, xp.default_dtype()))
+        x = xp.asarray_like(mask, logits, computing_dtype(xp, xp.default_dtype()))
     elif found is not xp:
         raise TypeError("mask and logits_p belong to different frameworks; convert one of them")
     wanted = xp.shape(logits)[-3:-1]
@@ -226,7 +226,7 @@ def k1(log_p: Any, log_q: Any) -> Array:
     - value: its mean is KL(P || Q). Single values may be negative.
     - gradient, samples held fixed: its mean with respect to theta is 0, whatever the divergence. As a loss it does
       nothing but add noise. Use `k3_with_score`, or `k2` for its gradient.
-    - gradient through reparameterised samples x(theta): its mean is the gradient of KL(P || Q).
+    - gradient through reparameterized samples x(theta): its mean is the gradient of KL(P || Q).
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ def k2(log_p: Any, log_q: Any) -> Array:
 
     - value: its mean is not KL(P || Q), which it only approaches as P and Q do.
     - gradient, samples held fixed: its mean with respect to theta is the gradient of KL(P || Q).
-    - gradient through reparameterised samples x(theta): its mean is the gradient of the mean of k2, not of KL(P || Q).
+    - gradient through reparameterized samples x(theta): its mean is the gradient of the mean of k2, not of KL(P || Q).
 
     Arguments, edges and errors are as for `k1`.
 
@@ -279,7 +279,7 @@ def k3(log_p: Any, log_q: Any) -> Array:
       the two nearly agree, and may be infinite.
     - gradient, samples held fixed: its mean with respect to theta is the gradient of KL(Q || P), the *other*
       divergence. Use `k3_with_score`.
-    - gradient through reparameterised samples x(theta): its mean is the gradient of KL(P || Q).
+    - gradient through reparameterized samples x(theta): its mean is the gradient of KL(P || Q).
 
     Arguments, edges and errors are as for `k1`. Near r = 1 it keeps all digits.
 
@@ -300,7 +300,7 @@ def k3_with_score(log_p: Any, log_q: Any) -> Array:
     - value: that of `k3`; rho is 1.
     - gradient, samples held fixed: its mean with respect to theta is the gradient of KL(P || Q), as the derivative of
       rho is the score of P.
-    - gradient through reparameterised samples x(theta): not that; use `k1` or `k3` there.
+    - gradient through reparameterized samples x(theta): not that; use `k1` or `k3` there.
 
     P must be the law that was sampled and `log_p` what is differentiated; with respect to parameters of Q, it is as k3.
     Arguments, edges and errors are as for `k1`. See arXiv:2506.09477 on the confusion of values and gradients.

@@ -8,16 +8,16 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv.estimation.components import Parts
+from kldiv.estimation.components import Components
 
 MOST = 2**14  # values that are looked at
 SHARE = 0.1  # of all squares that the largest must have
 
 
-def is_heavy(xp: Namespace, parts: Parts, values: Array, limit: float, *, cautious: bool = False) -> Array:
+def is_heavy(xp: Namespace, parts: Components, values: Array, limit: float, *, cautious: bool = False) -> Array:
     """Return where the tail index of values is above a limit; 1/2 is that of an infinite variance.
 
-    A generalised Pareto distribution is fitted to the largest values, and to the smallest, by the method of Zhang and
+    A generalized Pareto distribution is fitted to the largest values, and to the smallest, by the method of Zhang and
     Stephens (2009), as in Pareto smoothed importance sampling. A tail that reaches into a second mode looks heavy too,
     so the largest value must stand out as well, unless one is cautious. Of values that are not known nothing is told.
     """
@@ -30,7 +30,7 @@ def is_heavy(xp: Namespace, parts: Parts, values: Array, limit: float, *, cautio
         if not cautious:
             squares = (x - x.mean(axis=0)) ** 2
             heavy &= squares.max(axis=0) > SHARE * squares.sum(axis=0)
-        mask = mask + xp.like(heavy.astype(float).tolist(), still, still.dtype)
+        mask = mask + xp.asarray_like(heavy.astype(float).tolist(), still, still.dtype)
     if parts.weights is not None:
         weights = xp.stop_gradient(parts.weights)
         mask = xp.max(xp.where(weights > 0, mask, 0.0), axis=tuple(range(-parts.axes, 0)))
@@ -46,7 +46,7 @@ def _has_index_above(x: Any, limit: float, cautious: bool) -> Any:
 
 
 def tail_index(excess: Any) -> Any:
-    """Return the shape of the generalised Pareto distribution of sorted excesses along the first axis.
+    """Return the shape of the generalized Pareto distribution of sorted excesses along the first axis.
 
     It is -inf where all are 0, and nan where too many are for a fit.
     """
