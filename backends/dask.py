@@ -18,12 +18,12 @@ from dask.layers import ArraySliceDep
 from dask.utils import parse_bytes
 from kldiv.backends.numpy import (
     asarray as asarray,
+    asarray_like as asarray_like,
     default_dtype as default_dtype,
     finfo as finfo,
     float32 as float32,
     float64 as float64,
     isdtype as isdtype,
-    asarray_like as asarray_like,
     result_type as result_type,
     shape as shape,
 )

@@ -7,10 +7,9 @@ if not os.path.isdir(os.path.join(__path__[0], "backends")):  # a bare checkout 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kldiv import domains as domains, plotting as plotting
+    from kldiv import declare as declare, domains as domains, plotting as plotting
     from kldiv._arrays.namespace import namespace as namespace
-    from kldiv._core.family import family as family
-    from kldiv._core.registry import NoClosedForm as NoClosedForm, Rule as Rule, register as register
+    from kldiv._core.registry import NoClosedForm as NoClosedForm, Rule as Rule
     from kldiv._core.sampling import sample as sample
     from kldiv._core.search import rule as rule
     from kldiv.divergences.elementwise import kl_div as kl_div, rel_entr as rel_entr
@@ -47,11 +46,11 @@ _MODULES = {
     "Rule": "kldiv._core.registry",
     "centroid": "kldiv.fitting.centroid",
     "bounds": "kldiv.estimation.mixtures",
+    "declare": "kldiv.declare",
     "domains": "kldiv.domains",
     "estimate_from_counts": "kldiv.estimation.counts",
     "estimate_from_samples": "kldiv.estimation.samples",
     "estimate": "kldiv.estimation.estimate",
-    "family": "kldiv._core.family",
     "fit": "kldiv.fitting.fit",
     "from_grid": "kldiv.fitting.grid",
     "k1": "kldiv.sequences.sequence_kl",
@@ -65,7 +64,6 @@ _MODULES = {
     "pairwise": "kldiv.divergences.pairwise",
     "plotting": "kldiv.plotting",
     "project": "kldiv.fitting.projection",
-    "register": "kldiv._core.registry",
     "rel_entr": "kldiv.divergences.elementwise",
     "rule": "kldiv._core.search",
     "sequence_kl": "kldiv.sequences.sequence_kl",

@@ -181,7 +181,7 @@ def monte_carlo() -> MonteCarlo:
     return MonteCarlo(*p, *q, draws, np.sum(stats.norm.logpdf(draws, *p) - stats.norm.logpdf(draws, *q), axis=1))
 
 
-@kldiv.family(domains.REALS)
+@kldiv.declare.family(domains.REALS)
 class NormalVariance(NamedTuple):
     """The normal distribution by its variance, on NumPy."""
 

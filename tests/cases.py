@@ -30,7 +30,7 @@ DRAWS = every("DRAWS")
 NEAR = every("NEAR")
 
 # Kinds of parameters that share a family: both name the same distributions.
-PARAMETRizATIONS = [
+PARAMETRIZATIONS = [
     {"Normal", "NormalLogVariance"},
     {"Bernoulli", "BernoulliLogits", "ProbitBernoulli"},
     {"Binomial", "BinomialLogits"},
@@ -42,7 +42,7 @@ PARAMETRizATIONS = [
 
 def same_law(p: Any, q: Any) -> bool:
     """Tell whether two classes are one family, perhaps in two parametrizations."""
-    return p is q or any({p.__name__, q.__name__} <= group for group in PARAMETRizATIONS)
+    return p is q or any({p.__name__, q.__name__} <= group for group in PARAMETRIZATIONS)
 
 
 def method(p: Any, q: Any) -> str:

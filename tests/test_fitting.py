@@ -678,7 +678,7 @@ def test_what_is_no_density_on_a_grid_is_refused(eager, case):
 # ----------------------------------------------------------------------------------------------------------------- fits
 
 
-@kldiv.family(domains.REALS)
+@kldiv.declare.family(domains.REALS)
 class NormalVariance(NamedTuple):
     """The normal distribution by mean and variance, up to a constant that a grid takes out."""
 
@@ -965,11 +965,11 @@ def test_what_cannot_be_fitted_is_refused(eager, case):
 def test_domain_of_the_callers_own_is_descended_in_itself(eager):
     even = domains.Domain((), (domains.Condition("be below 4", lambda xp, x, eps: x < 4),))
 
-    @kldiv.family(domains.REALS)
+    @kldiv.declare.family(domains.REALS)
     class Location(NamedTuple):
         loc: Annotated[Any, even]
 
-    @kldiv.register(Location, Location)
+    @kldiv.declare.formula(Location, Location)
     def kl_location_location(xp, loc_p, loc_q):
         return (loc_p - loc_q) ** 2 / 2
 

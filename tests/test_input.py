@@ -679,21 +679,21 @@ def test_arrays_for_both_are_refused(array):
 # ------------------------------------------------------------------------------------------------- pairs without a rule
 
 
-@kldiv.family(domains.COUNTS)
+@kldiv.declare.family(domains.COUNTS)
 class Known(NamedTuple):
     """A family of whose pairs only one has a formula."""
 
     rate: Annotated[Any, domains.NonNegative]
 
 
-@kldiv.family(domains.COUNTS)
+@kldiv.declare.family(domains.COUNTS)
 class Unknown(NamedTuple):
     """A family without formulas."""
 
     rate: Annotated[Any, domains.NonNegative]
 
 
-@kldiv.register(Known, Known)
+@kldiv.declare.formula(Known, Known)
 def kl_known_known(xp, rate_p, rate_q):
     """0."""
     return 0 * (rate_p + rate_q)
@@ -705,12 +705,12 @@ def kl_known_known(xp, rate_p, rate_q):
         (
             Known(1.0),
             Unknown(1.0),
-            ["KL(Known || Unknown)", "there are formulas to Known", "kldiv.register", "kldiv.estimate"],
+            ["KL(Known || Unknown)", "there are formulas to Known", "kldiv.declare.formula", "kldiv.estimate"],
         ),
         (
             Unknown(1.0),
             Known(1.0),
-            ["KL(Unknown || Known)", "from Unknown there are none", "kldiv.register", "kldiv.estimate"],
+            ["KL(Unknown || Known)", "from Unknown there are none", "kldiv.declare.formula", "kldiv.estimate"],
         ),
         (
             kldiv.Independent(Unknown([1.0])),
@@ -753,24 +753,24 @@ def test_rule_asks_for_families(family, words, role):
 @in_both_roles
 @only("family", [int, "Normal", kldiv.Normal(0.0, 1.0), kldiv.Independent], ids=repr)
 def test_register_asks_for_families(family, role):
-    assert "family" in message_of(TypeError, kldiv.register, *in_role(role, family, kldiv.Normal))
+    assert "family" in message_of(TypeError, kldiv.declare.formula, *in_role(role, family, kldiv.Normal))
 
 
 @only("cls", [Point, Plain, Unresolvable, int], ids=lambda c: c.__name__)
 def test_family_needs_domains(cls):
-    message = message_of(TypeError, kldiv.family(domains.REALS), cls)
+    message = message_of(TypeError, kldiv.declare.family(domains.REALS), cls)
     assert cls.__name__ in message
     assert "domains" in message
 
 
 def test_pair_is_not_registered_twice():
-    message = message_of(ValueError, kldiv.register(kldiv.Normal, kldiv.Normal), kl_known_known)
+    message = message_of(ValueError, kldiv.declare.formula(kldiv.Normal, kldiv.Normal), kl_known_known)
     assert message == "KL(Normal || Normal) has a formula already: kl_normal_normal"
 
 
 def test_pair_that_was_not_registered_twice_keeps_its_formula():
     with pytest.raises(ValueError, match="already"):
-        kldiv.register(kldiv.Normal, kldiv.Normal)(kl_known_known)
+        kldiv.declare.formula(kldiv.Normal, kldiv.Normal)(kl_known_known)
     assert kldiv.rule(kldiv.Normal, kldiv.Normal).formula.__name__ == "kl_normal_normal"
 
 

@@ -72,14 +72,14 @@ def lifted(locs, variance):
     return loc, MAP @ np.diag([variance, 1.0, 1.0]) @ MAP.T
 
 
-PARAMETRizATIONS = {
+PARAMETRIZATIONS = {
     kldiv.MultivariateNormal: lambda s: s,
     kldiv.MultivariateNormalTriL: np.linalg.cholesky,
     kldiv.MultivariateNormalPrecision: np.linalg.inv,
 }
 
 
-@only(("family", "scale"), PARAMETRizATIONS.items(), ids=lambda f: f.__name__)
+@only(("family", "scale"), PARAMETRIZATIONS.items(), ids=lambda f: f.__name__)
 @only("method", ["variational", "durrieu"])
 def test_bounds_do_not_change_under_a_linear_map(eager, backend, both, mixture, family, scale, method):
     loc, covariance = lifted([-1.0, 1.0], 1.0)

@@ -447,7 +447,7 @@ def test_probabilities_and_their_logarithms_are_families_of_their_own(kl, dtype,
     assert kl(p, q) == pytest.approx(0.5 * math.log(4 / 3), rel=64 * float(np.finfo(dtype).eps))
 
 
-@kldiv.family(domains.COUNTS)
+@kldiv.declare.family(domains.COUNTS)
 class Lonely(NamedTuple):
     """A family that no formula is registered for."""
 

@@ -51,7 +51,7 @@ def family(support: Support, *, kink: str = "") -> Callable[[type[Declared]], ty
     >>> from typing import Annotated, Any, NamedTuple
     >>> import kldiv
     >>> from kldiv import domains
-    >>> @kldiv.family(domains.POSITIVE)
+    >>> @kldiv.declare.family(domains.POSITIVE)
     ... class Arrival(NamedTuple):
     ...     mean: Annotated[Any, domains.Positive]
     >>> float(kldiv.kl_divergence(kldiv.Normal(0.0, 1.0), Arrival(1.0)))

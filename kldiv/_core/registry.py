@@ -100,7 +100,7 @@ known_rules: dict[
 ] = {}  # by P, then by Q: such a compiler takes on every key that it meets
 
 
-def register(p: FamilyKey, q: FamilyKey) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+def formula(p: FamilyKey, q: FamilyKey) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
     """Declare the decorated function to be the formula for KL(p || q).
 
     The function is called as ``formula(xp, *parameters_of_p, *parameters_of_q)``, where `xp` is an array namespace and
@@ -119,7 +119,7 @@ def register(p: FamilyKey, q: FamilyKey) -> Callable[[Callable[..., Array]], Cal
     >>> import kldiv
     >>> class Wait(NamedTuple):
     ...     mean: Annotated[Any, kldiv.domains.Positive]
-    >>> @kldiv.register(Wait, Wait)
+    >>> @kldiv.declare.formula(Wait, Wait)
     ... def kl_wait_wait(xp, mean_p, mean_q):
     ...     "m_p / m_q - 1 - log(m_p / m_q)"
     ...     return mean_p / mean_q - 1 - xp.log(mean_p / mean_q)
@@ -138,7 +138,7 @@ def register(p: FamilyKey, q: FamilyKey) -> Callable[[Callable[..., Array]], Cal
     return declare
 
 
-def converts(
+def conversion(
     source: FamilyKey, target: FamilyKey, *, shared: str | None = None
 ) -> Callable[[Callable[..., Family]], Callable[..., Family]]:
     """Declare that a `source` *is a* `target`, with the parameters that the decorated function returns.

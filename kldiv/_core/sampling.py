@@ -169,7 +169,7 @@ class Sampler(NamedTuple):
     sample: Callable[[Namespace, SamplingContext, Family], Array]
 
 
-def samples(family: type) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+def sampler(family: type) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
     """Declare the decorated function to draw samples of a family.
 
     It is called as ``sampler(xp, draw, *parameters)``, where parameters broadcast along their batch axes, and for a

@@ -94,7 +94,7 @@ def _no_closed_form(p: FamilyKey, q: FamilyKey) -> str:
     return (
         f"no closed form is known here for KL({name_of(p)} || {name_of(q)}); from {name_of(p)} there "
         + (f"are formulas to {', '.join(known)}" if known else "are none")
-        + ". To add one, see kldiv.register; for a value with its error, call kldiv.estimate"
+        + ". To add one, see kldiv.declare.formula; for a value with its error, call kldiv.estimate"
     )
 
 

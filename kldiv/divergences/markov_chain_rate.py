@@ -2,8 +2,8 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.registry import register
 from kldiv._numerics.categorical import categorical_gap, weighted_gap
 from kldiv._numerics.markov import stationary
 from kldiv.divergences.kl import kl_divergence
@@ -22,7 +22,7 @@ class HomogeneousChain(NamedTuple):
     transition_matrix: Annotated[Array, Transition]
 
 
-@register(ErgodicChain, HomogeneousChain)
+@declare.formula(ErgodicChain, HomogeneousChain)
 def kl_ergodic_chain_homogeneous_chain(xp: Namespace, matrix_p: Array, matrix_q: Array) -> Array:
     """sum_i pi(i) KL(P(i, .) || Q(i, .)), with pi the stationary law of P.
 

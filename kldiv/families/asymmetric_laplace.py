@@ -5,18 +5,16 @@ Here y = k (x - loc) / scale above loc and y = (loc - x) / (k scale) below.
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.edges import least_of_sides
 from kldiv._numerics.laplace import asymmetric_laplace_distance, asymmetric_laplace_gap, exponential_sides
 from kldiv.domains import REALS, Positive, Real
 
 
-@family(REALS, kink="loc")
+@declare.family(REALS, kink="loc")
 class AsymmetricLaplace(NamedTuple):
     """The asymmetric Laplace distribution, whose mean distances on the sides of `loc` are scale / k and scale k.
 
@@ -32,7 +30,7 @@ class AsymmetricLaplace(NamedTuple):
     scale: Annotated[Array, Positive]
     asymmetry: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         loc, scale, k = self
@@ -40,7 +38,7 @@ class AsymmetricLaplace(NamedTuple):
         return slopes - xp.log(scale) - xp.log(k + 1 / k)
 
 
-@samples(AsymmetricLaplace)
+@declare.sampler(AsymmetricLaplace)
 def sample_asymmetric_laplace(xp: Namespace, draw: SamplingContext, loc: Array, scale: Array, k: Array) -> Array:
     """Return loc + s k log(u (1 + k^2) / k^2), or loc - s log((1 - u) (1 + k^2)) / k where that is positive."""
     u = draw.uniform(loc)
@@ -51,7 +49,7 @@ def sample_asymmetric_laplace(xp: Namespace, draw: SamplingContext, loc: Array, 
     return loc + scale * (k * fall + rise / k)
 
 
-@register(AsymmetricLaplace, AsymmetricLaplace)
+@declare.formula(AsymmetricLaplace, AsymmetricLaplace)
 def kl_asymmetric_laplace_asymmetric_laplace(
     xp: Namespace,
     loc_p: Array,
@@ -70,7 +68,7 @@ def kl_asymmetric_laplace_asymmetric_laplace(
     return asymmetric_laplace_gap(xp, loc_p, scale_p, asymmetry_p, loc_q, scale_q, asymmetry_q)
 
 
-expectations(
+declare.expectations(
     AsymmetricLaplace,
     entropy=lambda xp, loc, scale, k: 1 + xp.log(scale) + xp.log(k + 1 / k),
     mean=lambda xp, loc, scale, k: loc + scale / k - scale * k,
@@ -81,7 +79,7 @@ expectations(
 )
 
 
-@cross_entropy(AsymmetricLaplace, "mean", "distance")
+@declare.cross_entropy(AsymmetricLaplace, "mean", "distance")
 def cross_entropy_asymmetric_laplace(xp: Namespace, e: Expectations, loc: Array, scale: Array, k: Array) -> Array:
     """log(s (k + 1 / k)) + [k E (x - m)^+ + E (m - x)^+ / k] / s - H(P).
 

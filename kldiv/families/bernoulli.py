@@ -3,12 +3,9 @@
 from math import inf
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import expectations
-from kldiv._core.registry import converts, register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.binomial import (
     bernoulli_entropy,
     bernoulli_factorial_excess,
@@ -24,7 +21,7 @@ from kldiv.domains import BITS, Logit, Real, UnitInterval
 from kldiv.families.poisson import Poisson
 
 
-@family(BITS)
+@declare.family(BITS)
 class Bernoulli(NamedTuple):
     """The Bernoulli distribution with probability `probs` of a 1.
 
@@ -37,7 +34,7 @@ class Bernoulli(NamedTuple):
 
     probs: Annotated[Array, UnitInterval]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of `x`."""
         return xlogy(xp, x, self.probs) + xlog1my(xp, 1 - x, self.probs)
@@ -47,7 +44,7 @@ class Bernoulli(NamedTuple):
         return (self.probs == x) & ((x == 0) | (x == 1))
 
 
-@family(BITS)
+@declare.family(BITS)
 class BernoulliLogits(NamedTuple):
     """The Bernoulli distribution with `logits` log(p / (1 - p)); an infinite logit is a certain outcome.
 
@@ -60,7 +57,7 @@ class BernoulliLogits(NamedTuple):
 
     logits: Annotated[Array, Logit]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of `x`."""
         return -softplus(xp, (1 - 2 * x) * self.logits)
@@ -70,7 +67,7 @@ class BernoulliLogits(NamedTuple):
         return (self.logits == (2 * x - 1) * inf) & ((x == 0) | (x == 1))
 
 
-@family(BITS)
+@declare.family(BITS)
 class ProbitBernoulli(NamedTuple):
     """The Bernoulli distribution whose probability of a 1 is the normal distribution function at `probits`.
 
@@ -83,7 +80,7 @@ class ProbitBernoulli(NamedTuple):
 
     probits: Annotated[Array, Real]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of `x`."""
         return log_ndtr(xp, (2 * x - 1) * self.probits)
@@ -93,14 +90,14 @@ class ProbitBernoulli(NamedTuple):
         return (self.probits == inf) & (x == inf)
 
 
-@samples(BernoulliLogits)
+@declare.sampler(BernoulliLogits)
 def sample_bernoulli_logits(xp: Namespace, draw: SamplingContext, logits: Array) -> Array:
     """Return 1 where a uniform draw is below the probability."""
     draw.mark_not_reparameterized()
     return xp.astype(draw.uniform(logits) < sigmoid(xp, logits), logits.dtype)
 
 
-@register(Bernoulli, Bernoulli)
+@declare.formula(Bernoulli, Bernoulli)
 def kl_bernoulli_bernoulli(xp: Namespace, probs_p: Array, probs_q: Array) -> Array:
     """p log(p / q) + (1 - p) log((1 - p) / (1 - q)).
 
@@ -109,7 +106,7 @@ def kl_bernoulli_bernoulli(xp: Namespace, probs_p: Array, probs_q: Array) -> Arr
     return entropy_gap(xp, probs_p, probs_q) + entropy_gap(xp, 1 - probs_p, 1 - probs_q, probs_p - probs_q)
 
 
-@register(BernoulliLogits, BernoulliLogits)
+@declare.formula(BernoulliLogits, BernoulliLogits)
 def kl_bernoulli_logits_bernoulli_logits(xp: Namespace, logits_p: Array, logits_q: Array) -> Array:
     """log(1 - p + p exp(t)) - p t, with t the difference of the logits of Q and P.
 
@@ -118,7 +115,7 @@ def kl_bernoulli_logits_bernoulli_logits(xp: Namespace, logits_p: Array, logits_
     return bernoulli_logits_gap(xp, logits_p, logits_q)
 
 
-@register(ProbitBernoulli, ProbitBernoulli)
+@declare.formula(ProbitBernoulli, ProbitBernoulli)
 def kl_probit_bernoulli_probit_bernoulli(xp: Namespace, probits_p: Array, probits_q: Array) -> Array:
     """log(1 - p + p exp(t)) - p t, with t the difference of the logits of Q and P, and p the normal cdf of the probit.
 
@@ -128,19 +125,19 @@ def kl_probit_bernoulli_probit_bernoulli(xp: Namespace, probits_p: Array, probit
     return bernoulli_logits_gap(xp, probit_logit(xp, probits_p), probit_logit(xp, probits_q), t)
 
 
-@converts(ProbitBernoulli, BernoulliLogits)
+@declare.conversion(ProbitBernoulli, BernoulliLogits)
 def probit_bernoulli_as_bernoulli_logits(xp: Namespace, probits: Array) -> BernoulliLogits:
     """The probability is the normal distribution function at the probit."""
     return BernoulliLogits(probit_logit(xp, probits))
 
 
-@converts(Bernoulli, BernoulliLogits)
+@declare.conversion(Bernoulli, BernoulliLogits)
 def bernoulli_as_bernoulli_logits(xp: Namespace, probs: Array) -> BernoulliLogits:
     """The logits cannot underflow, as the sigmoid of a logit can."""
     return BernoulliLogits(logit(xp, probs))
 
 
-@register(Bernoulli, Poisson)
+@declare.formula(Bernoulli, Poisson)
 def kl_bernoulli_poisson(xp: Namespace, probs_p: Array, rate_q: Array) -> Array:
     """p log(p / r) + (1 - p) log(1 - p) + r, written as [p log(p / r) - p + r] + [(1 - p) log(1 - p) + p].
 
@@ -149,7 +146,7 @@ def kl_bernoulli_poisson(xp: Namespace, probs_p: Array, rate_q: Array) -> Array:
     return entropy_gap(xp, probs_p, rate_q) + entropy_gap(xp, 1 - probs_p, xp.ones_like(probs_p), probs_p)
 
 
-@register(BernoulliLogits, Poisson)
+@declare.formula(BernoulliLogits, Poisson)
 def kl_bernoulli_logits_poisson(xp: Namespace, logits_p: Array, rate_q: Array) -> Array:
     """p log(p / r) + (1 - p) log(1 - p) + r, with p the sigmoid of the logit; inf at r = 0 even if p underflows.
 
@@ -160,14 +157,14 @@ def kl_bernoulli_logits_poisson(xp: Namespace, logits_p: Array, rate_q: Array) -
     return kl_bernoulli_poisson(xp, probs_p, rate_q) + indicator(xp, possible, rate_q)
 
 
-expectations(
+declare.expectations(
     Bernoulli,
     entropy=lambda xp, p: bernoulli_entropy(xp, p, 1 - p),
     mean=lambda xp, p: p,
     log_factorial_excess=lambda xp, p: bernoulli_factorial_excess(xp, p),
     log_pochhammer_excess=lambda xp, r, p: bernoulli_pochhammer_excess(xp, r, p),
 )
-expectations(
+declare.expectations(
     BernoulliLogits,
     entropy=lambda xp, a: bernoulli_entropy(xp, sigmoid(xp, a), sigmoid(xp, -a)),
     mean=lambda xp, a: sigmoid(xp, a),

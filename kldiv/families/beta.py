@@ -2,12 +2,10 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.beta import beta_distance, beta_gap, beta_power
 from kldiv._numerics.categorical import sigmoid
 from kldiv._numerics.edges import non_negative
@@ -18,7 +16,7 @@ from kldiv.domains import UNIT_INTERVAL, Positive
 from kldiv.families.uniform import Uniform
 
 
-@family(UNIT_INTERVAL)
+@declare.family(UNIT_INTERVAL)
 class Beta(NamedTuple):
     """The beta distribution with mean concentration1 / (concentration1 + concentration0).
 
@@ -32,20 +30,20 @@ class Beta(NamedTuple):
     concentration1: Annotated[Array, Positive]
     concentration0: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         a, b = self
         return xp.xlogy(a - 1, x) + xp.xlogy(b - 1, 1 - x) - betaln(xp, a, b)
 
 
-@samples(Beta)
+@declare.sampler(Beta)
 def sample_beta(xp: Namespace, draw: SamplingContext, concentration1: Array, concentration0: Array) -> Array:
     """Return the share of one gamma variable in a sum of two."""
     return sigmoid(xp, draw.log_gamma(xp, concentration1) - draw.log_gamma(xp, concentration0))
 
 
-@register(Beta, Beta)
+@declare.formula(Beta, Beta)
 def kl_beta_beta(
     xp: Namespace,
     concentration1_p: Array,
@@ -63,7 +61,7 @@ def kl_beta_beta(
     return beta_gap(xp, concentration1_p, concentration0_p, concentration1_q, concentration0_q)
 
 
-@register(Beta, Uniform)
+@declare.formula(Beta, Uniform)
 def kl_beta_uniform(xp: Namespace, concentration1_p: Array, concentration0_p: Array, low: Array, high: Array) -> Array:
     """KL(Beta(a, b) || Beta(1, 1)) + log(high - low).
 
@@ -74,7 +72,7 @@ def kl_beta_uniform(xp: Namespace, concentration1_p: Array, concentration0_p: Ar
     return beta_gap(xp, concentration1_p, concentration0_p, one, one) + width
 
 
-@register(Uniform, Beta)
+@declare.formula(Uniform, Beta)
 def kl_uniform_beta(xp: Namespace, low: Array, high: Array, concentration1: Array, concentration0: Array) -> Array:
     """KL(Beta(1, 1) || Q) - (a - 1) (1 + E log x) - (b - 1) (1 + E log(1 - x)) - log(high - low).
 
@@ -91,7 +89,7 @@ def _mean_log(xp: Namespace, a: Array, b: Array) -> Array:
     return digamma_gap(xp, a + b) - digamma_gap(xp, a) - xp.log1p(b / a)
 
 
-expectations(
+declare.expectations(
     Beta,
     entropy=lambda xp, a, b: -beta_gap(xp, a, b, xp.ones_like(a), xp.ones_like(b)),
     mean=lambda xp, a, b: a / (a + b),
@@ -105,7 +103,7 @@ expectations(
 )
 
 
-@cross_entropy(Beta, "log", "log_complement")
+@declare.cross_entropy(Beta, "log", "log_complement")
 def cross_entropy_beta(xp: Namespace, e: Expectations, a: Array, b: Array) -> Array:
     """log B(a, b) - (a - 1) E log x - (b - 1) E log(1 - x) - H(P).
 

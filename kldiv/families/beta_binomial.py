@@ -5,10 +5,9 @@ Here a and b are concentration1 and concentration0.
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.binomial import log_choose
 from kldiv._numerics.special import betaln
 from kldiv.domains import Count, Positive
@@ -16,7 +15,7 @@ from kldiv.families.beta import sample_beta
 from kldiv.families.binomial import TO_TOTAL_COUNT
 
 
-@family(TO_TOTAL_COUNT)
+@declare.family(TO_TOTAL_COUNT)
 class BetaBinomial(NamedTuple):
     """The successes in `total_count` trials whose probability is drawn from Beta(concentration1, concentration0).
 
@@ -31,7 +30,7 @@ class BetaBinomial(NamedTuple):
     concentration1: Annotated[Array, Positive]
     concentration0: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of `x`."""
         n, a, b = self
@@ -42,7 +41,7 @@ class BetaBinomial(NamedTuple):
         return (self.total_count == 0) & (x == 0)
 
 
-@samples(BetaBinomial)
+@declare.sampler(BetaBinomial)
 def sample_beta_binomial(xp: Namespace, draw: SamplingContext, total_count: Array, a: Array, b: Array) -> Array:
     """Return binomial draws whose probabilities are beta draws."""
     probs = sample_beta(xp, draw, a, b)

@@ -2,19 +2,17 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import converts
-from kldiv._core.sampling import SamplingContext, bounded_exp, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext, bounded_exp
 from kldiv._numerics.beta import beta_prime_distance, beta_prime_log1p, beta_prime_power, beta_prime_variance
 from kldiv._numerics.special import betaln, digamma, trigamma
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.beta import Beta
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class BetaPrime(NamedTuple):
     """The distribution of the odds t / (1 - t) of a beta variable t with `concentration1` and `concentration0`.
 
@@ -28,20 +26,20 @@ class BetaPrime(NamedTuple):
     concentration1: Annotated[Array, Positive]
     concentration0: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         a, b = self
         return xp.xlogy(a - 1, x) - (a + b) * xp.log1p(x) - betaln(xp, a, b)
 
 
-@samples(BetaPrime)
+@declare.sampler(BetaPrime)
 def sample_beta_prime(xp: Namespace, draw: SamplingContext, a: Array, b: Array) -> Array:
     """Return the ratio of two gamma variables."""
     return bounded_exp(xp, draw.log_gamma(xp, a) - draw.log_gamma(xp, b))
 
 
-@converts(BetaPrime, Beta, shared="odds")
+@declare.conversion(BetaPrime, Beta, shared="odds")
 def beta_prime_as_beta(xp: Namespace, a: Array, b: Array) -> Beta:
     """x / (1 + x) is a beta variable, with the same parameters."""
     return Beta(a, b)
@@ -52,7 +50,7 @@ def _entropy(xp: Namespace, a: Array, b: Array) -> Array:
     return betaln(xp, a, b) - (a - 1) * (digamma(xp, a) - psi_b) + (a + b) * (digamma(xp, a + b) - psi_b)
 
 
-expectations(
+declare.expectations(
     BetaPrime,
     entropy=_entropy,
     variance=beta_prime_variance,
@@ -64,7 +62,7 @@ expectations(
 )
 
 
-@cross_entropy(BetaPrime, "log", "log1p")
+@declare.cross_entropy(BetaPrime, "log", "log1p")
 def cross_entropy_beta_prime(xp: Namespace, e: Expectations, a: Array, b: Array) -> Array:
     """log B(a, b) - (a - 1) E log x + (a + b) E log(1 + x) - H(P).
 

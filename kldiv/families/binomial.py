@@ -3,12 +3,9 @@
 from math import inf
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import expectations
-from kldiv._core.registry import converts, register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.binomial import (
     binomial_count_gap,
     binomial_divergence_from_poisson,
@@ -28,7 +25,7 @@ from kldiv.families.poisson import Poisson
 TO_TOTAL_COUNT = Support("integers", 0.0, "total_count")
 
 
-@family(TO_TOTAL_COUNT)
+@declare.family(TO_TOTAL_COUNT)
 class Binomial(NamedTuple):
     """The number of successes in `total_count` independent trials, each with probability `probs`.
 
@@ -42,7 +39,7 @@ class Binomial(NamedTuple):
     total_count: Annotated[Array, Count]
     probs: Annotated[Array, UnitInterval]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of `x`."""
         n, p = self
@@ -54,7 +51,7 @@ class Binomial(NamedTuple):
         return ((p == 0) & (x == 0)) | ((p == 1) & (x == n)) | ((n == 0) & (x == 0))
 
 
-@family(TO_TOTAL_COUNT)
+@declare.family(TO_TOTAL_COUNT)
 class BinomialLogits(NamedTuple):
     """The number of successes in `total_count` independent trials, with `logits` log(p / (1 - p)) of a success.
 
@@ -68,7 +65,7 @@ class BinomialLogits(NamedTuple):
     total_count: Annotated[Array, Count]
     logits: Annotated[Array, Logit]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of `x`."""
         n, a = self
@@ -80,13 +77,13 @@ class BinomialLogits(NamedTuple):
         return ((a == -inf) & (x == 0)) | ((a == inf) & (x == n)) | ((n == 0) & (x == 0))
 
 
-@samples(BinomialLogits)
+@declare.sampler(BinomialLogits)
 def sample_binomial_logits(xp: Namespace, draw: SamplingContext, total_count: Array, logits: Array) -> Array:
     """Return what the framework draws."""
     return draw.binomial(total_count, sigmoid(xp, logits))
 
 
-@register(Binomial, Binomial)
+@declare.formula(Binomial, Binomial)
 def kl_binomial_binomial(xp: Namespace, n_p: Array, probs_p: Array, n_q: Array, probs_q: Array) -> Array:
     """n_p p log(p / q) + n_p (1 - p) log((1 - p) / (1 - q)) - (n_q - n_p) log(1 - q) + E log(C(n_p, k) / C(n_q, k)).
 
@@ -98,7 +95,7 @@ def kl_binomial_binomial(xp: Namespace, n_p: Array, probs_p: Array, n_q: Array, 
     return binomial_gap(xp, n_p, probs_p, n_q, probs_q)
 
 
-@register(BinomialLogits, BinomialLogits)
+@declare.formula(BinomialLogits, BinomialLogits)
 def kl_binomial_logits_binomial_logits(
     xp: Namespace, n_p: Array, logits_p: Array, n_q: Array, logits_q: Array
 ) -> Array:
@@ -110,7 +107,7 @@ def kl_binomial_logits_binomial_logits(
     return same + binomial_count_gap(xp, n_p, sigmoid(xp, logits_p), sigmoid(xp, -logits_p), n_q)
 
 
-@register(Binomial, Poisson)
+@declare.formula(Binomial, Poisson)
 def kl_binomial_poisson(xp: Namespace, total_count: Array, probs: Array, rate: Array) -> Array:
     """[n p log(n p / r) - n p + r] + n p + n (1 - p) log(1 - p) + E log(n! / ((n - k)! n^k)).
 
@@ -123,7 +120,7 @@ def kl_binomial_poisson(xp: Namespace, total_count: Array, probs: Array, rate: A
     return entropy_gap(xp, total_count * probs, rate) + shortfall
 
 
-@register(BinomialLogits, Poisson)
+@declare.formula(BinomialLogits, Poisson)
 def kl_binomial_logits_poisson(xp: Namespace, total_count: Array, logits: Array, rate: Array) -> Array:
     """[n p log(n p / r) - n p + r] + n p + n (1 - p) log(1 - p) + E log(n! / ((n - k)! n^k)), p = sigmoid(logit).
 
@@ -135,32 +132,32 @@ def kl_binomial_logits_poisson(xp: Namespace, total_count: Array, logits: Array,
     )
 
 
-@converts(Binomial, BinomialLogits)
+@declare.conversion(Binomial, BinomialLogits)
 def binomial_as_binomial_logits(xp: Namespace, total_count: Array, probs: Array) -> BinomialLogits:
     """The logits cannot underflow, as the sigmoid of a logit can."""
     return BinomialLogits(total_count, logit(xp, probs))
 
 
-@converts(Bernoulli, Binomial)
+@declare.conversion(Bernoulli, Binomial)
 def bernoulli_as_binomial(xp: Namespace, probs: Array) -> Binomial:
     """One trial."""
     return Binomial(xp.ones_like(probs), probs)
 
 
-@converts(BernoulliLogits, BinomialLogits)
+@declare.conversion(BernoulliLogits, BinomialLogits)
 def bernoulli_logits_as_binomial_logits(xp: Namespace, logits: Array) -> BinomialLogits:
     """One trial."""
     return BinomialLogits(xp.ones_like(logits), logits)
 
 
-expectations(
+declare.expectations(
     Binomial,
     entropy=lambda xp, n, p: binomial_entropy(xp, n, p, 1 - p),
     mean=lambda xp, n, p: n * p,
     log_factorial_excess=lambda xp, n, p: binomial_cgf(xp, n, p, 1 - p).log_factorial_excess(),
     log_pochhammer_excess=lambda xp, r, n, p: binomial_cgf(xp, n, p, 1 - p).log_pochhammer_excess(r),
 )
-expectations(
+declare.expectations(
     BinomialLogits,
     entropy=lambda xp, n, a: binomial_entropy(xp, n, sigmoid(xp, a), sigmoid(xp, -a)),
     mean=lambda xp, n, a: n * sigmoid(xp, a),

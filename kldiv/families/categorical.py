@@ -3,11 +3,9 @@
 from math import inf
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import converts, register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.categorical import (
     categorical_gap,
     categorical_logits_gap,
@@ -19,7 +17,7 @@ from kldiv._numerics.edges import log
 from kldiv.domains import CLASSES, Logits, Simplex
 
 
-@family(CLASSES)
+@declare.family(CLASSES)
 class Categorical(NamedTuple):
     """The categorical distribution with probabilities `probs` along the last axis.
 
@@ -34,7 +32,7 @@ class Categorical(NamedTuple):
 
     probs: Annotated[Array, Simplex]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of class `x`."""
         return select_class(xp, log(xp, self.probs) - xp.log(xp.sum(self.probs, axis=-1, keepdims=True)), x)
@@ -44,7 +42,7 @@ class Categorical(NamedTuple):
         return is_only_class(xp, self.probs > 0, x)
 
 
-@family(CLASSES)
+@declare.family(CLASSES)
 class CategoricalLogits(NamedTuple):
     """The categorical distribution with probabilities softmax(`logits`) along the last axis; -inf rules a class out.
 
@@ -57,7 +55,7 @@ class CategoricalLogits(NamedTuple):
 
     logits: Annotated[Array, Logits]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of class `x`."""
         return select_class(xp, log_softmax(xp, self.logits), x)
@@ -67,7 +65,7 @@ class CategoricalLogits(NamedTuple):
         return is_only_class(xp, self.logits > -inf, x)
 
 
-@samples(Categorical)
+@declare.sampler(Categorical)
 def sample_categorical(xp: Namespace, draw: SamplingContext, probs: Array, *, per_sample: bool = False) -> Array:
     """Return how many of the cumulative probabilities a uniform draw has passed."""
     draw.mark_not_reparameterized()
@@ -76,13 +74,13 @@ def sample_categorical(xp: Namespace, draw: SamplingContext, probs: Array, *, pe
     return xp.sum(xp.astype(u >= total, probs.dtype), axis=-1)
 
 
-@samples(CategoricalLogits)
+@declare.sampler(CategoricalLogits)
 def sample_categorical_logits(xp: Namespace, draw: SamplingContext, logits: Array) -> Array:
     """Return how many of the cumulative probabilities a uniform draw has passed."""
     return sample_categorical(xp, draw, xp.exp(log_softmax(xp, logits)))
 
 
-@register(Categorical, Categorical)
+@declare.formula(Categorical, Categorical)
 def kl_categorical_categorical(xp: Namespace, probs_p: Array, probs_q: Array) -> Array:
     """sum_k p_k log(p_k / q_k), written as sum_k [p_k log(p_k / q_k) - p_k + q_k].
 
@@ -91,7 +89,7 @@ def kl_categorical_categorical(xp: Namespace, probs_p: Array, probs_q: Array) ->
     return categorical_gap(xp, probs_p, probs_q)
 
 
-@register(CategoricalLogits, CategoricalLogits)
+@declare.formula(CategoricalLogits, CategoricalLogits)
 def kl_categorical_logits_categorical_logits(xp: Namespace, logits_p: Array, logits_q: Array) -> Array:
     """log sum_k p_k exp(t_k) - sum_k p_k t_k, with p = softmax(a) and t = b - a the difference of the logits.
 
@@ -100,7 +98,7 @@ def kl_categorical_logits_categorical_logits(xp: Namespace, logits_p: Array, log
     return categorical_logits_gap(xp, logits_p, logits_q)
 
 
-@converts(Categorical, CategoricalLogits)
+@declare.conversion(Categorical, CategoricalLogits)
 def categorical_as_categorical_logits(xp: Namespace, probs: Array) -> CategoricalLogits:
     """The logits cannot underflow, as a softmax can."""
     return CategoricalLogits(log(xp, probs))

@@ -3,17 +3,15 @@
 from math import log, sqrt
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy
-from kldiv._core.registry import converts
+from kldiv._core.moments import Expectations
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.chi2 import Chi2
 from kldiv.families.generalized_gamma import GeneralizedGamma
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class Chi(NamedTuple):
     """The distribution of the length of a vector of `df` independent standard normal variables.
 
@@ -26,26 +24,26 @@ class Chi(NamedTuple):
 
     df: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         a = 0.5 * self.df
         return xp.xlogy(self.df - 1, x) - 0.5 * x * x - (a - 1) * log(2) - xp.gammaln(a)
 
 
-@converts(Chi, Chi2, shared="the square root")
+@declare.conversion(Chi, Chi2, shared="the square root")
 def chi_as_root_of_chi2(xp: Namespace, df: Array) -> Chi2:
     """The degrees of freedom are the same."""
     return Chi2(df)
 
 
-@converts(Chi, GeneralizedGamma)
+@declare.conversion(Chi, GeneralizedGamma)
 def chi_as_generalized_gamma(xp: Namespace, df: Array) -> GeneralizedGamma:
     """The scale is sqrt(2), the power 2."""
     return GeneralizedGamma(sqrt(2) * xp.ones_like(df), df, 2 * xp.ones_like(df))
 
 
-@cross_entropy(Chi, "log", "mean", "variance")
+@declare.cross_entropy(Chi, "log", "mean", "variance")
 def cross_entropy_chi(xp: Namespace, e: Expectations, df: Array) -> Array:
     """lgamma(df / 2) + (df / 2 - 1) log 2 - (df - 1) E log x + E x^2 / 2 - H(P).
 

@@ -3,16 +3,14 @@
 from math import log
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import converts, register
 from kldiv._numerics.special import gammaln_gap
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.gamma import Gamma
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class Chi2(NamedTuple):
     """The distribution of the sum of `df` squares of independent standard normal variables.
 
@@ -25,14 +23,14 @@ class Chi2(NamedTuple):
 
     df: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         a = 0.5 * self.df
         return xp.xlogy(a - 1, x) - 0.5 * x - a * log(2) - xp.gammaln(a)
 
 
-@register(Chi2, Chi2)
+@declare.formula(Chi2, Chi2)
 def kl_chi2_chi2(xp: Namespace, df_p: Array, df_q: Array) -> Array:
     """lgamma(a_q) - lgamma(a_p) - psi(a_p) (a_q - a_p), with a = df / 2.
 
@@ -41,7 +39,7 @@ def kl_chi2_chi2(xp: Namespace, df_p: Array, df_q: Array) -> Array:
     return gammaln_gap(xp, 0.5 * df_q, 0.5 * df_p)
 
 
-@converts(Chi2, Gamma)
+@declare.conversion(Chi2, Gamma)
 def chi2_as_gamma(xp: Namespace, df: Array) -> Gamma:
     """The concentration is df / 2, the rate 1 / 2."""
     return Gamma(0.5 * df, 0.5 * xp.ones_like(df))

@@ -2,12 +2,10 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.continuous_bernoulli import (
     continuous_bernoulli_distance,
     continuous_bernoulli_gap,
@@ -25,7 +23,7 @@ from kldiv.domains import UNIT_INTERVAL, OpenUnitInterval
 from kldiv.families.uniform import Uniform
 
 
-@family(UNIT_INTERVAL)
+@declare.family(UNIT_INTERVAL)
 class ContinuousBernoulli(NamedTuple):
     """The continuous Bernoulli distribution with density proportional to exp(x log(p / (1 - p))), where p is `probs`.
 
@@ -38,14 +36,14 @@ class ContinuousBernoulli(NamedTuple):
 
     probs: Annotated[Array, OpenUnitInterval]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         eta = logit(xp, self.probs)
         return eta * x - continuous_bernoulli_log_partition(xp, eta)
 
 
-@samples(ContinuousBernoulli)
+@declare.sampler(ContinuousBernoulli)
 def sample_continuous_bernoulli(xp: Namespace, draw: SamplingContext, probs: Array) -> Array:
     """Return log(1 + u (exp(a) - 1)) / a with a = log(p / (1 - p)); for positive a, 1 - x has -a instead."""
     u, eta = draw.uniform(probs), logit(xp, probs)
@@ -56,7 +54,7 @@ def sample_continuous_bernoulli(xp: Namespace, draw: SamplingContext, probs: Arr
     return xp.where(rises, 1 - y, y)
 
 
-@register(ContinuousBernoulli, ContinuousBernoulli)
+@declare.formula(ContinuousBernoulli, ContinuousBernoulli)
 def kl_continuous_bernoulli_continuous_bernoulli(xp: Namespace, probs_p: Array, probs_q: Array) -> Array:
     """A(eta_q) - A(eta_p) - A'(eta_p) (eta_q - eta_p), with eta = log(p / (1 - p)) and A = log((exp(eta) - 1) / eta).
 
@@ -65,7 +63,7 @@ def kl_continuous_bernoulli_continuous_bernoulli(xp: Namespace, probs_p: Array, 
     return continuous_bernoulli_gap(xp, logit(xp, probs_p), logit(xp, probs_q), logit_difference(xp, probs_p, probs_q))
 
 
-@register(ContinuousBernoulli, Uniform)
+@declare.formula(ContinuousBernoulli, Uniform)
 def kl_continuous_bernoulli_uniform(xp: Namespace, probs: Array, low: Array, high: Array) -> Array:
     """KL(P || ContinuousBernoulli(1/2)) + log(high - low).
 
@@ -76,7 +74,7 @@ def kl_continuous_bernoulli_uniform(xp: Namespace, probs: Array, low: Array, hig
     return kl_continuous_bernoulli_continuous_bernoulli(xp, probs, half) + width
 
 
-@register(Uniform, ContinuousBernoulli)
+@declare.formula(Uniform, ContinuousBernoulli)
 def kl_uniform_continuous_bernoulli(xp: Namespace, low: Array, high: Array, probs: Array) -> Array:
     """KL(ContinuousBernoulli(1/2) || Q) + eta (1/2 - (low + high) / 2) - log(high - low), with eta = log(q / (1 - q)).
 
@@ -97,7 +95,7 @@ def _exponential(xp: Namespace, t: Array, m: Array, probs: Array) -> Array:
     return xp.exp(continuous_bernoulli_log_partition(xp, eta + t) - continuous_bernoulli_log_partition(xp, eta) - t * m)
 
 
-expectations(
+declare.expectations(
     ContinuousBernoulli,
     entropy=_entropy,
     mean=lambda xp, probs: continuous_bernoulli_mean(xp, logit(xp, probs)),
@@ -111,7 +109,7 @@ expectations(
 )
 
 
-@cross_entropy(ContinuousBernoulli, "mean")
+@declare.cross_entropy(ContinuousBernoulli, "mean")
 def cross_entropy_continuous_bernoulli(xp: Namespace, e: Expectations, probs: Array) -> Array:
     """A(eta) - eta E x - H(P), with eta = log(q / (1 - q)) and A = log((exp(eta) - 1) / eta).
 

@@ -2,17 +2,17 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import Family, FamilyKey, class_of, family, held_kinds, name_of
+from kldiv._core.family import Family, FamilyKey, class_of, held_kinds, name_of
 from kldiv._core.registry import Rule, rule_factory_before
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.sampling import SamplingContext
 from kldiv._core.supports import infinite
 from kldiv._numerics.edges import indicator
 from kldiv.domains import Real, Support
 
 
-@family(Support("point"))
+@declare.family(Support("point"))
 class Delta(NamedTuple):
     """The point mass at `value`; ``Independent(Delta(values))`` is a point mass at a vector.
 
@@ -28,7 +28,7 @@ class Delta(NamedTuple):
 
     value: Annotated[Array, Real]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of `x`."""
         return -indicator(xp, x == self.value, self.value)
@@ -38,7 +38,7 @@ class Delta(NamedTuple):
         return self.value == x
 
 
-@samples(Delta)
+@declare.sampler(Delta)
 def sample_delta(xp: Namespace, draw: SamplingContext, value: Array) -> Array:
     """Return the value itself."""
     return value + xp.zeros_like(draw.uniform(value))

@@ -5,17 +5,15 @@ The density is that of all coordinates but the last.
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import converts, register
-from kldiv._core.sampling import SamplingContext, samples, softmax
+from kldiv._core.sampling import SamplingContext, softmax
 from kldiv._numerics.wishart import dirichlet_gap
 from kldiv.domains import SIMPLEX, PositiveClasses
 from kldiv.families.beta import Beta
 
 
-@family(SIMPLEX)
+@declare.family(SIMPLEX)
 class Dirichlet(NamedTuple):
     """The Dirichlet distribution with `concentration` along the last axis.
 
@@ -32,20 +30,20 @@ class Dirichlet(NamedTuple):
 
     concentration: Annotated[Array, PositiveClasses]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at the vectors `x`."""
         a = self.concentration
         return xp.gammaln(xp.sum(a, axis=-1)) + xp.sum(xp.xlogy(a - 1, x) - xp.gammaln(a), axis=-1)
 
 
-@samples(Dirichlet)
+@declare.sampler(Dirichlet)
 def sample_dirichlet(xp: Namespace, draw: SamplingContext, concentration: Array) -> Array:
     """Return the shares of gamma variables in their sum."""
     return softmax(xp, draw.log_gamma(xp, concentration, axes=1))
 
 
-@register(Dirichlet, Dirichlet)
+@declare.formula(Dirichlet, Dirichlet)
 def kl_dirichlet_dirichlet(xp: Namespace, concentration_p: Array, concentration_q: Array) -> Array:
     """A_q KL_cat(m_q || m_p) + sum_k B(a_q_k; a_p_k) - B(A_q; A_p), with A = sum a and the means m = a / A.
 
@@ -56,7 +54,7 @@ def kl_dirichlet_dirichlet(xp: Namespace, concentration_p: Array, concentration_
     return dirichlet_gap(xp, concentration_p, concentration_q)
 
 
-@converts(Beta, Dirichlet)
+@declare.conversion(Beta, Dirichlet)
 def beta_as_dirichlet(xp: Namespace, concentration1: Array, concentration0: Array) -> Dirichlet:
     """The vector (x, 1 - x)."""
     first, second = (xp.asarray_like(unit, concentration1, concentration1.dtype) for unit in ([1.0, 0.0], [0.0, 1.0]))

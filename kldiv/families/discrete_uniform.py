@@ -2,12 +2,10 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.binomial import discrete_uniform_binomial_gap
 from kldiv._numerics.categorical import sigmoid
 from kldiv._numerics.gaps import log1p_ratio
@@ -16,7 +14,7 @@ from kldiv.domains import Integer, IntegerFromLow, Support
 from kldiv.families.binomial import Binomial, BinomialLogits
 
 
-@family(Support("integers", "low", "high"))
+@declare.family(Support("integers", "low", "high"))
 class DiscreteUniform(NamedTuple):
     """The uniform distribution on the integers from `low` to `high`, both included.
 
@@ -30,7 +28,7 @@ class DiscreteUniform(NamedTuple):
     low: Annotated[Array, Integer]
     high: Annotated[Array, IntegerFromLow]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of `x`."""
         return -xp.log(self.high - self.low + 1) + 0 * x
@@ -40,14 +38,14 @@ class DiscreteUniform(NamedTuple):
         return (self.low == x) & (self.high == x)
 
 
-@samples(DiscreteUniform)
+@declare.sampler(DiscreteUniform)
 def sample_discrete_uniform(xp: Namespace, draw: SamplingContext, low: Array, high: Array) -> Array:
     """Return low + floor(u (high - low + 1))."""
     draw.mark_not_reparameterized()
     return low + xp.floor(draw.uniform(low) * (high - low + 1))
 
 
-@register(DiscreteUniform, DiscreteUniform)
+@declare.formula(DiscreteUniform, DiscreteUniform)
 def kl_discrete_uniform_discrete_uniform(
     xp: Namespace, low_p: Array, high_p: Array, low_q: Array, high_q: Array
 ) -> Array:
@@ -58,7 +56,7 @@ def kl_discrete_uniform_discrete_uniform(
     return log1p_ratio(xp, (high_q - high_p) + (low_p - low_q), high_p - low_p + 1)
 
 
-@register(DiscreteUniform, Binomial)
+@declare.formula(DiscreteUniform, Binomial)
 def kl_discrete_uniform_binomial(xp: Namespace, low: Array, high: Array, total_count: Array, probs: Array) -> Array:
     """-log(high - low + 1) - E log C(n, k) - E k log p - (n - E k) log(1 - p).
 
@@ -69,7 +67,7 @@ def kl_discrete_uniform_binomial(xp: Namespace, low: Array, high: Array, total_c
     return discrete_uniform_binomial_gap(xp, low, high, total_count, probs, 1 - probs)
 
 
-@register(DiscreteUniform, BinomialLogits)
+@declare.formula(DiscreteUniform, BinomialLogits)
 def kl_discrete_uniform_binomial_logits(
     xp: Namespace, low: Array, high: Array, total_count: Array, logits: Array
 ) -> Array:
@@ -80,7 +78,7 @@ def kl_discrete_uniform_binomial_logits(
     return discrete_uniform_binomial_gap(xp, low, high, total_count, sigmoid(xp, logits), sigmoid(xp, -logits))
 
 
-expectations(
+declare.expectations(
     DiscreteUniform,
     entropy=lambda xp, low, high: xp.log(high - low + 1),
     mean=lambda xp, low, high: low + 0.5 * (high - low),
@@ -89,7 +87,7 @@ expectations(
 )
 
 
-@cross_entropy(DiscreteUniform)
+@declare.cross_entropy(DiscreteUniform)
 def cross_entropy_discrete_uniform(xp: Namespace, e: Expectations, low: Array, high: Array) -> Array:
     """log(high - low + 1) - H(P).
 

@@ -5,19 +5,17 @@ And its negative, the logarithm of an inverse gamma variable.
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import converts
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.log_gamma import log_gamma_entropy, log_gamma_exponential
 from kldiv._numerics.special import digamma, trigamma
 from kldiv.domains import REALS, Positive
 from kldiv.families.gamma import Gamma
 
 
-@family(REALS)
+@declare.family(REALS)
 class ExpGamma(NamedTuple):
     """The distribution of log y, where y is Gamma(concentration, rate).
 
@@ -31,14 +29,14 @@ class ExpGamma(NamedTuple):
     concentration: Annotated[Array, Positive]
     rate: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         a, log_rate = self.concentration, xp.log(self.rate)
         return a * (x + log_rate) - xp.exp(x + log_rate) - xp.gammaln(a)
 
 
-@family(REALS)
+@declare.family(REALS)
 class ExpInverseGamma(NamedTuple):
     """The distribution of log y, where y is InverseGamma(concentration, rate): 1 / y is Gamma(concentration, rate).
 
@@ -52,32 +50,32 @@ class ExpInverseGamma(NamedTuple):
     concentration: Annotated[Array, Positive]
     rate: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         a, log_rate = self.concentration, xp.log(self.rate)
         return a * (log_rate - x) - xp.exp(log_rate - x) - xp.gammaln(a)
 
 
-@samples(ExpGamma)
+@declare.sampler(ExpGamma)
 def sample_exp_gamma(xp: Namespace, draw: SamplingContext, concentration: Array, rate: Array) -> Array:
     """Return the logarithm of a gamma variable, which itself may underflow."""
     return draw.log_gamma(xp, concentration) - xp.log(rate)
 
 
-@converts(ExpGamma, Gamma, shared="log")
+@declare.conversion(ExpGamma, Gamma, shared="log")
 def exp_gamma_as_log_of_gamma(xp: Namespace, concentration: Array, rate: Array) -> Gamma:
     """The parameters are the same."""
     return Gamma(concentration, rate)
 
 
-@converts(ExpInverseGamma, ExpGamma, shared="the negative")
+@declare.conversion(ExpInverseGamma, ExpGamma, shared="the negative")
 def exp_inverse_gamma_as_negative_of_exp_gamma(xp: Namespace, concentration: Array, rate: Array) -> ExpGamma:
     """The parameters are the same."""
     return ExpGamma(concentration, rate)
 
 
-expectations(
+declare.expectations(
     ExpGamma,
     # lgamma(a) + a - a psi(a)
     entropy=lambda xp, a, b: log_gamma_entropy(xp, a),
@@ -87,7 +85,7 @@ expectations(
     exponential=lambda xp, t, m, a, b: log_gamma_exponential(xp, a, t, -t * (xp.log(b) + m)),
 )
 
-expectations(
+declare.expectations(
     ExpInverseGamma,
     entropy=lambda xp, a, b: log_gamma_entropy(xp, a),
     mean=lambda xp, a, b: xp.log(b) - digamma(xp, a),
@@ -96,7 +94,7 @@ expectations(
 )
 
 
-@cross_entropy(ExpGamma, "mean", "exponential")
+@declare.cross_entropy(ExpGamma, "mean", "exponential")
 def cross_entropy_exp_gamma(xp: Namespace, e: Expectations, a: Array, b: Array) -> Array:
     """lgamma(a) - a (E x + log b) + E exp(x + log b) - H(P).
 
@@ -106,7 +104,7 @@ def cross_entropy_exp_gamma(xp: Namespace, e: Expectations, a: Array, b: Array) 
     return xp.gammaln(a) - a * (e("mean") + log_b) + e("exponential", xp.ones_like(b), -log_b)
 
 
-@cross_entropy(ExpInverseGamma, "mean", "exponential")
+@declare.cross_entropy(ExpInverseGamma, "mean", "exponential")
 def cross_entropy_exp_inverse_gamma(xp: Namespace, e: Expectations, a: Array, b: Array) -> Array:
     """lgamma(a) + a (E x - log b) + E exp(log b - x) - H(P).
 

@@ -2,18 +2,16 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy
-from kldiv._core.registry import converts, register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.gaps import relative_gap
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.gamma import Gamma
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class Exponential(NamedTuple):
     """The exponential distribution with mean 1 / `rate`.
 
@@ -26,19 +24,19 @@ class Exponential(NamedTuple):
 
     rate: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return xp.log(self.rate) - self.rate * x
 
 
-@samples(Exponential)
+@declare.sampler(Exponential)
 def sample_exponential(xp: Namespace, draw: SamplingContext, rate: Array) -> Array:
     """Return -log(u) / rate."""
     return -xp.log(draw.uniform(rate)) / rate
 
 
-@register(Exponential, Exponential)
+@declare.formula(Exponential, Exponential)
 def kl_exponential_exponential(xp: Namespace, rate_p: Array, rate_q: Array) -> Array:
     """r - 1 - log r, with r = rate_q / rate_p.
 
@@ -47,13 +45,13 @@ def kl_exponential_exponential(xp: Namespace, rate_p: Array, rate_q: Array) -> A
     return relative_gap(xp, rate_q, rate_p)
 
 
-@converts(Exponential, Gamma)
+@declare.conversion(Exponential, Gamma)
 def exponential_as_gamma(xp: Namespace, rate: Array) -> Gamma:
     """The concentration is 1."""
     return Gamma(xp.ones_like(rate), rate)
 
 
-@cross_entropy(Exponential, "mean")
+@declare.cross_entropy(Exponential, "mean")
 def cross_entropy_exponential(xp: Namespace, e: Expectations, rate: Array) -> Array:
     """-log r + r E x - H(P).
 

@@ -2,18 +2,16 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import converts, register
+from kldiv._core.moments import Expectations
 from kldiv._numerics.gamma import log_power_exp, power_of_gamma, weibull_gap
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.gumbel import Gumbel
 from kldiv.families.weibull import Weibull
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class Frechet(NamedTuple):
     """The Frechet distribution: (x / scale)^-concentration is exponential with mean 1.
 
@@ -27,7 +25,7 @@ class Frechet(NamedTuple):
     scale: Annotated[Array, Positive]
     concentration: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         s, a = self
@@ -35,7 +33,7 @@ class Frechet(NamedTuple):
         return log_power_exp(xp, a + 1, z, z**a) + xp.log(a) - xp.log(s)
 
 
-@register(Frechet, Frechet)
+@declare.formula(Frechet, Frechet)
 def kl_frechet_frechet(
     xp: Namespace, scale_p: Array, concentration_p: Array, scale_q: Array, concentration_q: Array
 ) -> Array:
@@ -48,22 +46,24 @@ def kl_frechet_frechet(
     return weibull_gap(xp, scale_q, concentration_p, scale_p, concentration_q)
 
 
-@converts(Frechet, Weibull, shared="the reciprocal")
+@declare.conversion(Frechet, Weibull, shared="the reciprocal")
 def frechet_as_reciprocal_of_weibull(xp: Namespace, scale: Array, concentration: Array) -> Weibull:
     """The scale is 1 over this one."""
     return Weibull(1 / scale, concentration)
 
 
-@converts(Frechet, Gumbel, shared="exp")
+@declare.conversion(Frechet, Gumbel, shared="exp")
 def frechet_as_exp_of_gumbel(xp: Namespace, scale: Array, concentration: Array) -> Gumbel:
     """The location is log(s), the scale 1 / a."""
     return Gumbel(xp.log(scale), 1 / concentration)
 
 
-expectations(Frechet, **power_of_gamma(lambda xp, scale, concentration: (scale, -concentration, -concentration)))
+declare.expectations(
+    Frechet, **power_of_gamma(lambda xp, scale, concentration: (scale, -concentration, -concentration))
+)
 
 
-@cross_entropy(Frechet, "log", "power")
+@declare.cross_entropy(Frechet, "log", "power")
 def cross_entropy_frechet(xp: Namespace, e: Expectations, s: Array, a: Array) -> Array:
     """-log a - a log s + (a + 1) E log x + E (x / s)^-a - H(P).
 

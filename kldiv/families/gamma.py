@@ -2,12 +2,10 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import converts, register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.exact import product_excess
 from kldiv._numerics.gamma import gamma_distance, gamma_entropy, gamma_exponential, gamma_log1p, scaled_power
 from kldiv._numerics.gaps import log1p_gap, stirling_gap
@@ -16,7 +14,7 @@ from kldiv.domains import POSITIVE, Positive
 from kldiv.families.generalized_gamma import GeneralizedGamma
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class Gamma(NamedTuple):
     """The gamma distribution with shape `concentration` and mean concentration / rate.
 
@@ -30,14 +28,14 @@ class Gamma(NamedTuple):
     concentration: Annotated[Array, Positive]
     rate: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         a, rate = self
         return a * xp.log(rate) + xp.xlogy(a - 1, x) - rate * x - xp.gammaln(a)
 
 
-@register(Gamma, Gamma)
+@declare.formula(Gamma, Gamma)
 def kl_gamma_gamma(
     xp: Namespace, concentration_p: Array, rate_p: Array, concentration_q: Array, rate_q: Array
 ) -> Array:
@@ -52,19 +50,19 @@ def kl_gamma_gamma(
     return concentration_q * means + stirling_gap(xp, concentration_q, concentration_p)
 
 
-@samples(Gamma)
+@declare.sampler(Gamma)
 def sample_gamma(xp: Namespace, draw: SamplingContext, concentration: Array, rate: Array) -> Array:
     """Return a draw of rate 1, divided by the rate."""
     return draw.gamma(concentration) / rate
 
 
-@converts(Gamma, GeneralizedGamma)
+@declare.conversion(Gamma, GeneralizedGamma)
 def gamma_as_generalized_gamma(xp: Namespace, concentration: Array, rate: Array) -> GeneralizedGamma:
     """The scale is 1 / rate, the power 1."""
     return GeneralizedGamma(1 / rate, concentration, xp.ones_like(rate))
 
 
-expectations(
+declare.expectations(
     Gamma,
     # lgamma(a) + a + (1 - a) psi(a) - log b
     entropy=lambda xp, a, b: gamma_entropy(xp, a) - xp.log(b),
@@ -79,7 +77,7 @@ expectations(
 )
 
 
-@cross_entropy(Gamma, "mean", "log")
+@declare.cross_entropy(Gamma, "mean", "log")
 def cross_entropy_gamma(xp: Namespace, e: Expectations, a: Array, b: Array) -> Array:
     """lgamma(a) - a log b - (a - 1) E log x + b E x - H(P).
 

@@ -2,17 +2,15 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, bounded_exp, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext, bounded_exp
 from kldiv._numerics.gamma import generalized_gamma_gap, power_of_gamma
 from kldiv.domains import POSITIVE, Positive
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class GeneralizedGamma(NamedTuple):
     """The generalized gamma distribution: (x / scale)^power is gamma with shape concentration / power and rate 1.
 
@@ -28,7 +26,7 @@ class GeneralizedGamma(NamedTuple):
     concentration: Annotated[Array, Positive]
     power: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         a, d, p = self
@@ -36,7 +34,7 @@ class GeneralizedGamma(NamedTuple):
         return xp.log(p) - xp.log(a) + xp.xlogy(d - 1, z) - z**p - xp.gammaln(d / p)
 
 
-@samples(GeneralizedGamma)
+@declare.sampler(GeneralizedGamma)
 def sample_generalized_gamma(
     xp: Namespace, draw: SamplingContext, scale: Array, concentration: Array, power: Array
 ) -> Array:
@@ -44,7 +42,7 @@ def sample_generalized_gamma(
     return scale * bounded_exp(xp, draw.log_gamma(xp, concentration / power) / power)
 
 
-@register(GeneralizedGamma, GeneralizedGamma)
+@declare.formula(GeneralizedGamma, GeneralizedGamma)
 def kl_generalized_gamma_generalized_gamma(
     xp: Namespace,
     scale_p: Array,
@@ -63,10 +61,12 @@ def kl_generalized_gamma_generalized_gamma(
     return generalized_gamma_gap(xp, scale_p, concentration_p, power_p, scale_q, concentration_q, power_q)
 
 
-expectations(GeneralizedGamma, **power_of_gamma(lambda xp, scale, concentration, power: (scale, concentration, power)))
+declare.expectations(
+    GeneralizedGamma, **power_of_gamma(lambda xp, scale, concentration, power: (scale, concentration, power))
+)
 
 
-@cross_entropy(GeneralizedGamma, "log", "power")
+@declare.cross_entropy(GeneralizedGamma, "log", "power")
 def cross_entropy_generalized_gamma(xp: Namespace, e: Expectations, a: Array, d: Array, p: Array) -> Array:
     """lgamma(d / p) - log p + d log a - (d - 1) E log x + E (x / a)^p - H(P).
 

@@ -3,12 +3,9 @@
 from math import log, sqrt
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, bounded_exp, samples
+from kldiv._core.sampling import SamplingContext, bounded_exp
 from kldiv._numerics.generalized_normal import (
     generalized_normal_distance,
     generalized_normal_gap,
@@ -20,7 +17,7 @@ from kldiv.families.laplace import Laplace
 from kldiv.families.normal import Normal
 
 
-@family(REALS, kink="loc")
+@declare.family(REALS, kink="loc")
 class GeneralizedNormal(NamedTuple):
     """The generalized normal distribution: at `power` 1 Laplace's, at 2 normal with standard deviation scale / sqrt(2).
 
@@ -36,21 +33,21 @@ class GeneralizedNormal(NamedTuple):
     scale: Annotated[Array, Positive]
     power: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         loc, scale, power = self
         return -power_of(xp, xp.abs(x - loc) / scale, power) - xp.log(scale) - xp.gammaln(1 + 1 / power) - log(2)
 
 
-@samples(GeneralizedNormal)
+@declare.sampler(GeneralizedNormal)
 def sample_generalized_normal(xp: Namespace, draw: SamplingContext, loc: Array, scale: Array, power: Array) -> Array:
     """Return loc + s v g^(1 / power), with v uniform between -1 and 1 and g a gamma variable, 1 + 1 / power."""
     width = bounded_exp(xp, xp.log(draw.gamma(1 + 1 / power)) / power)
     return loc + scale * (2 * draw.uniform(loc) - 1) * width
 
 
-@register(GeneralizedNormal, GeneralizedNormal)
+@declare.formula(GeneralizedNormal, GeneralizedNormal)
 def kl_generalized_normal_generalized_normal(
     xp: Namespace, loc_p: Array, scale_p: Array, power_p: Array, loc_q: Array, scale_q: Array, power_q: Array
 ) -> Array:
@@ -64,7 +61,7 @@ def kl_generalized_normal_generalized_normal(
     return generalized_normal_gap(xp, loc_p - loc_q, scale_p, power_p, scale_q, power_q)
 
 
-@register(Normal, GeneralizedNormal)
+@declare.formula(Normal, GeneralizedNormal)
 def kl_normal_generalized_normal(
     xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array, power_q: Array
 ) -> Array:
@@ -76,7 +73,7 @@ def kl_normal_generalized_normal(
     return generalized_normal_gap(xp, loc_p - loc_q, sqrt(2) * scale_p, two, scale_q, power_q)
 
 
-@register(Laplace, GeneralizedNormal)
+@declare.formula(Laplace, GeneralizedNormal)
 def kl_laplace_generalized_normal(
     xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array, power_q: Array
 ) -> Array:
@@ -87,7 +84,7 @@ def kl_laplace_generalized_normal(
     return generalized_normal_gap(xp, loc_p - loc_q, scale_p, xp.ones_like(scale_p), scale_q, power_q)
 
 
-expectations(
+declare.expectations(
     GeneralizedNormal,
     # log(2 s Gamma(1 + 1 / b)) + 1 / b
     entropy=lambda xp, loc, scale, power: xp.log(scale) + log(2) + xp.gammaln(1 + 1 / power) + 1 / power,

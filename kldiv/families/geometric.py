@@ -2,19 +2,17 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.edges import xlog1my
 from kldiv._numerics.generating_functions import negative_binomial_cgf
 from kldiv._numerics.negative_binomial import geometric_entropy, geometric_gap, odds_gap
 from kldiv.domains import COUNTS, LeftOpenUnitInterval
 
 
-@family(COUNTS)
+@declare.family(COUNTS)
 class Geometric(NamedTuple):
     """The number of failures before the first success, which has probability `probs` each time.
 
@@ -27,7 +25,7 @@ class Geometric(NamedTuple):
 
     probs: Annotated[Array, LeftOpenUnitInterval]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of `x`."""
         return xp.log(self.probs) + xlog1my(xp, x, self.probs)
@@ -37,7 +35,7 @@ class Geometric(NamedTuple):
         return (self.probs == 1) & (x == 0)
 
 
-@samples(Geometric)
+@declare.sampler(Geometric)
 def sample_geometric(xp: Namespace, draw: SamplingContext, probs: Array) -> Array:
     """Return floor(log(u) / log(1 - p))."""
     draw.mark_not_reparameterized()
@@ -46,7 +44,7 @@ def sample_geometric(xp: Namespace, draw: SamplingContext, probs: Array) -> Arra
     return xp.where(certain, 0.0, count)
 
 
-@register(Geometric, Geometric)
+@declare.formula(Geometric, Geometric)
 def kl_geometric_geometric(xp: Namespace, probs_p: Array, probs_q: Array) -> Array:
     """log(p / q) + (1 - p) / p log((1 - p) / (1 - q)), written as the divergence of Bernoulli laws over p.
 
@@ -55,7 +53,7 @@ def kl_geometric_geometric(xp: Namespace, probs_p: Array, probs_q: Array) -> Arr
     return geometric_gap(xp, probs_p, probs_q)
 
 
-expectations(
+declare.expectations(
     Geometric,
     entropy=lambda xp, p: geometric_entropy(xp, (1 - p) / p),
     mean=lambda xp, p: (1 - p) / p,
@@ -66,7 +64,7 @@ expectations(
 )
 
 
-@cross_entropy(Geometric, "mean")
+@declare.cross_entropy(Geometric, "mean")
 def cross_entropy_geometric(xp: Namespace, e: Expectations, probs: Array) -> Array:
     """-log p - E k log(1 - p) - H(P).
 

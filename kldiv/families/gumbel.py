@@ -3,18 +3,16 @@
 from math import pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.log_gamma import gumbel_distance, log_gamma_exponential, log_gamma_location_scale_gap
 from kldiv._numerics.special import EULER
 from kldiv.domains import REALS, Positive, Real
 
 
-@family(REALS)
+@declare.family(REALS)
 class Gumbel(NamedTuple):
     """The Gumbel distribution with mode `loc`; exp(-(x - loc) / scale) is exponential with rate 1.
 
@@ -28,20 +26,20 @@ class Gumbel(NamedTuple):
     loc: Annotated[Array, Real]
     scale: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         z = (x - self.loc) / self.scale
         return -z - xp.exp(-z) - xp.log(self.scale)
 
 
-@samples(Gumbel)
+@declare.sampler(Gumbel)
 def sample_gumbel(xp: Namespace, draw: SamplingContext, loc: Array, scale: Array) -> Array:
     """Return loc - scale log(-log(u))."""
     return loc - scale * xp.log(-xp.log(draw.uniform(loc)))
 
 
-@register(Gumbel, Gumbel)
+@declare.formula(Gumbel, Gumbel)
 def kl_gumbel_gumbel(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Array:
     """-log r - g (1 - r) - 1 + d + exp(-d) Gamma(1 + r), with r = s_p / s_q and d = (m_p - m_q) / s_q.
 
@@ -52,7 +50,7 @@ def kl_gumbel_gumbel(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, 
     return log_gamma_location_scale_gap(xp, 1.0, scale_p, scale_q, (loc_q - loc_p) / scale_q)
 
 
-expectations(
+declare.expectations(
     Gumbel,
     entropy=lambda xp, loc, scale: xp.log(scale) + (1 + EULER),
     mean=lambda xp, loc, scale: loc + EULER * scale,
@@ -64,7 +62,7 @@ expectations(
 )
 
 
-@cross_entropy(Gumbel, "mean", "exponential")
+@declare.cross_entropy(Gumbel, "mean", "exponential")
 def cross_entropy_gumbel(xp: Namespace, e: Expectations, loc: Array, scale: Array) -> Array:
     """log s + (E x - m) / s + E exp(-(x - m) / s) - H(P).
 

@@ -3,17 +3,15 @@
 from math import inf, log, pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.student_t import cauchy_scale_gap, half_cauchy_power, half_turn_tangent
 from kldiv.domains import POSITIVE, Positive
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class HalfCauchy(NamedTuple):
     """The distribution of the absolute value of a Cauchy variable at 0; `scale` is its median. It has no mean.
 
@@ -26,20 +24,20 @@ class HalfCauchy(NamedTuple):
 
     scale: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         z = x / self.scale
         return log(2 / pi) - xp.log(self.scale) - xp.log1p(z * z)
 
 
-@samples(HalfCauchy)
+@declare.sampler(HalfCauchy)
 def sample_half_cauchy(xp: Namespace, draw: SamplingContext, scale: Array) -> Array:
     """Return scale cot(pi u / 2)."""
     return -scale * half_turn_tangent(xp, 0.5 * draw.uniform(scale))
 
 
-@register(HalfCauchy, HalfCauchy)
+@declare.formula(HalfCauchy, HalfCauchy)
 def kl_half_cauchy_half_cauchy(xp: Namespace, scale_p: Array, scale_q: Array) -> Array:
     """log((s_p + s_q)^2 / (4 s_p s_q)) = log(1 + (s_p - s_q)^2 / (4 s_p s_q)).
 
@@ -48,7 +46,7 @@ def kl_half_cauchy_half_cauchy(xp: Namespace, scale_p: Array, scale_q: Array) ->
     return cauchy_scale_gap(xp, scale_p, scale_q)
 
 
-expectations(
+declare.expectations(
     HalfCauchy,
     entropy=lambda xp, scale: xp.log(scale) + log(2 * pi),
     mean=lambda xp, scale: 0 * scale + inf,
@@ -60,7 +58,7 @@ expectations(
 )
 
 
-@cross_entropy(HalfCauchy, "log_square")
+@declare.cross_entropy(HalfCauchy, "log_square")
 def cross_entropy_half_cauchy(xp: Namespace, e: Expectations, scale: Array) -> Array:
     """log(pi s / 2) + E log(1 + (x / s)^2) - H(P).
 

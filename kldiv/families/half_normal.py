@@ -3,19 +3,17 @@
 from math import log, pi, sqrt
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import converts, register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.gamma import normal_length_exponential, power_of_gamma
 from kldiv._numerics.gaps import relative_gap
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.generalized_gamma import GeneralizedGamma
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class HalfNormal(NamedTuple):
     """The absolute value of a normal variable with mean 0 and standard deviation `scale`.
 
@@ -28,20 +26,20 @@ class HalfNormal(NamedTuple):
 
     scale: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         z = x / self.scale
         return -0.5 * z * z - xp.log(self.scale) + 0.5 * log(2 / pi)
 
 
-@samples(HalfNormal)
+@declare.sampler(HalfNormal)
 def sample_half_normal(xp: Namespace, draw: SamplingContext, scale: Array) -> Array:
     """Return scale |z|, with z standard normal."""
     return scale * xp.abs(draw.normal(scale))
 
 
-@register(HalfNormal, HalfNormal)
+@declare.formula(HalfNormal, HalfNormal)
 def kl_half_normal_half_normal(xp: Namespace, scale_p: Array, scale_q: Array) -> Array:
     """[r^2 - 1 - log(r^2)] / 2, with r = s_p / s_q.
 
@@ -51,20 +49,20 @@ def kl_half_normal_half_normal(xp: Namespace, scale_p: Array, scale_q: Array) ->
     return relative_gap(xp, scale_p, scale_q) + 0.5 * d * d
 
 
-@converts(HalfNormal, GeneralizedGamma)
+@declare.conversion(HalfNormal, GeneralizedGamma)
 def half_normal_as_generalized_gamma(xp: Namespace, scale: Array) -> GeneralizedGamma:
     """The scale is sqrt(2) times this one, the concentration 1, the power 2."""
     return GeneralizedGamma(sqrt(2) * scale, xp.ones_like(scale), 2 * xp.ones_like(scale))
 
 
-expectations(
+declare.expectations(
     HalfNormal,
     **power_of_gamma(half_normal_as_generalized_gamma),
     exponential=lambda xp, t, m, scale: normal_length_exponential(xp, 1, t * scale, t * m),
 )
 
 
-@cross_entropy(HalfNormal, "mean", "variance")
+@declare.cross_entropy(HalfNormal, "mean", "variance")
 def cross_entropy_half_normal(xp: Namespace, e: Expectations, scale: Array) -> Array:
     """log s - log(2 / pi) / 2 + E x^2 / (2 s^2) - H(P).
 

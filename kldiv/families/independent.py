@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated, Generic, NamedTuple, TypeVar
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, FamilyKey, class_of, held_kinds, kind_of
 from kldiv._core.registry import (
@@ -10,11 +11,10 @@ from kldiv._core.registry import (
     NoClosedForm,
     Rule,
     conversions_of,
-    converts,
     derived_conversions,
     rule_factory_before,
 )
-from kldiv._core.sampling import SamplingContext, require_sampler, samples
+from kldiv._core.sampling import SamplingContext, require_sampler
 from kldiv._core.search import find
 from kldiv.domains import Component
 from kldiv.families.multivariate_normal import MultivariateNormalDiag
@@ -45,7 +45,7 @@ class Independent(NamedTuple, Generic[Base]):
         return namespace(value).sum(value, axis=-1)
 
 
-@samples(Independent)
+@declare.sampler(Independent)
 def sample_independent(xp: Namespace, draw: SamplingContext, d: Family) -> Array:
     """Return samples of the base, whose last axis is that of the vector."""
     return require_sampler(kind_of(d.base)).sample(xp, draw.inside(1), d.base)
@@ -86,7 +86,7 @@ def independent_conversions(kind: FamilyKey) -> Iterable[Conversion]:
         yield Conversion((Independent, inner.target), apply, inner.words, inner.shared)
 
 
-@converts(Independent[Normal], MultivariateNormalDiag)
+@declare.conversion(Independent[Normal], MultivariateNormalDiag)
 def independent_normal_as_multivariate_normal(xp: Namespace, d: Family) -> MultivariateNormalDiag:
     """Location and scale become vectors along the last axis."""
     return MultivariateNormalDiag(*xp.broadcast_arrays(d.base.loc, d.base.scale))

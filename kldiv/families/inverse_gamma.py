@@ -2,17 +2,15 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import converts
+from kldiv._core.moments import Expectations
 from kldiv._numerics.gamma import log_power_exp, power_of_gamma
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.gamma import Gamma
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class InverseGamma(NamedTuple):
     """The distribution of 1 / y, where y is gamma with shape `concentration` and `rate`.
 
@@ -26,7 +24,7 @@ class InverseGamma(NamedTuple):
     concentration: Annotated[Array, Positive]
     rate: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         a, b = self
@@ -34,16 +32,16 @@ class InverseGamma(NamedTuple):
         return log_power_exp(xp, a + 1, z, z) - xp.log(b) - xp.gammaln(a)
 
 
-@converts(InverseGamma, Gamma, shared="the reciprocal")
+@declare.conversion(InverseGamma, Gamma, shared="the reciprocal")
 def inverse_gamma_as_reciprocal_of_gamma(xp: Namespace, concentration: Array, rate: Array) -> Gamma:
     """The parameters are the same."""
     return Gamma(concentration, rate)
 
 
-expectations(InverseGamma, **power_of_gamma(lambda xp, a, b: (b, -a, -xp.ones_like(a))))
+declare.expectations(InverseGamma, **power_of_gamma(lambda xp, a, b: (b, -a, -xp.ones_like(a))))
 
 
-@cross_entropy(InverseGamma, "log", "reciprocal")
+@declare.cross_entropy(InverseGamma, "log", "reciprocal")
 def cross_entropy_inverse_gamma(xp: Namespace, e: Expectations, a: Array, b: Array) -> Array:
     """lgamma(a) - a log b + (a + 1) E log x + b E 1/x - H(P).
 

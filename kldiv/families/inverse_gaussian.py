@@ -3,12 +3,10 @@
 from math import log, pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.gaps import relative_gap
 from kldiv._numerics.inverse_gaussian import (
     inverse_gaussian_distance,
@@ -21,7 +19,7 @@ from kldiv._numerics.inverse_gaussian import (
 from kldiv.domains import POSITIVE, Positive
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class InverseGaussian(NamedTuple):
     """The inverse Gaussian (Wald) distribution with mean `loc` and variance loc^3 / concentration.
 
@@ -35,14 +33,14 @@ class InverseGaussian(NamedTuple):
     loc: Annotated[Array, Positive]
     concentration: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         z = (x - self.loc) / self.loc
         return 0.5 * (xp.log(self.concentration) - log(2 * pi) - 3 * xp.log(x) - self.concentration / x * z * z)
 
 
-@samples(InverseGaussian)
+@declare.sampler(InverseGaussian)
 def sample_inverse_gaussian(xp: Namespace, draw: SamplingContext, loc: Array, concentration: Array) -> Array:
     """Return one of the two x with concentration (x - loc)^2 / (loc^2 x) = z^2, the square of a normal draw.
 
@@ -55,7 +53,7 @@ def sample_inverse_gaussian(xp: Namespace, draw: SamplingContext, loc: Array, co
     return xp.where(draw.uniform(loc) * (1 + 1 / ratio) < 1, loc / ratio, loc * ratio)
 
 
-@register(InverseGaussian, InverseGaussian)
+@declare.formula(InverseGaussian, InverseGaussian)
 def kl_inverse_gaussian_inverse_gaussian(
     xp: Namespace, loc_p: Array, concentration_p: Array, loc_q: Array, concentration_q: Array
 ) -> Array:
@@ -71,7 +69,7 @@ def _log(xp: Namespace, loc: Array, concentration: Array) -> Array:
     return xp.log(loc) + inverse_gaussian_log(xp, concentration / loc)
 
 
-expectations(
+declare.expectations(
     InverseGaussian,
     entropy=lambda xp, m, c: 0.5 * (log(2 * pi) + 1 - xp.log(c)) + 1.5 * _log(xp, m, c),
     mean=lambda xp, m, c: m,
@@ -86,7 +84,7 @@ expectations(
 )
 
 
-@cross_entropy(InverseGaussian, "log", "mean", "reciprocal")
+@declare.cross_entropy(InverseGaussian, "log", "mean", "reciprocal")
 def cross_entropy_inverse_gaussian(xp: Namespace, e: Expectations, loc: Array, concentration: Array) -> Array:
     """log(2 pi / l) / 2 + 3/2 E log x + l (E x / m^2 - 2 / m + E 1/x) / 2 - H(P).
 

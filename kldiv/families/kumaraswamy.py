@@ -2,12 +2,9 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, positive, samples
+from kldiv._core.sampling import SamplingContext, positive
 from kldiv._numerics.beta import beta_power
 from kldiv._numerics.kumaraswamy import (
     kumaraswamy_distance,
@@ -21,7 +18,7 @@ from kldiv._numerics.special import EULER, digamma, trigamma
 from kldiv.domains import UNIT_INTERVAL, Positive
 
 
-@family(UNIT_INTERVAL)
+@declare.family(UNIT_INTERVAL)
 class Kumaraswamy(NamedTuple):
     """The Kumaraswamy distribution, where x^a is a beta variable with concentrations 1 and b.
 
@@ -37,20 +34,20 @@ class Kumaraswamy(NamedTuple):
     concentration1: Annotated[Array, Positive]
     concentration0: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         a, b = self
         return xp.log(a) + xp.log(b) + xp.xlogy(a - 1, x) + xp.xlogy(b - 1, -xp.expm1(a * xp.log(x)))
 
 
-@samples(Kumaraswamy)
+@declare.sampler(Kumaraswamy)
 def sample_kumaraswamy(xp: Namespace, draw: SamplingContext, a: Array, b: Array) -> Array:
     """Return (1 - u^(1 / b))^(1 / a)."""
     return xp.exp(log1mexp(xp, positive(xp, -xp.log(draw.uniform(a)) / b)) / a)
 
 
-@register(Kumaraswamy, Kumaraswamy)
+@declare.formula(Kumaraswamy, Kumaraswamy)
 def kl_kumaraswamy_kumaraswamy(
     xp: Namespace,
     concentration1_p: Array,
@@ -72,7 +69,7 @@ def _harmonic(xp: Namespace, b: Array) -> Array:
     return digamma(xp, b + 1) + EULER
 
 
-expectations(
+declare.expectations(
     Kumaraswamy,
     entropy=lambda xp, a, b: 1 - 1 / b + (1 - 1 / a) * _harmonic(xp, b) - xp.log(a) - xp.log(b),
     variance=kumaraswamy_variance,

@@ -3,18 +3,16 @@
 from math import log
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import converts, register
+from kldiv._core.moments import Expectations
 from kldiv._numerics.gaps import relative_gap
 from kldiv._numerics.laplace import exponential_sides, laplace_distance, laplace_gap
 from kldiv.domains import REALS, Positive, Real
 from kldiv.families.asymmetric_laplace import AsymmetricLaplace
 
 
-@family(REALS, kink="loc")
+@declare.family(REALS, kink="loc")
 class Laplace(NamedTuple):
     """The Laplace distribution with mean `loc` and mean distance `scale` from it.
 
@@ -28,13 +26,13 @@ class Laplace(NamedTuple):
     loc: Annotated[Array, Real]
     scale: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return -xp.abs(x - self.loc) / self.scale - xp.log(self.scale) - log(2)
 
 
-@register(Laplace, Laplace)
+@declare.formula(Laplace, Laplace)
 def kl_laplace_laplace(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Array:
     """[r - 1 - log r] + r [exp(-z) - 1 + z], with r = b_p / b_q and z = |m_p - m_q| / b_p.
 
@@ -43,13 +41,13 @@ def kl_laplace_laplace(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array
     return relative_gap(xp, scale_p, scale_q) + laplace_gap(xp, loc_p - loc_q, scale_p, scale_q)
 
 
-@converts(Laplace, AsymmetricLaplace)
+@declare.conversion(Laplace, AsymmetricLaplace)
 def laplace_as_asymmetric_laplace(xp: Namespace, loc: Array, scale: Array) -> AsymmetricLaplace:
     """The asymmetry is 1."""
     return AsymmetricLaplace(loc, scale, xp.ones_like(scale))
 
 
-expectations(
+declare.expectations(
     Laplace,
     entropy=lambda xp, loc, scale: xp.log(scale) + log(2) + 1,
     mean=lambda xp, loc, scale: loc,
@@ -60,7 +58,7 @@ expectations(
 )
 
 
-@cross_entropy(Laplace, "distance")
+@declare.cross_entropy(Laplace, "distance")
 def cross_entropy_laplace(xp: Namespace, e: Expectations, loc: Array, scale: Array) -> Array:
     """log(2 b) + E |x - m| / b - H(P).
 

@@ -3,18 +3,16 @@
 from math import log, pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import converts, register
-from kldiv._core.sampling import SamplingContext, positive, samples
+from kldiv._core.sampling import SamplingContext, positive
 from kldiv._numerics.gamma import log_power_exp
 from kldiv._numerics.gaps import relative_gap
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.inverse_gamma import InverseGamma
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class Levy(NamedTuple):
     """The stable distribution of the time that a Brownian motion takes to reach sqrt(`scale`); it has no mean.
 
@@ -27,21 +25,21 @@ class Levy(NamedTuple):
 
     scale: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         z = 0.5 * self.scale / x
         return log_power_exp(xp, 1.5 * xp.ones_like(z), z, z) - xp.log(self.scale) + log(2) - 0.5 * log(pi)
 
 
-@samples(Levy)
+@declare.sampler(Levy)
 def sample_levy(xp: Namespace, draw: SamplingContext, scale: Array) -> Array:
     """Return scale / z^2, with z standard normal."""
     z = draw.normal(scale)
     return scale / positive(xp, z * z)
 
 
-@register(Levy, Levy)
+@declare.formula(Levy, Levy)
 def kl_levy_levy(xp: Namespace, scale_p: Array, scale_q: Array) -> Array:
     """[r - 1 - log r] / 2, with r = s_q / s_p.
 
@@ -50,7 +48,7 @@ def kl_levy_levy(xp: Namespace, scale_p: Array, scale_q: Array) -> Array:
     return 0.5 * relative_gap(xp, scale_q, scale_p)
 
 
-@converts(Levy, InverseGamma)
+@declare.conversion(Levy, InverseGamma)
 def levy_as_inverse_gamma(xp: Namespace, scale: Array) -> InverseGamma:
     """The concentration is 1 / 2, the rate half the scale."""
     return InverseGamma(0.5 * xp.ones_like(scale), 0.5 * scale)

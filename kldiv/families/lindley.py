@@ -3,18 +3,16 @@
 from math import pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.lindley import lindley_distance, lindley_exponential, lindley_gap, lindley_log1p, lindley_power
 from kldiv._numerics.special import EULER
 from kldiv.domains import POSITIVE, Positive
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class Lindley(NamedTuple):
     """The Lindley distribution: an exponential variable, plus a second one with probability 1 / (1 + rate).
 
@@ -27,13 +25,13 @@ class Lindley(NamedTuple):
 
     rate: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return 2 * xp.log(self.rate) - xp.log1p(self.rate) + xp.log1p(x) - self.rate * x
 
 
-@samples(Lindley)
+@declare.sampler(Lindley)
 def sample_lindley(xp: Namespace, draw: SamplingContext, rate: Array) -> Array:
     """Return an exponential variable, plus a second one with probability 1 / (1 + rate)."""
     draw.mark_not_reparameterized()
@@ -42,7 +40,7 @@ def sample_lindley(xp: Namespace, draw: SamplingContext, rate: Array) -> Array:
     return -(first + xp.where(both, second, 0.0)) / rate
 
 
-@register(Lindley, Lindley)
+@declare.formula(Lindley, Lindley)
 def kl_lindley_lindley(xp: Namespace, rate_p: Array, rate_q: Array) -> Array:
     """2 [r - 1 - log r] - [s - 1 - log s], with r = r_q / r_p and s = (1 + r_q) / (1 + r_p).
 
@@ -60,7 +58,7 @@ def _entropy(xp: Namespace, rate: Array) -> Array:
     return xp.log1p(rate) - 2 * xp.log(rate) - log1p + (1 + 1 / (1 + rate))
 
 
-expectations(
+declare.expectations(
     Lindley,
     entropy=_entropy,
     mean=_mean,
@@ -74,7 +72,7 @@ expectations(
 )
 
 
-@cross_entropy(Lindley, "mean", "log1p")
+@declare.cross_entropy(Lindley, "mean", "log1p")
 def cross_entropy_lindley(xp: Namespace, e: Expectations, rate: Array) -> Array:
     """log((1 + r) / r^2) - E log(1 + x) + r E x - H(P).
 

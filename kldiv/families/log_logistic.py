@@ -3,11 +3,8 @@
 from math import pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import expectations
-from kldiv._core.registry import converts
 from kldiv._numerics.categorical import softplus
 from kldiv._numerics.logistic import (
     log_logistic_distance,
@@ -19,7 +16,7 @@ from kldiv.domains import POSITIVE, Positive, Real
 from kldiv.families.logistic import Logistic
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class LogLogistic(NamedTuple):
     """The distribution of exp of a logistic variable with mean `loc` and scale `scale`; its median is exp(loc).
 
@@ -33,7 +30,7 @@ class LogLogistic(NamedTuple):
     loc: Annotated[Array, Real]
     scale: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         log_x = xp.log(x)
@@ -41,13 +38,13 @@ class LogLogistic(NamedTuple):
         return -softplus(xp, z) - softplus(xp, -z) - xp.log(self.scale) - log_x
 
 
-@converts(LogLogistic, Logistic, shared="exp")
+@declare.conversion(LogLogistic, Logistic, shared="exp")
 def log_logistic_as_logistic(xp: Namespace, loc: Array, scale: Array) -> Logistic:
     """The logarithm is logistic, with the same parameters."""
     return Logistic(loc, scale)
 
 
-expectations(
+declare.expectations(
     LogLogistic,
     entropy=lambda xp, loc, scale: loc + xp.log(scale) + 2,
     variance=log_logistic_variance,

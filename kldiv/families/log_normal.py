@@ -3,18 +3,16 @@
 from math import log, pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import converts
+from kldiv._core.moments import Expectations
 from kldiv._numerics.edges import exp_where
 from kldiv._numerics.normal import log_normal_distance, log_normal_log1p, log_normal_variance
 from kldiv.domains import POSITIVE, Positive, Real
 from kldiv.families.normal import Normal
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class LogNormal(NamedTuple):
     """The distribution of exp of a normal variable with mean `loc` and standard deviation `scale`.
 
@@ -28,7 +26,7 @@ class LogNormal(NamedTuple):
     loc: Annotated[Array, Real]
     scale: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         log_x = xp.log(x)
@@ -36,13 +34,13 @@ class LogNormal(NamedTuple):
         return -0.5 * z * z - xp.log(self.scale) - 0.5 * log(2 * pi) - log_x
 
 
-@converts(LogNormal, Normal, shared="exp")
+@declare.conversion(LogNormal, Normal, shared="exp")
 def log_normal_as_normal(xp: Namespace, loc: Array, scale: Array) -> Normal:
     """The logarithm is normal, with the same parameters."""
     return Normal(loc, scale)
 
 
-expectations(
+declare.expectations(
     LogNormal,
     entropy=lambda xp, loc, scale: loc + xp.log(scale) + 0.5 * log(2 * pi) + 0.5,
     variance=log_normal_variance,
@@ -54,7 +52,7 @@ expectations(
 )
 
 
-@cross_entropy(LogNormal, "log", "log_variance")
+@declare.cross_entropy(LogNormal, "log", "log_variance")
 def cross_entropy_log_normal(xp: Namespace, e: Expectations, loc: Array, scale: Array) -> Array:
     """log(2 pi s^2) / 2 + E log x + (Var log x + (E log x - m)^2) / (2 s^2) - H(P).
 

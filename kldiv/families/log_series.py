@@ -2,12 +2,10 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, positive, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext, positive
 from kldiv._numerics.kumaraswamy import log1mexp
 from kldiv._numerics.log_series import (
     log_series_gap,
@@ -20,7 +18,7 @@ from kldiv._numerics.log_series import (
 from kldiv.domains import OpenUnitInterval, Support
 
 
-@family(Support("integers", 1.0))
+@declare.family(Support("integers", 1.0))
 class LogSeries(NamedTuple):
     """The logarithmic distribution, with probabilities proportional to `probs`^k / k.
 
@@ -33,7 +31,7 @@ class LogSeries(NamedTuple):
 
     probs: Annotated[Array, OpenUnitInterval]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of `x`."""
         return (x - 1) * xp.log(self.probs) - xp.log(x) - xp.log1p(log_series_rest(xp, self.probs))
@@ -43,7 +41,7 @@ class LogSeries(NamedTuple):
         return (self.probs == 0) & (x == 1)
 
 
-@samples(LogSeries)
+@declare.sampler(LogSeries)
 def sample_log_series(xp: Namespace, draw: SamplingContext, probs: Array) -> Array:
     """Return geometric draws from 1 on, whose ratio 1 - (1 - p)^u is drawn.
 
@@ -54,7 +52,7 @@ def sample_log_series(xp: Namespace, draw: SamplingContext, probs: Array) -> Arr
     return 1 + xp.floor(xp.log(draw.uniform(probs)) / log_ratio)
 
 
-@register(LogSeries, LogSeries)
+@declare.formula(LogSeries, LogSeries)
 def kl_log_series_log_series(xp: Namespace, probs_p: Array, probs_q: Array) -> Array:
     """log(log(1 - q) / log(1 - p)) + m log(p / q), with m = -p / ((1 - p) log(1 - p)).
 
@@ -63,7 +61,7 @@ def kl_log_series_log_series(xp: Namespace, probs_p: Array, probs_q: Array) -> A
     return log_series_gap(xp, probs_p, probs_q)
 
 
-expectations(
+declare.expectations(
     LogSeries,
     # With -log(1 - p) = p (1 + rest): log(1 + rest) - (E k - 1) log p + E log k.
     entropy=lambda xp, p: (
@@ -76,7 +74,7 @@ expectations(
 )
 
 
-@cross_entropy(LogSeries, "mean", "log")
+@declare.cross_entropy(LogSeries, "mean", "log")
 def cross_entropy_log_series(xp: Namespace, e: Expectations, p: Array) -> Array:
     """log(-log(1 - p)) - E k log p + E log k - H(P).
 

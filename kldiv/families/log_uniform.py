@@ -2,12 +2,10 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.gaps import log1p_ratio
 from kldiv._numerics.uniform import (
     log_uniform_distance,
@@ -20,7 +18,7 @@ from kldiv._numerics.uniform import (
 from kldiv.domains import AboveLow, Positive, Support
 
 
-@family(Support("line", "low", "high"))
+@declare.family(Support("line", "low", "high"))
 class LogUniform(NamedTuple):
     """The distribution of a variable between `low` and `high` whose logarithm is uniform.
 
@@ -34,7 +32,7 @@ class LogUniform(NamedTuple):
     low: Annotated[Array, Positive]
     high: Annotated[Array, AboveLow]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return -xp.log(x) - xp.log(_width(xp, self.low, self.high))
@@ -45,13 +43,13 @@ def _width(xp: Namespace, low: Array, high: Array) -> Array:
     return log1p_ratio(xp, high - low, low)
 
 
-@samples(LogUniform)
+@declare.sampler(LogUniform)
 def sample_log_uniform(xp: Namespace, draw: SamplingContext, low: Array, high: Array) -> Array:
     """Return low (high / low)^u."""
     return low * xp.exp(draw.uniform(low) * _width(xp, low, high))
 
 
-@register(LogUniform, LogUniform)
+@declare.formula(LogUniform, LogUniform)
 def kl_log_uniform_log_uniform(xp: Namespace, low_p: Array, high_p: Array, low_q: Array, high_q: Array) -> Array:
     """log(log(high_q / low_q) / log(high_p / low_p)) where P's interval lies inside Q's, infinite elsewhere.
 
@@ -64,7 +62,7 @@ def _log(xp: Namespace, low: Array, high: Array) -> Array:
     return xp.log(low) + 0.5 * _width(xp, low, high)
 
 
-expectations(
+declare.expectations(
     LogUniform,
     entropy=lambda xp, low, high: _log(xp, low, high) + xp.log(_width(xp, low, high)),
     variance=log_uniform_variance,
@@ -78,7 +76,7 @@ expectations(
 )
 
 
-@cross_entropy(LogUniform, "log")
+@declare.cross_entropy(LogUniform, "log")
 def cross_entropy_log_uniform(xp: Namespace, e: Expectations, low: Array, high: Array) -> Array:
     """log(log(high / low)) + E log x - H(P).
 

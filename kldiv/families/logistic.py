@@ -3,18 +3,15 @@
 from math import pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.categorical import softplus
 from kldiv._numerics.logistic import logistic_distance, logistic_exponential, logistic_gap
 from kldiv.domains import REALS, Positive, Real
 
 
-@family(REALS)
+@declare.family(REALS)
 class Logistic(NamedTuple):
     """The logistic distribution with mean `loc` and standard deviation pi scale / sqrt(3).
 
@@ -28,21 +25,21 @@ class Logistic(NamedTuple):
     loc: Annotated[Array, Real]
     scale: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         z = (x - self.loc) / self.scale
         return -softplus(xp, z) - softplus(xp, -z) - xp.log(self.scale)
 
 
-@samples(Logistic)
+@declare.sampler(Logistic)
 def sample_logistic(xp: Namespace, draw: SamplingContext, loc: Array, scale: Array) -> Array:
     """Return loc + scale log(u / (1 - u))."""
     u = draw.uniform(loc)
     return loc + scale * (xp.log(u) - xp.log1p(-u))
 
 
-@register(Logistic, Logistic)
+@declare.formula(Logistic, Logistic)
 def kl_logistic_logistic(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Array:
     """2 E log(2 cosh((d + r z) / 2)) - log r - 2 with z logistic, r = s_p / s_q and d = (m_p - m_q) / s_q.
 
@@ -53,7 +50,7 @@ def kl_logistic_logistic(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Arr
     return logistic_gap(xp, loc_p, scale_p, loc_q, scale_q)
 
 
-expectations(
+declare.expectations(
     Logistic,
     entropy=lambda xp, loc, scale: xp.log(scale) + 2,
     mean=lambda xp, loc, scale: loc,

@@ -3,11 +3,9 @@
 from math import log, pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import converts
+from kldiv._core.moments import Expectations
 from kldiv._numerics.logit_normal import (
     logit_normal_log_density,
     sigmoid_mean,
@@ -19,7 +17,7 @@ from kldiv.domains import UNIT_INTERVAL, Positive, Real
 from kldiv.families.normal import Normal
 
 
-@family(UNIT_INTERVAL)
+@declare.family(UNIT_INTERVAL)
 class LogitNormal(NamedTuple):
     """The distribution of 1 / (1 + exp(-y)), where y is normal with mean `loc` and standard deviation `scale`.
 
@@ -33,13 +31,13 @@ class LogitNormal(NamedTuple):
     loc: Annotated[Array, Real]
     scale: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return logit_normal_log_density(xp, x, self.loc, self.scale)
 
 
-@converts(LogitNormal, Normal, shared="sigmoid")
+@declare.conversion(LogitNormal, Normal, shared="sigmoid")
 def logit_normal_as_normal(xp: Namespace, loc: Array, scale: Array) -> Normal:
     """log(x / (1 - x)) is a normal variable."""
     return Normal(loc, scale)
@@ -51,7 +49,7 @@ def _entropy(xp: Namespace, loc: Array, scale: Array) -> Array:
     return xp.log(scale) + 0.5 * log(2 * pi) + 0.5 - jacobian
 
 
-expectations(
+declare.expectations(
     LogitNormal,
     entropy=_entropy,
     mean=sigmoid_mean,
@@ -64,7 +62,7 @@ expectations(
 )
 
 
-@cross_entropy(LogitNormal, "log", "log_complement", "logit_variance")
+@declare.cross_entropy(LogitNormal, "log", "log_complement", "logit_variance")
 def cross_entropy_logit_normal(xp: Namespace, e: Expectations, loc: Array, scale: Array) -> Array:
     """log(2 pi s^2) / 2 + E log x + E log(1 - x) + (Var y + (E y - m)^2) / (2 s^2) - H(P), with y = log(x / (1 - x)).
 

@@ -3,12 +3,10 @@
 from math import pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.pareto import (
     lomax_distance,
     lomax_exponential,
@@ -23,7 +21,7 @@ from kldiv._numerics.special import EULER, digamma, trigamma
 from kldiv.domains import POSITIVE, Positive
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class Lomax(NamedTuple):
     """The Lomax distribution: a Pareto distribution with `scale` and tail index `alpha`, shifted to start at 0.
 
@@ -37,19 +35,19 @@ class Lomax(NamedTuple):
     scale: Annotated[Array, Positive]
     alpha: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return xp.log(self.alpha) - xp.log(self.scale) - (self.alpha + 1) * xp.log1p(x / self.scale)
 
 
-@samples(Lomax)
+@declare.sampler(Lomax)
 def sample_lomax(xp: Namespace, draw: SamplingContext, scale: Array, alpha: Array) -> Array:
     """Return scale (u^(-1 / alpha) - 1)."""
     return scale * xp.expm1(-xp.log(draw.uniform(scale)) / alpha)
 
 
-@register(Lomax, Lomax)
+@declare.formula(Lomax, Lomax)
 def kl_lomax_lomax(xp: Namespace, scale_p: Array, alpha_p: Array, scale_q: Array, alpha_q: Array) -> Array:
     """log(a_p s_q / (a_q s_p)) - 1 - 1 / a_p + (a_q + 1) E log(1 + x / s_q).
 
@@ -60,7 +58,7 @@ def kl_lomax_lomax(xp: Namespace, scale_p: Array, alpha_p: Array, scale_q: Array
     return lomax_gap(xp, scale_p, alpha_p, scale_q, alpha_q)
 
 
-expectations(
+declare.expectations(
     Lomax,
     entropy=lambda xp, scale, a: xp.log(scale) - xp.log(a) + 1 + 1 / a,
     mean=lomax_mean,
@@ -74,7 +72,7 @@ expectations(
 )
 
 
-@cross_entropy(Lomax, "log1p")
+@declare.cross_entropy(Lomax, "log1p")
 def cross_entropy_lomax(xp: Namespace, e: Expectations, scale: Array, alpha: Array) -> Array:
     """log(s / a) + (a + 1) E log(1 + x / s) - H(P).
 

@@ -2,18 +2,16 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, known_length, samples
+from kldiv._core.sampling import SamplingContext, known_length
 from kldiv._numerics.linalg import index_like
 from kldiv._numerics.markov import is_only_path, log_path, path_gap
 from kldiv.domains import PATHS, States, Transitions
 from kldiv.families.categorical import sample_categorical
 
 
-@family(PATHS)
+@declare.family(PATHS)
 class MarkovChain(NamedTuple):
     """The path of a Markov chain over states 0, 1, ..., one state more than there are steps.
 
@@ -32,7 +30,7 @@ class MarkovChain(NamedTuple):
     initial_probs: Annotated[Array, States]
     transition_matrices: Annotated[Array, Transitions]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of the paths `x`."""
         return log_path(xp, self.initial_probs, self.transition_matrices, x)
@@ -42,7 +40,7 @@ class MarkovChain(NamedTuple):
         return is_only_path(xp, self.initial_probs, self.transition_matrices, x)
 
 
-@samples(MarkovChain)
+@declare.sampler(MarkovChain)
 def sample_markov_chain(
     xp: Namespace, draw: SamplingContext, initial_probs: Array, transition_matrices: Array
 ) -> Array:
@@ -56,7 +54,7 @@ def sample_markov_chain(
     return xp.concat(path, axis=-1)
 
 
-@register(MarkovChain, MarkovChain)
+@declare.formula(MarkovChain, MarkovChain)
 def kl_markov_chain_markov_chain(
     xp: Namespace, initial_p: Array, matrices_p: Array, initial_q: Array, matrices_q: Array
 ) -> Array:

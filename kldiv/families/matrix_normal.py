@@ -7,11 +7,9 @@ column_scale_tril.
 from math import log, pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.linalg import kronecker_gap, squares
 from kldiv.domains import MATRICES, ColumnFactor, RealMatrix, RowFactor
 
@@ -21,7 +19,7 @@ def _standardized(xp: Namespace, x: Array, row: Array, column: Array) -> Array:
     return xp.solve_triangular(column, xp.matrix_transpose(xp.solve_triangular(row, x)))
 
 
-@family(MATRICES)
+@declare.family(MATRICES)
 class MatrixNormal(NamedTuple):
     """The matrix normal distribution with mean `loc`, covariance R R' of the rows and C C' of the columns.
 
@@ -39,7 +37,7 @@ class MatrixNormal(NamedTuple):
     row_scale_tril: Annotated[Array, RowFactor]
     column_scale_tril: Annotated[Array, ColumnFactor]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at the matrices `x`."""
         loc, row, column = self
@@ -48,13 +46,13 @@ class MatrixNormal(NamedTuple):
         return -xp.sum(logs + 0.5 * log(2 * pi), axis=(-2, -1)) - 0.5 * squares(xp, z)
 
 
-@samples(MatrixNormal)
+@declare.sampler(MatrixNormal)
 def sample_matrix_normal(xp: Namespace, draw: SamplingContext, loc: Array, row: Array, column: Array) -> Array:
     """Return loc + R Z C', with Z of standard normal entries."""
     return loc + xp.matmul(xp.matmul(row, draw.normal(loc, axes=2)), xp.matrix_transpose(column))
 
 
-@register(MatrixNormal, MatrixNormal)
+@declare.formula(MatrixNormal, MatrixNormal)
 def kl_matrix_normal_matrix_normal(
     xp: Namespace, loc_p: Array, row_p: Array, column_p: Array, loc_q: Array, row_q: Array, column_q: Array
 ) -> Array:

@@ -3,18 +3,16 @@
 from math import log, pi, sqrt
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import converts, register
+from kldiv._core.moments import Expectations
 from kldiv._numerics.gamma import normal_length_exponential, power_of_gamma
 from kldiv._numerics.gaps import relative_gap
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.generalized_gamma import GeneralizedGamma
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class Maxwell(NamedTuple):
     """The length of a vector of three independent normal variables with mean 0 and standard deviation `scale`.
 
@@ -27,14 +25,14 @@ class Maxwell(NamedTuple):
 
     scale: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         z = x / self.scale
         return xp.xlogy(2 * xp.ones_like(z), z) - 0.5 * z * z - xp.log(self.scale) + 0.5 * log(2 / pi)
 
 
-@register(Maxwell, Maxwell)
+@declare.formula(Maxwell, Maxwell)
 def kl_maxwell_maxwell(xp: Namespace, scale_p: Array, scale_q: Array) -> Array:
     """(3/2) [r^2 - 1 - log(r^2)], with r = s_p / s_q.
 
@@ -44,20 +42,20 @@ def kl_maxwell_maxwell(xp: Namespace, scale_p: Array, scale_q: Array) -> Array:
     return 3 * (relative_gap(xp, scale_p, scale_q) + 0.5 * d * d)
 
 
-@converts(Maxwell, GeneralizedGamma)
+@declare.conversion(Maxwell, GeneralizedGamma)
 def maxwell_as_generalized_gamma(xp: Namespace, scale: Array) -> GeneralizedGamma:
     """The scale is sqrt(2) times this one, the concentration 3, the power 2."""
     return GeneralizedGamma(sqrt(2) * scale, 3 * xp.ones_like(scale), 2 * xp.ones_like(scale))
 
 
-expectations(
+declare.expectations(
     Maxwell,
     **power_of_gamma(maxwell_as_generalized_gamma),
     exponential=lambda xp, t, m, scale: normal_length_exponential(xp, 3, t * scale, t * m),
 )
 
 
-@cross_entropy(Maxwell, "log", "mean", "variance")
+@declare.cross_entropy(Maxwell, "log", "mean", "variance")
 def cross_entropy_maxwell(xp: Namespace, e: Expectations, scale: Array) -> Array:
     """3 log s - log(2 / pi) / 2 - 2 E log x + E x^2 / (2 s^2) - H(P).
 

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Generic, NamedTuple, TypeVar
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
 from kldiv._core.family import Family, fields_of, kind_of, support_of
-from kldiv._core.sampling import SamplingContext, require_sampler, samples
+from kldiv._core.sampling import SamplingContext, require_sampler
 from kldiv._numerics.categorical import log_mixture
 from kldiv._numerics.linalg import index_like
 from kldiv.domains import Component, Weights
@@ -31,7 +31,7 @@ class Mixture(NamedTuple, Generic[Components]):
     probs: Annotated[Array, Weights]
     components: Annotated[Components, Component(("_m",), event=False)]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density or probability of `x`."""
         components: Family = self.components
@@ -44,7 +44,7 @@ class Mixture(NamedTuple, Generic[Components]):
         return xp.all(certain | (self.probs == 0), axis=-1)
 
 
-@samples(Mixture)
+@declare.sampler(Mixture)
 def sample_mixture(xp: Namespace, draw: SamplingContext, d: Family) -> Array:
     """Return samples of all components, of which a uniform draw chooses one."""
     components = require_sampler(kind_of(d.components)).sample(xp, draw, d.components)

@@ -3,18 +3,16 @@
 from math import log, pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, positive, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext, positive
 from kldiv._numerics.log_gamma import log_gamma_exponential, log_gamma_location_scale_gap
 from kldiv._numerics.special import EULER
 from kldiv.domains import REALS, Positive, Real
 
 
-@family(REALS)
+@declare.family(REALS)
 class Moyal(NamedTuple):
     """The Moyal distribution with mode `loc`; exp(-(x - loc) / scale) is the square of a standard normal variable.
 
@@ -28,20 +26,20 @@ class Moyal(NamedTuple):
     loc: Annotated[Array, Real]
     scale: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         z = (x - self.loc) / self.scale
         return -0.5 * (z + xp.exp(-z)) - xp.log(self.scale) - 0.5 * log(2 * pi)
 
 
-@samples(Moyal)
+@declare.sampler(Moyal)
 def sample_moyal(xp: Namespace, draw: SamplingContext, loc: Array, scale: Array) -> Array:
     """Return loc - scale log(z^2), with z standard normal."""
     return loc - 2 * scale * xp.log(positive(xp, xp.abs(draw.normal(loc))))
 
 
-@register(Moyal, Moyal)
+@declare.formula(Moyal, Moyal)
 def kl_moyal_moyal(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Array:
     """[d + r c + exp(-d) 2^r Gamma(r + 1/2) / Gamma(1/2) - c - 1] / 2 - log r, with c = log 2 + Euler's constant.
 
@@ -54,7 +52,7 @@ def kl_moyal_moyal(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, sc
     return log_gamma_location_scale_gap(xp, 0.5, scale_p, scale_q, d)
 
 
-expectations(
+declare.expectations(
     Moyal,
     entropy=lambda xp, loc, scale: xp.log(scale) + 0.5 * (log(2 * pi) + EULER + log(2) + 1),
     mean=lambda xp, loc, scale: loc + (EULER + log(2)) * scale,
@@ -64,7 +62,7 @@ expectations(
 )
 
 
-@cross_entropy(Moyal, "mean", "exponential")
+@declare.cross_entropy(Moyal, "mean", "exponential")
 def cross_entropy_moyal(xp: Namespace, e: Expectations, loc: Array, scale: Array) -> Array:
     """log s + log(2 pi) / 2 + [(E x - m) / s + E exp(-(x - m) / s)] / 2 - H(P).
 

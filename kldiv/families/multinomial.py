@@ -3,11 +3,9 @@
 from math import inf
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import converts, register
-from kldiv._core.sampling import SamplingContext, known_length, samples
+from kldiv._core.sampling import SamplingContext, known_length
 from kldiv._numerics.categorical import (
     are_counts,
     categorical_gap,
@@ -29,7 +27,7 @@ def _log_mass(xp: Namespace, x: Array, total_count: Array, log_probs: Array) -> 
     return choices + log_choices(xp, log_probs, x) - indicator(xp, possible, total_count)
 
 
-@family(CLASS_COUNTS)
+@declare.family(CLASS_COUNTS)
 class Multinomial(NamedTuple):
     """The numbers of draws of each class among `total_count` draws with probabilities `probs` along the last axis.
 
@@ -43,7 +41,7 @@ class Multinomial(NamedTuple):
     total_count: Annotated[Array, Count]
     probs: Annotated[Array, Simplex]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of the counts `x`."""
         return _log_mass(xp, x, self.total_count, log(xp, normalized(xp, self.probs)))
@@ -53,7 +51,7 @@ class Multinomial(NamedTuple):
         return is_only_count(xp, self.probs > 0, self.total_count, x)
 
 
-@family(CLASS_COUNTS)
+@declare.family(CLASS_COUNTS)
 class MultinomialLogits(NamedTuple):
     """The numbers of draws of each class among `total_count` draws with probabilities softmax(`logits`).
 
@@ -67,7 +65,7 @@ class MultinomialLogits(NamedTuple):
     total_count: Annotated[Array, Count]
     logits: Annotated[Array, Logits]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of the counts `x`."""
         return _log_mass(xp, x, self.total_count, log_softmax(xp, self.logits))
@@ -77,7 +75,7 @@ class MultinomialLogits(NamedTuple):
         return is_only_count(xp, self.logits > -inf, self.total_count, x)
 
 
-@samples(MultinomialLogits)
+@declare.sampler(MultinomialLogits)
 def sample_multinomial_logits(xp: Namespace, draw: SamplingContext, total_count: Array, logits: Array) -> Array:
     """Return binomial draws for one class after the other, of what is left and the share of the class in the rest."""
     probs = xp.exp(log_softmax(xp, logits))
@@ -91,7 +89,7 @@ def sample_multinomial_logits(xp: Namespace, draw: SamplingContext, total_count:
     return xp.concat([count[..., None] for count in counts], axis=-1)
 
 
-@register(Multinomial, Multinomial)
+@declare.formula(Multinomial, Multinomial)
 def kl_multinomial_multinomial(xp: Namespace, count_p: Array, probs_p: Array, count_q: Array, probs_q: Array) -> Array:
     """n sum_k p_k log(p_k / q_k) for equal total counts n, infinite elsewhere, as counts differ in their sum.
 
@@ -100,7 +98,7 @@ def kl_multinomial_multinomial(xp: Namespace, count_p: Array, probs_p: Array, co
     return equal_counts_gap(xp, count_p, count_q, categorical_gap(xp, probs_p, probs_q))
 
 
-@register(MultinomialLogits, MultinomialLogits)
+@declare.formula(MultinomialLogits, MultinomialLogits)
 def kl_multinomial_logits_multinomial_logits(
     xp: Namespace, count_p: Array, logits_p: Array, count_q: Array, logits_q: Array
 ) -> Array:
@@ -111,19 +109,19 @@ def kl_multinomial_logits_multinomial_logits(
     return equal_counts_gap(xp, count_p, count_q, categorical_logits_gap(xp, logits_p, logits_q))
 
 
-@converts(Multinomial, MultinomialLogits)
+@declare.conversion(Multinomial, MultinomialLogits)
 def multinomial_as_multinomial_logits(xp: Namespace, total_count: Array, probs: Array) -> MultinomialLogits:
     """The logits cannot underflow, as a softmax can."""
     return MultinomialLogits(total_count, log(xp, probs))
 
 
-@converts(OneHotCategorical, Multinomial)
+@declare.conversion(OneHotCategorical, Multinomial)
 def one_hot_categorical_as_multinomial(xp: Namespace, probs: Array) -> Multinomial:
     """A single draw."""
     return Multinomial(xp.ones_like(probs[..., 0]), probs)
 
 
-@converts(OneHotCategoricalLogits, MultinomialLogits)
+@declare.conversion(OneHotCategoricalLogits, MultinomialLogits)
 def one_hot_categorical_logits_as_multinomial_logits(xp: Namespace, logits: Array) -> MultinomialLogits:
     """A single draw."""
     return MultinomialLogits(xp.ones_like(logits[..., 0]), logits)

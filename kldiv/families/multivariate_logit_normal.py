@@ -2,15 +2,13 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import converts
 from kldiv.domains import LowerTriangular, RealVector, Support
 from kldiv.families.multivariate_normal import MultivariateNormalTriL
 
 
-@family(Support("simplex", axes=("d+1",)))
+@declare.family(Support("simplex", axes=("d+1",)))
 class MultivariateLogitNormal(NamedTuple):
     """The logit-normal distribution: y = log(x_i / x_last) is normal with mean `loc` and covariance matrix L L'.
 
@@ -28,7 +26,7 @@ class MultivariateLogitNormal(NamedTuple):
     loc: Annotated[Array, RealVector]
     scale_tril: Annotated[Array, LowerTriangular]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at the vectors `x`, whose coordinates sum to 1."""
         logs = xp.log(x)
@@ -36,7 +34,7 @@ class MultivariateLogitNormal(NamedTuple):
         return MultivariateNormalTriL(self.loc, self.scale_tril).log_density(y) - xp.sum(logs, axis=-1)
 
 
-@converts(MultivariateLogitNormal, MultivariateNormalTriL, shared="softmax")
+@declare.conversion(MultivariateLogitNormal, MultivariateNormalTriL, shared="softmax")
 def multivariate_logit_normal_as_softmax(xp: Namespace, loc: Array, scale_tril: Array) -> MultivariateNormalTriL:
     """The logarithms of the coordinates over the last one are normal."""
     return MultivariateNormalTriL(loc, scale_tril)

@@ -7,11 +7,9 @@ or as a matrix of low rank and a diagonal one.
 from math import log, pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import converts, register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.gaps import log1p_gap, relative_gap
 from kldiv._numerics.linalg import cholesky_difference, identity_like, low_rank_difference
 from kldiv.domains import VECTORS, LowerTriangular, LowRankFactor, PositiveDefinite, PositiveVector, RealVector
@@ -29,7 +27,7 @@ def _log_density(xp: Namespace, z: Array, diagonal: Array) -> Array:
     return -xp.sum(0.5 * z * z + xp.log(diagonal) + 0.5 * log(2 * pi), axis=-1)
 
 
-@family(VECTORS)
+@declare.family(VECTORS)
 class MultivariateNormal(NamedTuple):
     """The multivariate normal distribution with mean `loc` and `covariance_matrix`.
 
@@ -45,14 +43,14 @@ class MultivariateNormal(NamedTuple):
     loc: Annotated[Array, RealVector]
     covariance_matrix: Annotated[Array, PositiveDefinite]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at the vectors `x`."""
         factor = xp.cholesky(self.covariance_matrix)
         return _log_density(xp, _solve_vector(xp, factor, x - self.loc), xp.diagonal(factor))
 
 
-@family(VECTORS)
+@declare.family(VECTORS)
 class MultivariateNormalTriL(NamedTuple):
     """The multivariate normal distribution with mean `loc` and covariance matrix L L', with L = `scale_tril`.
 
@@ -67,13 +65,13 @@ class MultivariateNormalTriL(NamedTuple):
     loc: Annotated[Array, RealVector]
     scale_tril: Annotated[Array, LowerTriangular]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at the vectors `x`."""
         return _log_density(xp, _solve_vector(xp, self.scale_tril, x - self.loc), xp.diagonal(self.scale_tril))
 
 
-@family(VECTORS)
+@declare.family(VECTORS)
 class MultivariateNormalPrecision(NamedTuple):
     """The multivariate normal distribution with mean `loc` and covariance matrix the inverse of `precision_matrix`.
 
@@ -89,7 +87,7 @@ class MultivariateNormalPrecision(NamedTuple):
     loc: Annotated[Array, RealVector]
     precision_matrix: Annotated[Array, PositiveDefinite]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at the vectors `x`."""
         factor = xp.cholesky(self.precision_matrix)
@@ -97,7 +95,7 @@ class MultivariateNormalPrecision(NamedTuple):
         return _log_density(xp, z, 1 / xp.diagonal(factor))
 
 
-@family(VECTORS)
+@declare.family(VECTORS)
 class MultivariateNormalDiag(NamedTuple):
     """The multivariate normal distribution with mean `loc` and uncorrelated components of deviations `scale_diag`.
 
@@ -113,13 +111,13 @@ class MultivariateNormalDiag(NamedTuple):
     loc: Annotated[Array, RealVector]
     scale_diag: Annotated[Array, PositiveVector]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at the vectors `x`."""
         return _log_density(xp, (x - self.loc) / self.scale_diag, self.scale_diag)
 
 
-@family(VECTORS)
+@declare.family(VECTORS)
 class MultivariateNormalLowRank(NamedTuple):
     """The multivariate normal distribution with covariance matrix F F' + diag(`cov_diag`), with F = `cov_factor`.
 
@@ -136,7 +134,7 @@ class MultivariateNormalLowRank(NamedTuple):
     cov_factor: Annotated[Array, LowRankFactor]
     cov_diag: Annotated[Array, PositiveVector]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at the vectors `x`."""
         factor = xp.cholesky(_covariance(xp, self.cov_factor, self.cov_diag))
@@ -154,25 +152,25 @@ def _sum_of_gaps(xp: Namespace, x: Array, diagonal: Array, factor_p: Array, fact
     return xp.sum(gaps + 0.5 * xp.sum(x * x, axis=-1) + 0.5 * z * z, axis=-1)
 
 
-@samples(MultivariateNormalTriL)
+@declare.sampler(MultivariateNormalTriL)
 def sample_multivariate_normal_tril(xp: Namespace, draw: SamplingContext, loc: Array, scale_tril: Array) -> Array:
     """Return loc + L z, with z standard normal."""
     return loc + _multiply_vector(xp, scale_tril, draw.normal(loc, axes=1))
 
 
-@samples(MultivariateNormal)
+@declare.sampler(MultivariateNormal)
 def sample_multivariate_normal(xp: Namespace, draw: SamplingContext, loc: Array, covariance_matrix: Array) -> Array:
     """Return loc + L z, with z standard normal and L the Cholesky factor of the covariance matrix."""
     return sample_multivariate_normal_tril(xp, draw, loc, xp.cholesky(covariance_matrix))
 
 
-@samples(MultivariateNormalDiag)
+@declare.sampler(MultivariateNormalDiag)
 def sample_multivariate_normal_diag(xp: Namespace, draw: SamplingContext, loc: Array, scale_diag: Array) -> Array:
     """Return loc + s z, with z standard normal."""
     return loc + scale_diag * draw.normal(loc, axes=1)
 
 
-@register(MultivariateNormalTriL, MultivariateNormalTriL)
+@declare.formula(MultivariateNormalTriL, MultivariateNormalTriL)
 def kl_multivariate_normal_tril_multivariate_normal_tril(
     xp: Namespace, loc_p: Array, tril_p: Array, loc_q: Array, tril_q: Array
 ) -> Array:
@@ -187,7 +185,7 @@ def kl_multivariate_normal_tril_multivariate_normal_tril(
     return _sum_of_gaps(xp, x, diagonal, tril_p, tril_q, z)
 
 
-@register(MultivariateNormal, MultivariateNormal)
+@declare.formula(MultivariateNormal, MultivariateNormal)
 def kl_multivariate_normal_multivariate_normal(
     xp: Namespace, loc_p: Array, covariance_p: Array, loc_q: Array, covariance_q: Array
 ) -> Array:
@@ -203,7 +201,7 @@ def kl_multivariate_normal_multivariate_normal(
     return _sum_of_gaps(xp, x, xp.diagonal(x), factor_p, factor_q, z)
 
 
-@register(MultivariateNormalPrecision, MultivariateNormalPrecision)
+@declare.formula(MultivariateNormalPrecision, MultivariateNormalPrecision)
 def kl_multivariate_normal_precision_multivariate_normal_precision(
     xp: Namespace, loc_p: Array, precision_p: Array, loc_q: Array, precision_q: Array
 ) -> Array:
@@ -217,7 +215,7 @@ def kl_multivariate_normal_precision_multivariate_normal_precision(
     return _sum_of_gaps(xp, x, xp.diagonal(x), factor_q, factor_p, z)
 
 
-@register(MultivariateNormalDiag, MultivariateNormalDiag)
+@declare.formula(MultivariateNormalDiag, MultivariateNormalDiag)
 def kl_multivariate_normal_diag_multivariate_normal_diag(
     xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array
 ) -> Array:
@@ -230,7 +228,7 @@ def kl_multivariate_normal_diag_multivariate_normal_diag(
     return xp.sum(relative_gap(xp, scale_p, scale_q) + 0.5 * (d * d + z * z), axis=-1)
 
 
-@register(MultivariateNormalLowRank, MultivariateNormalLowRank)
+@declare.formula(MultivariateNormalLowRank, MultivariateNormalLowRank)
 def kl_multivariate_normal_low_rank_multivariate_normal_low_rank(
     xp: Namespace, loc_p: Array, factor_p: Array, diag_p: Array, loc_q: Array, factor_q: Array, diag_q: Array
 ) -> Array:
@@ -246,13 +244,13 @@ def kl_multivariate_normal_low_rank_multivariate_normal_low_rank(
     return _sum_of_gaps(xp, x, xp.diagonal(x), tril_p, tril_q, z)
 
 
-@converts(MultivariateNormal, MultivariateNormalTriL)
+@declare.conversion(MultivariateNormal, MultivariateNormalTriL)
 def multivariate_normal_as_tril(xp: Namespace, loc: Array, covariance_matrix: Array) -> MultivariateNormalTriL:
     """The Cholesky factor of the covariance matrix."""
     return MultivariateNormalTriL(loc, xp.cholesky(covariance_matrix))
 
 
-@converts(MultivariateNormalPrecision, MultivariateNormalTriL)
+@declare.conversion(MultivariateNormalPrecision, MultivariateNormalTriL)
 def multivariate_normal_precision_as_tril(xp: Namespace, loc: Array, precision_matrix: Array) -> MultivariateNormalTriL:
     """With J the reversal of the axes and J R J = C C', the covariance matrix R^-1 is L L' for L = J C'^-1 J."""
     factor = xp.cholesky(xp.flip(precision_matrix, axis=(-2, -1)))
@@ -260,14 +258,14 @@ def multivariate_normal_precision_as_tril(xp: Namespace, loc: Array, precision_m
     return MultivariateNormalTriL(loc, xp.flip(xp.matrix_transpose(inverse), axis=(-2, -1)))
 
 
-@converts(MultivariateNormalDiag, MultivariateNormalTriL)
+@declare.conversion(MultivariateNormalDiag, MultivariateNormalTriL)
 def multivariate_normal_diag_as_tril(xp: Namespace, loc: Array, scale_diag: Array) -> MultivariateNormalTriL:
     """A diagonal matrix is triangular."""
     rows = scale_diag[..., None]
     return MultivariateNormalTriL(loc, rows * identity_like(xp, rows * scale_diag[..., None, :]))
 
 
-@converts(MultivariateNormalLowRank, MultivariateNormal)
+@declare.conversion(MultivariateNormalLowRank, MultivariateNormal)
 def multivariate_normal_low_rank_as_multivariate_normal(
     xp: Namespace, loc: Array, cov_factor: Array, cov_diag: Array
 ) -> MultivariateNormal:

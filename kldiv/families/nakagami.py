@@ -3,17 +3,15 @@
 from math import log
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy
-from kldiv._core.registry import converts, register
+from kldiv._core.moments import Expectations
 from kldiv._numerics.gaps import relative_gap, stirling_gap
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.generalized_gamma import GeneralizedGamma
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class Nakagami(NamedTuple):
     """The Nakagami distribution: x^2 is gamma with shape `concentration` and mean `spread`.
 
@@ -27,7 +25,7 @@ class Nakagami(NamedTuple):
     concentration: Annotated[Array, Positive]
     spread: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         m, w = self
@@ -35,7 +33,7 @@ class Nakagami(NamedTuple):
         return log(2) + m * xp.log(m) + xp.xlogy(2 * m - 1, z) - m * z * z - 0.5 * xp.log(w) - xp.gammaln(m)
 
 
-@register(Nakagami, Nakagami)
+@declare.formula(Nakagami, Nakagami)
 def kl_nakagami_nakagami(
     xp: Namespace, concentration_p: Array, spread_p: Array, concentration_q: Array, spread_q: Array
 ) -> Array:
@@ -48,14 +46,14 @@ def kl_nakagami_nakagami(
     return concentration_q * relative_gap(xp, spread_p, spread_q) + stirling_gap(xp, concentration_q, concentration_p)
 
 
-@converts(Nakagami, GeneralizedGamma)
+@declare.conversion(Nakagami, GeneralizedGamma)
 def nakagami_as_generalized_gamma(xp: Namespace, concentration: Array, spread: Array) -> GeneralizedGamma:
     """The scale is sqrt(w / m), the concentration 2 m, the power 2."""
     scale = xp.sqrt(spread) / xp.sqrt(concentration)
     return GeneralizedGamma(scale, 2 * concentration, 2 * xp.ones_like(scale))
 
 
-@cross_entropy(Nakagami, "log", "mean", "variance")
+@declare.cross_entropy(Nakagami, "log", "mean", "variance")
 def cross_entropy_nakagami(xp: Namespace, e: Expectations, m: Array, w: Array) -> Array:
     """lgamma(m) - log 2 - m log(m / w) - (2 m - 1) E log x + m E x^2 / w - H(P).
 

@@ -5,12 +5,10 @@ Here r = total_count, a positive real, and p = probs, the weight on the count.
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.edges import log_factorial, xlog1my, xlogy
 from kldiv._numerics.gaps import entropy_gap
 from kldiv._numerics.generating_functions import (
@@ -24,7 +22,7 @@ from kldiv.families.geometric import Geometric
 from kldiv.families.poisson import Poisson
 
 
-@family(COUNTS)
+@declare.family(COUNTS)
 class NegativeBinomial(NamedTuple):
     """The number of successes, each of probability `probs`, before the failure number `total_count`, which is any real.
 
@@ -38,7 +36,7 @@ class NegativeBinomial(NamedTuple):
     total_count: Annotated[Array, Positive]
     probs: Annotated[Array, ZeroToBelowOne]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of `x`."""
         r, p = self
@@ -49,13 +47,13 @@ class NegativeBinomial(NamedTuple):
         return (self.probs == 0) & (x == 0)
 
 
-@samples(NegativeBinomial)
+@declare.sampler(NegativeBinomial)
 def sample_negative_binomial(xp: Namespace, draw: SamplingContext, total_count: Array, probs: Array) -> Array:
     """Return Poisson draws whose rates are gamma draws times p / (1 - p)."""
     return draw.poisson(draw.gamma(total_count) * (probs / (1 - probs)), per_sample=True)
 
 
-@register(NegativeBinomial, NegativeBinomial)
+@declare.formula(NegativeBinomial, NegativeBinomial)
 def kl_negative_binomial_negative_binomial(
     xp: Namespace, total_count_p: Array, probs_p: Array, total_count_q: Array, probs_q: Array
 ) -> Array:
@@ -69,7 +67,7 @@ def kl_negative_binomial_negative_binomial(
     return negative_binomial_gap(xp, total_count_p, probs_p, 1 - probs_p, total_count_q, probs_q, 1 - probs_q)
 
 
-@register(NegativeBinomial, Geometric)
+@declare.formula(NegativeBinomial, Geometric)
 def kl_negative_binomial_geometric(xp: Namespace, total_count: Array, probs_p: Array, probs_q: Array) -> Array:
     """KL(NegativeBinomial(r_p, p) || NegativeBinomial(1, 1 - q)), for the geometric law with probability q.
 
@@ -79,7 +77,7 @@ def kl_negative_binomial_geometric(xp: Namespace, total_count: Array, probs_p: A
     return negative_binomial_gap(xp, total_count, probs_p, 1 - probs_p, one, 1 - probs_q, probs_q)
 
 
-@register(Geometric, NegativeBinomial)
+@declare.formula(Geometric, NegativeBinomial)
 def kl_geometric_negative_binomial(xp: Namespace, probs_p: Array, total_count: Array, probs_q: Array) -> Array:
     """KL(NegativeBinomial(1, 1 - p) || NegativeBinomial(r_q, q)), for the geometric law with probability p.
 
@@ -89,7 +87,7 @@ def kl_geometric_negative_binomial(xp: Namespace, probs_p: Array, total_count: A
     return negative_binomial_gap(xp, one, 1 - probs_p, probs_p, total_count, probs_q, 1 - probs_q)
 
 
-@register(NegativeBinomial, Poisson)
+@declare.formula(NegativeBinomial, Poisson)
 def kl_negative_binomial_poisson(xp: Namespace, total_count: Array, probs: Array, rate: Array) -> Array:
     """[m log(m / l) - m + l] + E log(Gamma(k + r) / Gamma(r)) - (m + r) log(m + r) + r log r + m, m = r p / (1 - p).
 
@@ -102,7 +100,7 @@ def kl_negative_binomial_poisson(xp: Namespace, total_count: Array, probs: Array
     return entropy_gap(xp, law.mean, rate) + pochhammer_excess_gap(xp, law, total_count, 1)
 
 
-@register(Poisson, NegativeBinomial)
+@declare.formula(Poisson, NegativeBinomial)
 def kl_poisson_negative_binomial(xp: Namespace, rate: Array, total_count: Array, probs: Array) -> Array:
     """m log(l / p) - l - r log(1 - p) - E log(Gamma(k + r) / Gamma(r)), with m = l the mean of k.
 
@@ -114,7 +112,7 @@ def kl_poisson_negative_binomial(xp: Namespace, rate: Array, total_count: Array,
     return odds_gap(xp, rate, total_count, probs, 1 - probs) + gap
 
 
-expectations(
+declare.expectations(
     NegativeBinomial,
     entropy=lambda xp, r, p: negative_binomial_entropy(xp, r, p, 1 - p),
     mean=lambda xp, r, p: r * (p / (1 - p)),
@@ -123,7 +121,7 @@ expectations(
 )
 
 
-@cross_entropy(NegativeBinomial, "mean", "log_factorial_excess", "log_pochhammer_excess")
+@declare.cross_entropy(NegativeBinomial, "mean", "log_factorial_excess", "log_pochhammer_excess")
 def cross_entropy_negative_binomial(xp: Namespace, e: Expectations, r: Array, p: Array) -> Array:
     """E log k! - E log(Gamma(k + r) / Gamma(r)) - r log(1 - p) - E k log p - H(P).
 

@@ -3,18 +3,16 @@
 from math import log, pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import converts, register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.gaps import expm1_gap_of_difference, relative_gap
 from kldiv._numerics.normal import normal_distance, normal_log_square
 from kldiv.domains import REALS, Positive, Real
 
 
-@family(REALS)
+@declare.family(REALS)
 class Normal(NamedTuple):
     """The normal distribution with mean `loc` and standard deviation `scale`.
 
@@ -28,14 +26,14 @@ class Normal(NamedTuple):
     loc: Annotated[Array, Real]
     scale: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         z = (x - self.loc) / self.scale
         return -0.5 * z * z - xp.log(self.scale) - 0.5 * log(2 * pi)
 
 
-@family(REALS)
+@declare.family(REALS)
 class NormalLogVariance(NamedTuple):
     """The normal distribution with mean `loc` and variance exp(`log_variance`), as a variational auto-encoder gives it.
 
@@ -50,14 +48,14 @@ class NormalLogVariance(NamedTuple):
     loc: Annotated[Array, Real]
     log_variance: Annotated[Array, Real]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         z = (x - self.loc) * xp.exp(-0.5 * self.log_variance)
         return -0.5 * z * z - 0.5 * self.log_variance - 0.5 * log(2 * pi)
 
 
-@register(Normal, Normal)
+@declare.formula(Normal, Normal)
 def kl_normal_normal(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Array:
     """[r - 1 - log r] + (r - 1)^2 / 2 + z^2 / 2, with r = s_p / s_q and z = (m_p - m_q) / s_q.
 
@@ -68,7 +66,7 @@ def kl_normal_normal(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, 
     return relative_gap(xp, scale_p, scale_q) + 0.5 * (d * d + z * z)
 
 
-@register(NormalLogVariance, NormalLogVariance)
+@declare.formula(NormalLogVariance, NormalLogVariance)
 def kl_normal_log_variance_normal_log_variance(
     xp: Namespace, loc_p: Array, log_variance_p: Array, loc_q: Array, log_variance_q: Array
 ) -> Array:
@@ -80,19 +78,19 @@ def kl_normal_log_variance_normal_log_variance(
     return 0.5 * (expm1_gap_of_difference(xp, log_variance_p, log_variance_q) + z * z)
 
 
-@samples(Normal)
+@declare.sampler(Normal)
 def sample_normal(xp: Namespace, draw: SamplingContext, loc: Array, scale: Array) -> Array:
     """Return loc + scale z, with z standard normal."""
     return loc + scale * draw.normal(loc + scale)
 
 
-@converts(NormalLogVariance, Normal)
+@declare.conversion(NormalLogVariance, Normal)
 def normal_log_variance_as_normal(xp: Namespace, loc: Array, log_variance: Array) -> Normal:
     """The standard deviation is exp(log_variance / 2)."""
     return Normal(loc, xp.exp(0.5 * log_variance))
 
 
-expectations(
+declare.expectations(
     Normal,
     entropy=lambda xp, loc, scale: xp.log(scale) + 0.5 * log(2 * pi) + 0.5,
     mean=lambda xp, loc, scale: loc,
@@ -103,7 +101,7 @@ expectations(
 )
 
 
-@cross_entropy(Normal, "mean", "variance")
+@declare.cross_entropy(Normal, "mean", "variance")
 def cross_entropy_normal(xp: Namespace, e: Expectations, loc: Array, scale: Array) -> Array:
     """log(2 pi s^2) / 2 + (Var x + (E x - m)^2) / (2 s^2) - H(P).
 

@@ -6,11 +6,9 @@ with k = precision_count; in the normal-inverse-gamma distribution the variance 
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import converts, register
-from kldiv._core.sampling import SamplingContext, bounded_exp, positive, samples
+from kldiv._core.sampling import SamplingContext, bounded_exp, positive
 from kldiv._numerics.gaps import relative_gap
 from kldiv.domains import Positive, Real, Support
 from kldiv.families.gamma import Gamma, kl_gamma_gamma
@@ -19,7 +17,7 @@ from kldiv.families.normal import Normal
 MEAN_AND_SCALE = Support("mean and scale", axes=("2",), within="vectors")
 
 
-@family(MEAN_AND_SCALE)
+@declare.family(MEAN_AND_SCALE)
 class NormalGamma(NamedTuple):
     """The normal-gamma distribution; its outcomes are vectors (mean, precision).
 
@@ -39,7 +37,7 @@ class NormalGamma(NamedTuple):
     concentration: Annotated[Array, Positive]
     rate: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at vectors `x` of a mean and a precision."""
         mean, precision = x[..., 0], x[..., 1]
@@ -47,7 +45,7 @@ class NormalGamma(NamedTuple):
         return given + Gamma(self.concentration, self.rate).log_density(precision)
 
 
-@family(MEAN_AND_SCALE)
+@declare.family(MEAN_AND_SCALE)
 class NormalInverseGamma(NamedTuple):
     """The normal-inverse-gamma distribution; its outcomes are vectors (mean, variance).
 
@@ -67,7 +65,7 @@ class NormalInverseGamma(NamedTuple):
     concentration: Annotated[Array, Positive]
     rate: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at vectors `x` of a mean and a variance."""
         mean, variance = x[..., 0], x[..., 1]
@@ -75,7 +73,7 @@ class NormalInverseGamma(NamedTuple):
         return given + Gamma(self.concentration, self.rate).log_density(1 / variance) - 2 * xp.log(variance)
 
 
-@samples(NormalGamma)
+@declare.sampler(NormalGamma)
 def sample_normal_gamma(
     xp: Namespace, draw: SamplingContext, loc: Array, count: Array, concentration: Array, rate: Array
 ) -> Array:
@@ -85,7 +83,7 @@ def sample_normal_gamma(
     return xp.concat([mean[..., None], precision[..., None]], axis=-1)
 
 
-@register(NormalGamma, NormalGamma)
+@declare.formula(NormalGamma, NormalGamma)
 def kl_normal_gamma_normal_gamma(
     xp: Namespace,
     loc_p: Array,
@@ -107,7 +105,7 @@ def kl_normal_gamma_normal_gamma(
     return gamma + 0.5 * (relative_gap(xp, count_q, count_p) + means)
 
 
-@converts(NormalInverseGamma, NormalGamma, shared="variance for precision")
+@declare.conversion(NormalInverseGamma, NormalGamma, shared="variance for precision")
 def normal_inverse_gamma_as_normal_gamma(
     xp: Namespace, loc: Array, precision_count: Array, concentration: Array, rate: Array
 ) -> NormalGamma:

@@ -8,11 +8,9 @@ Wishart distribution and the mean given it the covariance S / k.
 from math import log, pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.gaps import relative_gap
 from kldiv._numerics.linalg import multiply_transposed, solve_vector
 from kldiv.domains import DegreesOfFreedom, LowerTriangular, Positive, RealVector, Support
@@ -34,7 +32,7 @@ def _log_normal(xp: Namespace, z: Array, count: Array, diagonal: Array) -> Array
     return xp.sum(logs - 0.5 * count[..., None] * z * z, axis=-1)
 
 
-@family(MEAN_AND_MATRIX)
+@declare.family(MEAN_AND_MATRIX)
 class NormalWishart(NamedTuple):
     """The normal-Wishart distribution; its outcomes are matrices, the mean as first row above the precision matrix.
 
@@ -55,7 +53,7 @@ class NormalWishart(NamedTuple):
     df: Annotated[Array, DegreesOfFreedom]
     scale_tril: Annotated[Array, LowerTriangular]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at matrices `x` of a mean above a precision matrix."""
         factor = xp.cholesky(x[..., 1:, :])
@@ -64,7 +62,7 @@ class NormalWishart(NamedTuple):
         return given + wishart_log_density(xp, self.df, self.scale_tril, factor)
 
 
-@family(MEAN_AND_MATRIX)
+@declare.family(MEAN_AND_MATRIX)
 class NormalInverseWishart(NamedTuple):
     """The normal-inverse-Wishart distribution; its outcomes are matrices, the mean as first row above the covariance.
 
@@ -86,7 +84,7 @@ class NormalInverseWishart(NamedTuple):
     df: Annotated[Array, DegreesOfFreedom]
     scale_tril: Annotated[Array, LowerTriangular]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at matrices `x` of a mean above a covariance matrix."""
         factor = xp.cholesky(x[..., 1:, :])
@@ -95,7 +93,7 @@ class NormalInverseWishart(NamedTuple):
         return given + inverse_wishart_log_density(xp, self.df, self.scale_tril, factor)
 
 
-@samples(NormalWishart)
+@declare.sampler(NormalWishart)
 def sample_normal_wishart(
     xp: Namespace, draw: SamplingContext, loc: Array, count: Array, df: Array, scale_tril: Array
 ) -> Array:
@@ -106,7 +104,7 @@ def sample_normal_wishart(
     return xp.concat([loc[..., None, :] + mean, xp.matmul(factor, xp.matrix_transpose(factor))], axis=-2)
 
 
-@samples(NormalInverseWishart)
+@declare.sampler(NormalInverseWishart)
 def sample_normal_inverse_wishart(
     xp: Namespace, draw: SamplingContext, loc: Array, count: Array, df: Array, scale_tril: Array
 ) -> Array:
@@ -123,7 +121,7 @@ def _means(xp: Namespace, count_p: Array, count_q: Array, df_p: Array, d: Array)
     return 0.5 * xp.sum(relative_gap(xp, count_q, count_p)[..., None] + means, axis=-1)
 
 
-@register(NormalWishart, NormalWishart)
+@declare.formula(NormalWishart, NormalWishart)
 def kl_normal_wishart_normal_wishart(
     xp: Namespace,
     loc_p: Array,
@@ -143,7 +141,7 @@ def kl_normal_wishart_normal_wishart(
     return kl_wishart_wishart(xp, df_p, tril_p, df_q, tril_q) + means
 
 
-@register(NormalInverseWishart, NormalInverseWishart)
+@declare.formula(NormalInverseWishart, NormalInverseWishart)
 def kl_normal_inverse_wishart_normal_inverse_wishart(
     xp: Namespace,
     loc_p: Array,

@@ -3,11 +3,9 @@
 from math import inf
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import converts
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.categorical import are_counts, is_only_count, log_choices, log_softmax, normalized
 from kldiv._numerics.edges import indicator, log
 from kldiv._numerics.linalg import index_like
@@ -20,7 +18,7 @@ def _log_mass(xp: Namespace, x: Array, log_probs: Array) -> Array:
     return log_choices(xp, log_probs, x) - indicator(xp, are_counts(xp, x, one), one)
 
 
-@family(ONE_HOT)
+@declare.family(ONE_HOT)
 class OneHotCategorical(NamedTuple):
     """The categorical distribution with probabilities `probs`, of classes written as one-hot vectors.
 
@@ -35,7 +33,7 @@ class OneHotCategorical(NamedTuple):
 
     probs: Annotated[Array, Simplex]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of the vector `x`."""
         return _log_mass(xp, x, log(xp, normalized(xp, self.probs)))
@@ -45,7 +43,7 @@ class OneHotCategorical(NamedTuple):
         return is_only_count(xp, self.probs > 0, xp.ones_like(x[..., 0]), x)
 
 
-@family(ONE_HOT)
+@declare.family(ONE_HOT)
 class OneHotCategoricalLogits(NamedTuple):
     """The categorical distribution with probabilities softmax(`logits`), of classes written as one-hot vectors.
 
@@ -60,7 +58,7 @@ class OneHotCategoricalLogits(NamedTuple):
 
     logits: Annotated[Array, Logits]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of the vector `x`."""
         return _log_mass(xp, x, log_softmax(xp, self.logits))
@@ -70,26 +68,26 @@ class OneHotCategoricalLogits(NamedTuple):
         return is_only_count(xp, self.logits > -inf, xp.ones_like(x[..., 0]), x)
 
 
-@samples(OneHotCategorical)
+@declare.sampler(OneHotCategorical)
 def sample_one_hot_categorical(xp: Namespace, draw: SamplingContext, probs: Array) -> Array:
     """Return the vectors of the classes that a categorical distribution draws."""
     index = index_like(xp, probs)
     return xp.astype(index == sample_categorical(xp, draw, probs)[..., None], index.dtype)
 
 
-@samples(OneHotCategoricalLogits)
+@declare.sampler(OneHotCategoricalLogits)
 def sample_one_hot_categorical_logits(xp: Namespace, draw: SamplingContext, logits: Array) -> Array:
     """Return the vectors of the classes that a categorical distribution draws."""
     return sample_one_hot_categorical(xp, draw, xp.exp(log_softmax(xp, logits)))
 
 
-@converts(OneHotCategorical, Categorical)
+@declare.conversion(OneHotCategorical, Categorical)
 def one_hot_categorical_as_categorical(xp: Namespace, probs: Array) -> Categorical:
     """The place of the 1 is the class."""
     return Categorical(probs)
 
 
-@converts(OneHotCategoricalLogits, CategoricalLogits)
+@declare.conversion(OneHotCategoricalLogits, CategoricalLogits)
 def one_hot_categorical_logits_as_categorical_logits(xp: Namespace, logits: Array) -> CategoricalLogits:
     """The place of the 1 is the class."""
     return CategoricalLogits(logits)

@@ -2,11 +2,9 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.ordinal import ordered_log_density, ordered_logistic_gap
 from kldiv.domains import Increasing, Real, Support
 from kldiv.families.logistic import sample_logistic
@@ -14,7 +12,7 @@ from kldiv.families.logistic import sample_logistic
 CUT_CLASSES = Support("integers", 0.0, "c")
 
 
-@family(CUT_CLASSES)
+@declare.family(CUT_CLASSES)
 class OrderedLogistic(NamedTuple):
     """The class of a logistic variable at `loc` among the intervals between the increasing `cutpoints`.
 
@@ -34,7 +32,7 @@ class OrderedLogistic(NamedTuple):
     cutpoints: Annotated[Array, Increasing]
     loc: Annotated[Array, Real]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of class `x`."""
         return ordered_log_density(xp, self.cutpoints, self.loc, x)
@@ -44,7 +42,7 @@ class OrderedLogistic(NamedTuple):
         return self.loc != self.loc
 
 
-@samples(OrderedLogistic)
+@declare.sampler(OrderedLogistic)
 def sample_ordered_logistic(xp: Namespace, draw: SamplingContext, cutpoints: Array, loc: Array) -> Array:
     """Return how many cutpoints a logistic variable exceeds."""
     draw.mark_not_reparameterized()
@@ -52,7 +50,7 @@ def sample_ordered_logistic(xp: Namespace, draw: SamplingContext, cutpoints: Arr
     return xp.sum(xp.astype(x[..., None] > cutpoints, cutpoints.dtype), axis=-1)
 
 
-@register(OrderedLogistic, OrderedLogistic)
+@declare.formula(OrderedLogistic, OrderedLogistic)
 def kl_ordered_logistic_ordered_logistic(
     xp: Namespace, cutpoints_p: Array, loc_p: Array, cutpoints_q: Array, loc_q: Array
 ) -> Array:

@@ -2,12 +2,10 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, bounded_exp, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext, bounded_exp
 from kldiv._numerics.gaps import log1p_ratio, relative_gap
 from kldiv._numerics.pareto import (
     lomax_distance,
@@ -21,7 +19,7 @@ from kldiv._numerics.pareto import (
 from kldiv.domains import Positive, Support
 
 
-@family(Support("line", "scale"))
+@declare.family(Support("line", "scale"))
 class Pareto(NamedTuple):
     """The Pareto distribution, a power law with exponent alpha + 1 above `scale`.
 
@@ -35,19 +33,19 @@ class Pareto(NamedTuple):
     scale: Annotated[Array, Positive]
     alpha: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return xp.log(self.alpha) - xp.log(x) - self.alpha * (xp.log(x) - xp.log(self.scale))
 
 
-@samples(Pareto)
+@declare.sampler(Pareto)
 def sample_pareto(xp: Namespace, draw: SamplingContext, scale: Array, alpha: Array) -> Array:
     """Return scale u^(-1 / alpha)."""
     return scale * bounded_exp(xp, -xp.log(draw.uniform(scale)) / alpha)
 
 
-@register(Pareto, Pareto)
+@declare.formula(Pareto, Pareto)
 def kl_pareto_pareto(xp: Namespace, scale_p: Array, alpha_p: Array, scale_q: Array, alpha_q: Array) -> Array:
     """[r - 1 - log r] + a_q log(s_p / s_q), with r = a_q / a_p; infinite where s_p is below s_q.
 
@@ -56,7 +54,7 @@ def kl_pareto_pareto(xp: Namespace, scale_p: Array, alpha_p: Array, scale_q: Arr
     return relative_gap(xp, alpha_q, alpha_p) + alpha_q * log1p_ratio(xp, scale_p - scale_q, scale_q)
 
 
-expectations(
+declare.expectations(
     Pareto,
     entropy=lambda xp, scale, a: xp.log(scale) - xp.log(a) + 1 + 1 / a,
     mean=lambda xp, scale, a: scale + lomax_mean(xp, scale, a),
@@ -71,7 +69,7 @@ expectations(
 )
 
 
-@cross_entropy(Pareto, "log")
+@declare.cross_entropy(Pareto, "log")
 def cross_entropy_pareto(xp: Namespace, e: Expectations, scale: Array, alpha: Array) -> Array:
     """log(s / a) + (a + 1) (E log x - log s) - H(P).
 

@@ -2,12 +2,10 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.edges import log_factorial, xlogy
 from kldiv._numerics.gaps import entropy_gap
 from kldiv._numerics.generating_functions import poisson_cgf
@@ -15,7 +13,7 @@ from kldiv._numerics.negative_binomial import poisson_entropy
 from kldiv.domains import COUNTS, NonNegative
 
 
-@family(COUNTS)
+@declare.family(COUNTS)
 class Poisson(NamedTuple):
     """The Poisson distribution with mean `rate`; at rate 0 it is a point mass at 0.
 
@@ -28,7 +26,7 @@ class Poisson(NamedTuple):
 
     rate: Annotated[Array, NonNegative]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of `x`."""
         return xlogy(xp, x, self.rate) - self.rate - log_factorial(xp, x)
@@ -38,13 +36,13 @@ class Poisson(NamedTuple):
         return (self.rate == 0) & (x == 0)
 
 
-@samples(Poisson)
+@declare.sampler(Poisson)
 def sample_poisson(xp: Namespace, draw: SamplingContext, rate: Array) -> Array:
     """Return what the framework draws."""
     return draw.poisson(rate)
 
 
-@register(Poisson, Poisson)
+@declare.formula(Poisson, Poisson)
 def kl_poisson_poisson(xp: Namespace, rate_p: Array, rate_q: Array) -> Array:
     """r_p log(r_p / r_q) - r_p + r_q.
 
@@ -53,7 +51,7 @@ def kl_poisson_poisson(xp: Namespace, rate_p: Array, rate_q: Array) -> Array:
     return entropy_gap(xp, rate_p, rate_q)
 
 
-expectations(
+declare.expectations(
     Poisson,
     entropy=lambda xp, rate: poisson_entropy(xp, rate),
     mean=lambda xp, rate: rate,
@@ -62,7 +60,7 @@ expectations(
 )
 
 
-@cross_entropy(Poisson, "mean", "log_factorial_excess")
+@declare.cross_entropy(Poisson, "mean", "log_factorial_excess")
 def cross_entropy_poisson(xp: Namespace, e: Expectations, rate: Array) -> Array:
     """rate - E k log(rate) + E log k! - H(P).
 

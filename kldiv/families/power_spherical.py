@@ -2,11 +2,9 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.categorical import sigmoid
 from kldiv._numerics.spherical import (
     half_dimension,
@@ -23,7 +21,7 @@ from kldiv.families.spherical_uniform import SphericalUniform
 from kldiv.families.von_mises_fisher import VonMisesFisher
 
 
-@family(SPHERE)
+@declare.family(SPHERE)
 class PowerSpherical(NamedTuple):
     """The power spherical distribution of a unit vector; at `concentration` 0 it is uniform.
 
@@ -41,7 +39,7 @@ class PowerSpherical(NamedTuple):
     mean_direction: Annotated[Array, UnitVector]
     concentration: Annotated[Array, NonNegative]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at the unit vector `x`, with respect to the area of the sphere."""
         mu, kappa = self
@@ -49,7 +47,7 @@ class PowerSpherical(NamedTuple):
         return xp.xlogy(kappa, sphere_gap(xp, mu, -x)) - log_power_partition(xp, b, kappa) - log_sphere_area(xp, b)
 
 
-@samples(PowerSpherical)
+@declare.sampler(PowerSpherical)
 def sample_power_spherical(xp: Namespace, draw: SamplingContext, mean_direction: Array, concentration: Array) -> Array:
     """Return t m + sqrt(1 - t^2) v, with (1 + t) / 2 a beta variable and v uniform on what is orthogonal to m.
 
@@ -64,7 +62,7 @@ def sample_power_spherical(xp: Namespace, draw: SamplingContext, mean_direction:
     return (above - below) * m + 2 * xp.sqrt(above) * xp.sqrt(below) * v
 
 
-@register(PowerSpherical, PowerSpherical)
+@declare.formula(PowerSpherical, PowerSpherical)
 def kl_power_spherical_power_spherical(
     xp: Namespace, mean_direction_p: Array, concentration_p: Array, mean_direction_q: Array, concentration_q: Array
 ) -> Array:
@@ -81,7 +79,7 @@ def kl_power_spherical_power_spherical(
     return power_gap(xp, b, concentration_p, concentration_q) + concentration_q * axes
 
 
-@register(PowerSpherical, SphericalUniform)
+@declare.formula(PowerSpherical, SphericalUniform)
 def kl_power_spherical_spherical_uniform(
     xp: Namespace, mean_direction_p: Array, concentration_p: Array, mean_direction_q: Array
 ) -> Array:
@@ -93,7 +91,7 @@ def kl_power_spherical_spherical_uniform(
     return power_gap(xp, half_dimension(xp, mean_direction_p), concentration_p, zero)
 
 
-@register(SphericalUniform, PowerSpherical)
+@declare.formula(SphericalUniform, PowerSpherical)
 def kl_spherical_uniform_power_spherical(
     xp: Namespace, mean_direction_p: Array, mean_direction_q: Array, concentration_q: Array
 ) -> Array:
@@ -105,7 +103,7 @@ def kl_spherical_uniform_power_spherical(
     return power_gap(xp, half_dimension(xp, mean_direction_q), zero, concentration_q)
 
 
-@register(PowerSpherical, VonMisesFisher)
+@declare.formula(PowerSpherical, VonMisesFisher)
 def kl_power_spherical_von_mises_fisher(
     xp: Namespace, mean_direction_p: Array, concentration_p: Array, mean_direction_q: Array, concentration_q: Array
 ) -> Array:

@@ -3,19 +3,17 @@
 from math import sqrt
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import converts, register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.gamma import normal_length_exponential, power_of_gamma
 from kldiv._numerics.gaps import relative_gap
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.generalized_gamma import GeneralizedGamma
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class Rayleigh(NamedTuple):
     """The length of a vector of two independent normal variables with mean 0 and standard deviation `scale`.
 
@@ -28,20 +26,20 @@ class Rayleigh(NamedTuple):
 
     scale: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         z = x / self.scale
         return xp.log(z) - xp.log(self.scale) - 0.5 * z * z
 
 
-@samples(Rayleigh)
+@declare.sampler(Rayleigh)
 def sample_rayleigh(xp: Namespace, draw: SamplingContext, scale: Array) -> Array:
     """Return scale sqrt(-2 log(u))."""
     return scale * xp.sqrt(-2 * xp.log(draw.uniform(scale)))
 
 
-@register(Rayleigh, Rayleigh)
+@declare.formula(Rayleigh, Rayleigh)
 def kl_rayleigh_rayleigh(xp: Namespace, scale_p: Array, scale_q: Array) -> Array:
     """r^2 - 1 - log(r^2), with r = s_p / s_q.
 
@@ -51,20 +49,20 @@ def kl_rayleigh_rayleigh(xp: Namespace, scale_p: Array, scale_q: Array) -> Array
     return 2 * relative_gap(xp, scale_p, scale_q) + d * d
 
 
-@converts(Rayleigh, GeneralizedGamma)
+@declare.conversion(Rayleigh, GeneralizedGamma)
 def rayleigh_as_generalized_gamma(xp: Namespace, scale: Array) -> GeneralizedGamma:
     """The scale is sqrt(2) times this one, the concentration 2, the power 2."""
     return GeneralizedGamma(sqrt(2) * scale, 2 * xp.ones_like(scale), 2 * xp.ones_like(scale))
 
 
-expectations(
+declare.expectations(
     Rayleigh,
     **power_of_gamma(rayleigh_as_generalized_gamma),
     exponential=lambda xp, t, m, scale: normal_length_exponential(xp, 2, t * scale, t * m),
 )
 
 
-@cross_entropy(Rayleigh, "log", "mean", "variance")
+@declare.cross_entropy(Rayleigh, "log", "mean", "variance")
 def cross_entropy_rayleigh(xp: Namespace, e: Expectations, scale: Array) -> Array:
     """2 log s - E log x + E x^2 / (2 s^2) - H(P).
 

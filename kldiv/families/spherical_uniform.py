@@ -2,17 +2,15 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import converts, register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.spherical import half_dimension, log_sphere_area, unit_vector
 from kldiv.domains import SPHERE, UnitVector
 from kldiv.families.von_mises_fisher import VonMisesFisher
 
 
-@family(SPHERE)
+@declare.family(SPHERE)
 class SphericalUniform(NamedTuple):
     """The uniform distribution of a unit vector; of `mean_direction` only the length matters.
 
@@ -26,20 +24,20 @@ class SphericalUniform(NamedTuple):
 
     mean_direction: Annotated[Array, UnitVector]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at the unit vector `x`, with respect to the area of the sphere."""
         b = half_dimension(xp, self.mean_direction)
         return xp.sum(0 * x, axis=-1) - log_sphere_area(xp, b + 0.5)
 
 
-@samples(SphericalUniform)
+@declare.sampler(SphericalUniform)
 def sample_spherical_uniform(xp: Namespace, draw: SamplingContext, mean_direction: Array) -> Array:
     """Return the direction of a vector of standard normal entries."""
     return unit_vector(xp, draw.normal(mean_direction, axes=1))
 
 
-@register(SphericalUniform, SphericalUniform)
+@declare.formula(SphericalUniform, SphericalUniform)
 def kl_spherical_uniform_spherical_uniform(xp: Namespace, mean_direction_p: Array, mean_direction_q: Array) -> Array:
     """log C - log C, which is 0, with C the area of the sphere.
 
@@ -48,7 +46,7 @@ def kl_spherical_uniform_spherical_uniform(xp: Namespace, mean_direction_p: Arra
     return xp.sum(0 * mean_direction_p * mean_direction_q, axis=-1)
 
 
-@converts(SphericalUniform, VonMisesFisher)
+@declare.conversion(SphericalUniform, VonMisesFisher)
 def spherical_uniform_as_von_mises_fisher(xp: Namespace, mean_direction: Array) -> VonMisesFisher:
     """The concentration is 0."""
     return VonMisesFisher(mean_direction, xp.zeros_like(mean_direction[..., 0]))

@@ -2,18 +2,16 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.categorical import softplus
 from kldiv._numerics.ordinal import stopping_log_mass, stopping_ratio_gap
 from kldiv.domains import Increasing, Real
 from kldiv.families.ordered_logistic import CUT_CLASSES
 
 
-@family(CUT_CLASSES)
+@declare.family(CUT_CLASSES)
 class StoppingRatioLogistic(NamedTuple):
     """The class at which a sequence of logistic decisions stops, with increasing `cutpoints` against `loc`.
 
@@ -30,7 +28,7 @@ class StoppingRatioLogistic(NamedTuple):
     cutpoints: Annotated[Array, Increasing]
     loc: Annotated[Array, Real]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of class `x`."""
         return stopping_log_mass(xp, self.cutpoints - self.loc[..., None], x)
@@ -40,7 +38,7 @@ class StoppingRatioLogistic(NamedTuple):
         return self.loc != self.loc
 
 
-@samples(StoppingRatioLogistic)
+@declare.sampler(StoppingRatioLogistic)
 def sample_stopping_ratio_logistic(xp: Namespace, draw: SamplingContext, cutpoints: Array, loc: Array) -> Array:
     """Return how many of the probabilities to go on so far, each a product, a uniform draw is below."""
     draw.mark_not_reparameterized()
@@ -49,7 +47,7 @@ def sample_stopping_ratio_logistic(xp: Namespace, draw: SamplingContext, cutpoin
     return xp.sum(xp.astype(goes_on, cutpoints.dtype), axis=-1)
 
 
-@register(StoppingRatioLogistic, StoppingRatioLogistic)
+@declare.formula(StoppingRatioLogistic, StoppingRatioLogistic)
 def kl_stopping_ratio_logistic_stopping_ratio_logistic(
     xp: Namespace, cutpoints_p: Array, loc_p: Array, cutpoints_q: Array, loc_q: Array
 ) -> Array:

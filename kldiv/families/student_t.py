@@ -6,12 +6,10 @@ And the Cauchy distribution, that with one degree of freedom: density 1 / (pi sc
 from math import log, pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import converts, register
-from kldiv._core.sampling import SamplingContext, bounded_exp, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext, bounded_exp
 from kldiv._numerics.edges import infinite_like
 from kldiv._numerics.exact import log_hypot
 from kldiv._numerics.student_t import (
@@ -28,7 +26,7 @@ from kldiv.domains import REALS, Positive, Real
 from kldiv.families.normal import Normal
 
 
-@family(REALS)
+@declare.family(REALS)
 class StudentT(NamedTuple):
     """Student's t distribution with `df` degrees of freedom, moved to `loc` and stretched by `scale`.
 
@@ -43,13 +41,13 @@ class StudentT(NamedTuple):
     loc: Annotated[Array, Real]
     scale: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return student_log_density(xp, (x - self.loc) / self.scale, self.df) - xp.log(self.scale)
 
 
-@family(REALS)
+@declare.family(REALS)
 class Cauchy(NamedTuple):
     """The Cauchy distribution with median `loc`; half of it lies within `scale` of that.
 
@@ -63,13 +61,13 @@ class Cauchy(NamedTuple):
     loc: Annotated[Array, Real]
     scale: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return xp.log(self.scale) - log(pi) - 2 * log_hypot(xp, self.scale, x - self.loc)
 
 
-@samples(StudentT)
+@declare.sampler(StudentT)
 def sample_student_t(xp: Namespace, draw: SamplingContext, df: Array, loc: Array, scale: Array) -> Array:
     """Return loc + scale z / sqrt(2 g / df), with z standard normal and g a gamma variable, df / 2."""
     half = 0.5 * df
@@ -77,13 +75,13 @@ def sample_student_t(xp: Namespace, draw: SamplingContext, df: Array, loc: Array
     return loc + scale * draw.normal(loc) * width
 
 
-@samples(Cauchy)
+@declare.sampler(Cauchy)
 def sample_cauchy(xp: Namespace, draw: SamplingContext, loc: Array, scale: Array) -> Array:
     """Return loc + scale tan(pi (u - 1 / 2))."""
     return loc + scale * half_turn_tangent(xp, draw.uniform(loc))
 
 
-@register(Cauchy, Cauchy)
+@declare.formula(Cauchy, Cauchy)
 def kl_cauchy_cauchy(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Array:
     """log(1 + ((s_p - s_q)^2 + (m_p - m_q)^2) / (4 s_p s_q)).
 
@@ -92,7 +90,7 @@ def kl_cauchy_cauchy(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, 
     return cauchy_gap(xp, loc_p - loc_q, scale_p, scale_q)
 
 
-@register(StudentT, Normal)
+@declare.formula(StudentT, Normal)
 def kl_student_t_normal(
     xp: Namespace, df_p: Array, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array
 ) -> Array:
@@ -106,13 +104,13 @@ def kl_student_t_normal(
     return student_normal_gap(xp, df_p, loc_p - loc_q, scale_p, scale_q)
 
 
-@converts(Cauchy, StudentT)
+@declare.conversion(Cauchy, StudentT)
 def cauchy_as_student_t(xp: Namespace, loc: Array, scale: Array) -> StudentT:
     """There is one degree of freedom."""
     return StudentT(xp.ones_like(scale), loc, scale)
 
 
-expectations(
+declare.expectations(
     StudentT,
     # (df + 1) / 2 [psi((df + 1) / 2) - psi(df / 2)] + log(sqrt(df) B(df / 2, 1 / 2)) + log s
     entropy=lambda xp, df, loc, scale: student_entropy(xp, df) + xp.log(scale),
@@ -122,7 +120,7 @@ expectations(
     exponential=lambda xp, t, m, df, loc, scale: heavy_exponential(xp, t),
 )
 
-expectations(
+declare.expectations(
     Cauchy,
     entropy=lambda xp, loc, scale: xp.log(scale) + log(4 * pi),
     mean=lambda xp, loc, scale: loc,
@@ -134,7 +132,7 @@ expectations(
 )
 
 
-@cross_entropy(StudentT, "log_square")
+@declare.cross_entropy(StudentT, "log_square")
 def cross_entropy_student_t(xp: Namespace, e: Expectations, df: Array, loc: Array, scale: Array) -> Array:
     """(df + 1) / 2 E log(1 + ((x - m) / s)^2 / df) + log(s sqrt(df) B(df / 2, 1 / 2)) - H(P).
 

@@ -2,12 +2,10 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.truncated_normal import (
     truncated_normal_cross_entropy,
     truncated_normal_distance,
@@ -22,7 +20,7 @@ from kldiv._numerics.truncated_normal import (
 from kldiv.domains import AboveLow, Positive, Real, Support
 
 
-@family(Support("line", "low", "high"))
+@declare.family(Support("line", "low", "high"))
 class TruncatedNormal(NamedTuple):
     """The normal distribution with mean `loc` and standard deviation `scale`, given that x is between `low` and `high`.
 
@@ -39,13 +37,13 @@ class TruncatedNormal(NamedTuple):
     low: Annotated[Array, Real]
     high: Annotated[Array, AboveLow]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return truncated_normal_log_density(xp, x, *self)
 
 
-@samples(TruncatedNormal)
+@declare.sampler(TruncatedNormal)
 def sample_truncated_normal(
     xp: Namespace, draw: SamplingContext, loc: Array, scale: Array, low: Array, high: Array
 ) -> Array:
@@ -53,7 +51,7 @@ def sample_truncated_normal(
     return truncated_normal_quantile(xp, draw.uniform(loc), loc, scale, low, high)
 
 
-@register(TruncatedNormal, TruncatedNormal)
+@declare.formula(TruncatedNormal, TruncatedNormal)
 def kl_truncated_normal_truncated_normal(
     xp: Namespace,
     loc_p: Array,
@@ -75,7 +73,7 @@ def kl_truncated_normal_truncated_normal(
     return truncated_normal_gap(xp, loc_p, scale_p, low_p, high_p, loc_q, scale_q, low_q, high_q)
 
 
-expectations(
+declare.expectations(
     TruncatedNormal,
     entropy=truncated_normal_entropy,
     mean=truncated_normal_mean,
@@ -85,7 +83,7 @@ expectations(
 )
 
 
-@cross_entropy(TruncatedNormal, "mean", "variance")
+@declare.cross_entropy(TruncatedNormal, "mean", "variance")
 def cross_entropy_truncated_normal(
     xp: Namespace, e: Expectations, loc: Array, scale: Array, low: Array, high: Array
 ) -> Array:

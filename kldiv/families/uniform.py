@@ -2,12 +2,10 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.moments import Expectations
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.gaps import log1p_ratio
 from kldiv._numerics.uniform import (
     interval_distance,
@@ -20,7 +18,7 @@ from kldiv._numerics.uniform import (
 from kldiv.domains import AboveLow, Real, Support
 
 
-@family(Support("line", "low", "high"))
+@declare.family(Support("line", "low", "high"))
 class Uniform(NamedTuple):
     """The uniform distribution between `low` and `high`.
 
@@ -34,19 +32,19 @@ class Uniform(NamedTuple):
     low: Annotated[Array, Real]
     high: Annotated[Array, AboveLow]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         return -xp.log(self.high - self.low) + 0 * x
 
 
-@samples(Uniform)
+@declare.sampler(Uniform)
 def sample_uniform(xp: Namespace, draw: SamplingContext, low: Array, high: Array) -> Array:
     """Return low + (high - low) u, with u uniform between 0 and 1."""
     return low + (high - low) * draw.uniform(low)
 
 
-@register(Uniform, Uniform)
+@declare.formula(Uniform, Uniform)
 def kl_uniform_uniform(xp: Namespace, low_p: Array, high_p: Array, low_q: Array, high_q: Array) -> Array:
     """log((high_q - low_q) / (high_p - low_p)) where P's interval lies inside Q's, infinite elsewhere.
 
@@ -55,7 +53,7 @@ def kl_uniform_uniform(xp: Namespace, low_p: Array, high_p: Array, low_q: Array,
     return log1p_ratio(xp, (high_q - high_p) + (low_p - low_q), high_p - low_p)
 
 
-expectations(
+declare.expectations(
     Uniform,
     entropy=lambda xp, low, high: xp.log(high - low),
     mean=lambda xp, low, high: 0.5 * low + 0.5 * high,
@@ -71,7 +69,7 @@ expectations(
 )
 
 
-@cross_entropy(Uniform)
+@declare.cross_entropy(Uniform)
 def cross_entropy_uniform(xp: Namespace, e: Expectations, low: Array, high: Array) -> Array:
     """log(high - low) - H(P) where P's outcomes lie between low and high, infinite elsewhere.
 

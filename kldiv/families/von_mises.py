@@ -3,15 +3,13 @@
 from math import log, pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import register
 from kldiv._numerics.spherical import circle_gap, von_mises_fisher_gap
 from kldiv.domains import CIRCLE, NonNegative, Real
 
 
-@family(CIRCLE)
+@declare.family(CIRCLE)
 class VonMises(NamedTuple):
     """The von Mises distribution of an angle with mean `loc`, in radians; at concentration 0 it is uniform.
 
@@ -25,14 +23,14 @@ class VonMises(NamedTuple):
     loc: Annotated[Array, Real]
     concentration: Annotated[Array, NonNegative]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at the angle `x`."""
         kappa = self.concentration
         return -kappa * circle_gap(xp, x, self.loc) - log(2 * pi) - xp.log(xp.i0e(kappa))
 
 
-@register(VonMises, VonMises)
+@declare.formula(VonMises, VonMises)
 def kl_von_mises_von_mises(
     xp: Namespace, loc_p: Array, concentration_p: Array, loc_q: Array, concentration_q: Array
 ) -> Array:

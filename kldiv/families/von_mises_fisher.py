@@ -2,15 +2,13 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import register
 from kldiv._numerics.spherical import half_dimension, log_partition, log_sphere_area, sphere_gap, von_mises_fisher_gap
 from kldiv.domains import SPHERE, NonNegative, UnitVector
 
 
-@family(SPHERE)
+@declare.family(SPHERE)
 class VonMisesFisher(NamedTuple):
     """The von Mises-Fisher distribution of a unit vector; at `concentration` 0 it is uniform.
 
@@ -28,7 +26,7 @@ class VonMisesFisher(NamedTuple):
     mean_direction: Annotated[Array, UnitVector]
     concentration: Annotated[Array, NonNegative]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at the unit vector `x`, with respect to the area of the sphere."""
         mu, kappa = self
@@ -36,7 +34,7 @@ class VonMisesFisher(NamedTuple):
         return -kappa * sphere_gap(xp, mu, x) - log_partition(xp, b, kappa) - log_sphere_area(xp, b)
 
 
-@register(VonMisesFisher, VonMisesFisher)
+@declare.formula(VonMisesFisher, VonMisesFisher)
 def kl_von_mises_fisher_von_mises_fisher(
     xp: Namespace, mean_direction_p: Array, concentration_p: Array, mean_direction_q: Array, concentration_q: Array
 ) -> Array:

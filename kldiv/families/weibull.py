@@ -2,17 +2,15 @@
 
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import converts, register
-from kldiv._core.sampling import SamplingContext, bounded_exp, samples
+from kldiv._core.sampling import SamplingContext, bounded_exp
 from kldiv._numerics.gamma import weibull_gap
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.generalized_gamma import GeneralizedGamma
 
 
-@family(POSITIVE)
+@declare.family(POSITIVE)
 class Weibull(NamedTuple):
     """The Weibull distribution: (x / scale)^concentration is exponential with mean 1.
 
@@ -26,7 +24,7 @@ class Weibull(NamedTuple):
     scale: Annotated[Array, Positive]
     concentration: Annotated[Array, Positive]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         s, k = self
@@ -34,13 +32,13 @@ class Weibull(NamedTuple):
         return xp.log(k) - xp.log(s) + xp.xlogy(k - 1, z) - z**k
 
 
-@samples(Weibull)
+@declare.sampler(Weibull)
 def sample_weibull(xp: Namespace, draw: SamplingContext, scale: Array, concentration: Array) -> Array:
     """Return scale (-log(u))^(1 / concentration)."""
     return scale * bounded_exp(xp, xp.log(-xp.log(draw.uniform(scale))) / concentration)
 
 
-@register(Weibull, Weibull)
+@declare.formula(Weibull, Weibull)
 def kl_weibull_weibull(
     xp: Namespace, scale_p: Array, concentration_p: Array, scale_q: Array, concentration_q: Array
 ) -> Array:
@@ -53,7 +51,7 @@ def kl_weibull_weibull(
     return weibull_gap(xp, scale_p, concentration_p, scale_q, concentration_q)
 
 
-@converts(Weibull, GeneralizedGamma)
+@declare.conversion(Weibull, GeneralizedGamma)
 def weibull_as_generalized_gamma(xp: Namespace, scale: Array, concentration: Array) -> GeneralizedGamma:
     """The power is the concentration."""
     return GeneralizedGamma(scale, concentration, concentration)

@@ -7,17 +7,15 @@ Gamma_d(n / 2)), with n = df and V = L L', L = scale_tril. X^-1 has the inverse 
 from math import log
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, bounded_exp, samples
+from kldiv._core.sampling import SamplingContext, bounded_exp
 from kldiv._numerics.linalg import identity_like, index_like, squares
 from kldiv._numerics.wishart import log_multigamma, wishart_gap
 from kldiv.domains import POSITIVE_DEFINITE, DegreesOfFreedom, LowerTriangular
 
 
-@family(POSITIVE_DEFINITE)
+@declare.family(POSITIVE_DEFINITE)
 class Wishart(NamedTuple):
     """The Wishart distribution with `df` degrees of freedom and mean df L L', with L = `scale_tril`.
 
@@ -32,14 +30,14 @@ class Wishart(NamedTuple):
     df: Annotated[Array, DegreesOfFreedom]
     scale_tril: Annotated[Array, LowerTriangular]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at the matrices `x`."""
         factor = xp.cholesky(x)
         return wishart_log_density(xp, self.df, self.scale_tril, factor)
 
 
-@family(POSITIVE_DEFINITE)
+@declare.family(POSITIVE_DEFINITE)
 class InverseWishart(NamedTuple):
     """The inverse Wishart distribution with `df` degrees of freedom and mean L L' / (df - d - 1), L = `scale_tril`.
 
@@ -54,7 +52,7 @@ class InverseWishart(NamedTuple):
     df: Annotated[Array, DegreesOfFreedom]
     scale_tril: Annotated[Array, LowerTriangular]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at the matrices `x`."""
         factor = xp.cholesky(x)
@@ -72,7 +70,7 @@ def bartlett_factor(xp: Namespace, draw: SamplingContext, df: Array, like: Array
     return xp.tril(draw.normal(like, axes=2), k=-1) + diagonal[..., None] * identity_like(xp, like)
 
 
-@samples(Wishart)
+@declare.sampler(Wishart)
 def sample_wishart(xp: Namespace, draw: SamplingContext, df: Array, scale_tril: Array) -> Array:
     """Return L A A' L'."""
     factor = xp.matmul(scale_tril, bartlett_factor(xp, draw, df, scale_tril))
@@ -85,7 +83,7 @@ def inverse_wishart_factor(xp: Namespace, draw: SamplingContext, df: Array, scal
     return xp.matrix_transpose(solved)
 
 
-@samples(InverseWishart)
+@declare.sampler(InverseWishart)
 def sample_inverse_wishart(xp: Namespace, draw: SamplingContext, df: Array, scale_tril: Array) -> Array:
     """Return the inverse of a Wishart matrix."""
     factor = inverse_wishart_factor(xp, draw, df, scale_tril)
@@ -120,7 +118,7 @@ def inverse_wishart_log_density(xp: Namespace, df: Array, tril: Array, factor: A
     return logs - 0.5 * trace - _log_normalizer(xp, df, xp.diagonal(tril))
 
 
-@register(Wishart, Wishart)
+@declare.formula(Wishart, Wishart)
 def kl_wishart_wishart(xp: Namespace, df_p: Array, tril_p: Array, df_q: Array, tril_q: Array) -> Array:
     """[n_q (tr R - d - log det R)] / 2 + sum_i [B(a_q_i; a_p_i) + D(a_q_i, a_p_i) - D(n_q / 2, n_p / 2)].
 
@@ -133,7 +131,7 @@ def kl_wishart_wishart(xp: Namespace, df_p: Array, tril_p: Array, df_q: Array, t
     return wishart_gap(xp, df_p, df_q, x, xp.diagonal(tril_p), xp.diagonal(tril_q))
 
 
-@register(InverseWishart, InverseWishart)
+@declare.formula(InverseWishart, InverseWishart)
 def kl_inverse_wishart_inverse_wishart(xp: Namespace, df_p: Array, tril_p: Array, df_q: Array, tril_q: Array) -> Array:
     """[n_q (tr R - d - log det R)] / 2 + sum_i [B(a_q_i; a_p_i) + D(a_q_i, a_p_i) - D(n_q / 2, n_p / 2)].
 

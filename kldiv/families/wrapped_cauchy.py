@@ -3,11 +3,9 @@
 from math import log, pi
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.registry import register
-from kldiv._core.sampling import SamplingContext, samples
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.edges import non_negative
 from kldiv._numerics.spherical import circle_gap, log_partition_gap, mean_log_distance
 from kldiv._numerics.student_t import half_turn_tangent
@@ -15,7 +13,7 @@ from kldiv.domains import CIRCLE, Real, ZeroToBelowOne
 from kldiv.families.von_mises import VonMises
 
 
-@family(CIRCLE)
+@declare.family(CIRCLE)
 class WrappedCauchy(NamedTuple):
     """The wrapped Cauchy distribution of an angle with mean `loc` and mean resultant length `concentration`.
 
@@ -29,7 +27,7 @@ class WrappedCauchy(NamedTuple):
     loc: Annotated[Array, Real]
     concentration: Annotated[Array, ZeroToBelowOne]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at the angle `x`."""
         r = self.concentration
@@ -37,7 +35,7 @@ class WrappedCauchy(NamedTuple):
         return xp.log1p(-r) + xp.log1p(r) - log(2 * pi) - xp.log(distance)
 
 
-@samples(WrappedCauchy)
+@declare.sampler(WrappedCauchy)
 def sample_wrapped_cauchy(xp: Namespace, draw: SamplingContext, loc: Array, concentration: Array) -> Array:
     """Return loc + 2 atan((1 - r) / (1 + r) tan(pi (u - 1 / 2))), between -pi and pi."""
     t = (1 - concentration) / (1 + concentration) * half_turn_tangent(xp, draw.uniform(loc))
@@ -45,7 +43,7 @@ def sample_wrapped_cauchy(xp: Namespace, draw: SamplingContext, loc: Array, conc
     return x - 2 * pi * xp.floor(x / (2 * pi) + 0.5)
 
 
-@register(WrappedCauchy, WrappedCauchy)
+@declare.formula(WrappedCauchy, WrappedCauchy)
 def kl_wrapped_cauchy_wrapped_cauchy(
     xp: Namespace, loc_p: Array, concentration_p: Array, loc_q: Array, concentration_q: Array
 ) -> Array:
@@ -61,7 +59,7 @@ def kl_wrapped_cauchy_wrapped_cauchy(
     return xp.log1p(square / width_p / width_q)
 
 
-@register(WrappedCauchy, VonMises)
+@declare.formula(WrappedCauchy, VonMises)
 def kl_wrapped_cauchy_von_mises(
     xp: Namespace, loc_p: Array, concentration_p: Array, loc_q: Array, concentration_q: Array
 ) -> Array:
@@ -75,7 +73,7 @@ def kl_wrapped_cauchy_von_mises(
     return non_negative(xp, value, value == value)
 
 
-@register(VonMises, WrappedCauchy)
+@declare.formula(VonMises, WrappedCauchy)
 def kl_von_mises_wrapped_cauchy(
     xp: Namespace, loc_p: Array, concentration_p: Array, loc_q: Array, concentration_q: Array
 ) -> Array:

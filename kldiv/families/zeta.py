@@ -3,16 +3,14 @@
 from math import inf
 from typing import Annotated, NamedTuple
 
+from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.density import density
-from kldiv._core.family import family
-from kldiv._core.moments import Expectations, cross_entropy, expectations
-from kldiv._core.registry import register
+from kldiv._core.moments import Expectations
 from kldiv._numerics.zeta import zeta_gap, zeta_mean, zeta_mean_log, zeta_mean_log_factorial, zeta_rest, zeta_variance
 from kldiv.domains import AboveOne, Support
 
 
-@family(Support("integers", 1.0))
+@declare.family(Support("integers", 1.0))
 class Zeta(NamedTuple):
     """The zeta distribution, or Zipf's law, with probabilities proportional to k^-`exponent`.
 
@@ -25,7 +23,7 @@ class Zeta(NamedTuple):
 
     exponent: Annotated[Array, AboveOne]
 
-    @density
+    @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the probability of `x`."""
         return -self.exponent * xp.log(x) - xp.log1p(zeta_rest(xp, self.exponent))
@@ -35,7 +33,7 @@ class Zeta(NamedTuple):
         return (self.exponent == inf) & (x == 1)
 
 
-@register(Zeta, Zeta)
+@declare.formula(Zeta, Zeta)
 def kl_zeta_zeta(xp: Namespace, exponent_p: Array, exponent_q: Array) -> Array:
     """log(zeta(s_q) / zeta(s_p)) + (s_p - s_q) zeta'(s_p) / zeta(s_p).
 
@@ -44,7 +42,7 @@ def kl_zeta_zeta(xp: Namespace, exponent_p: Array, exponent_q: Array) -> Array:
     return zeta_gap(xp, exponent_p, exponent_q)
 
 
-expectations(
+declare.expectations(
     Zeta,
     entropy=lambda xp, s: xp.log1p(zeta_rest(xp, s)) + s * zeta_mean_log(xp, s),
     mean=zeta_mean,
@@ -54,7 +52,7 @@ expectations(
 )
 
 
-@cross_entropy(Zeta, "log")
+@declare.cross_entropy(Zeta, "log")
 def cross_entropy_zeta(xp: Namespace, e: Expectations, exponent: Array) -> Array:
     """log zeta(s) + s E log k - H(P).
 
