@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from kldiv.backends._host import Array, polynomial
 
-# Chebyshev fits, ascending powers, (float64, float32); tests/test_host.py derives them again with mpmath.
+# Chebyshev fits, ascending powers, (float64, float32); tests/frameworks/test_sweeps.py derives them again with mpmath.
 # sum_k t^k / (k + 2)! on [-1, 1].
 EXP_TAIL = (
     (

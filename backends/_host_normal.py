@@ -10,7 +10,7 @@ import numpy as np
 from kldiv.backends._host import Array, Kernel, Scratch, polynomial
 from kldiv.backends._host_exp import expm1_gap
 
-# Chebyshev fits, ascending powers, (float64, float32); tests/test_host.py derives them again with mpmath.
+# Chebyshev fits, ascending powers, (float64, float32); tests/frameworks/test_sweeps.py derives them again with mpmath.
 # Twice sum_k z^k / (2 k + 3) on [0, 1/9].
 ATANH_TAIL = (
     (

@@ -1,7 +1,7 @@
 """The cases: every pair of families that has a rule, with kinds of parameters drawn from their domains.
 
 A new family is tested by existing: its fields' domains say how to draw parameters for it. Where they say too little,
-the records of its law (`laws_*.py`) have a word: ``DRAWS`` makes ordinary and extreme parameters, ``NEAR`` nearly equal
+its oracle's file (`oracles/`) has a word: ``DRAWS`` makes ordinary and extreme parameters, ``NEAR`` nearly equal
 ones, ``BOUNDS`` the accuracy that is promised.
 """
 
@@ -16,7 +16,7 @@ import kldiv.families
 import reference
 from kldiv import domains
 from kldiv._core.family import fields_of, support_of
-from law import every
+from oracle import merged
 
 DTYPES = ("float32", "float64")
 KINDS = ("interior", "near", "extreme", "boundary")
@@ -25,9 +25,9 @@ FAMILIES = [getattr(kldiv, name) for name in kldiv.families.__all__]
 HOLDERS = [f for f in FAMILIES if any(field.held for field in fields_of(f))]
 SIMPLE = [f for f in FAMILIES if f not in (*HOLDERS, kldiv.Delta)]
 LENGTHS = {"d": 3, "k": 5, "c": 4, "n": 2, "m": 3, "s": 3, "t": 2, "_r": 2}  # of event axes
-BOUNDS = every("BOUNDS")
-DRAWS = every("DRAWS")
-NEAR = every("NEAR")
+BOUNDS = merged("BOUNDS")
+DRAWS = merged("DRAWS")
+NEAR = merged("NEAR")
 
 # Kinds of parameters that share a family: both name the same distributions.
 PARAMETRIZATIONS = [
@@ -40,7 +40,7 @@ PARAMETRIZATIONS = [
 ]
 
 
-def same_law(p: Any, q: Any) -> bool:
+def same_family(p: Any, q: Any) -> bool:
     """Tell whether two classes are one family, perhaps in two parametrizations."""
     return p is q or any({p.__name__, q.__name__} <= group for group in PARAMETRIZATIONS)
 
@@ -56,7 +56,7 @@ def method(p: Any, q: Any) -> str:
 def comparable(p: Any, q: Any) -> bool:
     """Tell whether two families have outcomes of the same shape, for the lengths that the tests draw."""
     a, b = support_of(p), support_of(q)
-    return a.axes == b.axes and (a.space == b.space or not a.axes) and (("k" in (a.high, b.high)) <= same_law(p, q))
+    return a.axes == b.axes and (a.space == b.space or not a.axes) and (("k" in (a.high, b.high)) <= same_family(p, q))
 
 
 METHODS = {(p, q): method(p, q) for p, q in itertools.product(SIMPLE, SIMPLE) if comparable(p, q)}
@@ -64,8 +64,8 @@ PAIRS = [pair for pair, how in METHODS.items() if how != "none"]
 INFINITE = [pair for pair in PAIRS if METHODS[pair] == "infinite"]
 FINITE = [pair for pair in PAIRS if METHODS[pair] != "infinite"]
 SAME = [(p, q) for p, q in FINITE if p is q]
-CONVERTED = [(p, q) for p, q in FINITE if p is not q and same_law(p, q)]
-CROSS = [(p, q) for p, q in FINITE if not same_law(p, q)]
+CONVERTED = [(p, q) for p, q in FINITE if p is not q and same_family(p, q)]
+CROSS = [(p, q) for p, q in FINITE if not same_family(p, q)]
 
 
 def covering(pairs: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
@@ -111,7 +111,7 @@ class Case(NamedTuple):
     @property
     def exact_kinds(self) -> tuple[str, ...]:
         """Return the kinds for which an accuracy is promised: of different families, ordinary parameters only."""
-        return self.kinds if same_law(self.p, self.q) else ("interior",)
+        return self.kinds if same_family(self.p, self.q) else ("interior",)
 
     def batch(self, kinds: tuple[str, ...] | None = None) -> Batch:
         """Return the parameters of some kinds, by default of all."""
@@ -121,19 +121,19 @@ class Case(NamedTuple):
 
     def _parameters(self, kind: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
         # Parameters of different families are the same numbers in both dtypes, and so is the truth.
-        shared = not same_law(self.p, self.q)
+        shared = not same_family(self.p, self.q)
         rounded = {domain for f in (self.p, self.q) for _, domain in fields(f)} & {domains.Simplex, domains.UnitVector}
         dtype = "float32" if shared and not rounded else self.dtype
         seed = f"{self.p.__name__}-{self.q.__name__}-{kind}-{dtype}"
         rng = np.random.default_rng(zlib.crc32(seed.encode()))
-        quick = all(reference.FAMILIES[f.__name__].is_quick for f in (self.p, self.q))
+        quick = all(reference.ORACLES[f.__name__].is_quick for f in (self.p, self.q))
         size = 4 if shared else 24 if quick else 8
         draw = {"interior": _interior, "near": _near, "extreme": _extreme, "boundary": _boundary}[kind]
         p, q = draw(rng, self._replace(dtype=dtype), size)
         return tuple([a.astype(dtype).astype(self.dtype) for a in x.values()] for x in (p, q))  # type: ignore[return-value]
 
 
-def cases(pairs: list[tuple[Any, Any]], dtypes: tuple[str, ...] = DTYPES) -> list[Case]:
+def cases_of(pairs: list[tuple[Any, Any]], dtypes: tuple[str, ...] = DTYPES) -> list[Case]:
     """Return the cases of pairs."""
     return [Case(p, q, dtype) for (p, q), dtype in itertools.product(pairs, dtypes)]
 
@@ -417,7 +417,7 @@ def bound(case: Case, batch: Batch, truth: list[Any]) -> np.ndarray:
         if len(support_of(case.p).axes) == 1:
             relative = relative + _condition(batch)
         k = np.asarray([float(t) for t in truth])
-        if same_law(case.p, case.q):
+        if same_family(case.p, case.q):
             # To convert one parametrization into the other rounds it once, which shifts a divergence k by about eps
             # sqrt(k).
             return rows * relative * np.maximum(1.0, 1 / np.sqrt(k, where=k > 0, out=np.ones_like(k)))

@@ -20,7 +20,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "over(sample, eager, beyond): the cases that a test of the matrix runs over")
+    config.addinivalue_line("markers", "cases(default, eager, full): the cases that a test of the matrix runs over")
     config.stash[BACKEND] = load(config.getoption("--backend"), config.getoption("--full"))
 
 

@@ -6,18 +6,19 @@ up the textbook expectations E_p[log p] - E_p[log q]. Near p = q those cancel, b
 seen to leave that many. ``definition`` is the integral or sum of p (log p - log q) itself: slow, there to check ``kl``,
 and to stand in for it where the records hold no closed expectations.
 
-What is known of the families is in ``laws_*.py``.
+What is known of the families is in ``oracles/``.
 """
 
 import itertools
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, SupportsFloat
 
-from law import Atoms, Family, Integers, Interval, Parameters, Real, Space, covers, every, mp, xlogy
+from oracle import Atoms, Integers, Interval, Oracle, Parameters, Real, Space, covers, merged, mp, xlogy
 
-FAMILIES: dict[str, Family] = every("LAWS")
+ORACLES: dict[str, Oracle] = merged("ORACLES")
 
 # --- The exact evaluation --------------------------------------------------------------------------------------------
 
@@ -65,7 +66,7 @@ def _kl(p_name: str, p_params: tuple[Any, ...], q_name: str, q_params: tuple[Any
         # Rounding leaves an absolute error of about magnitude * 10^-dps: does it leave enough digits of this value?
         resolved = abs(value) > magnitude * mp.mpf(10) ** (_DIGITS + 2 - dps)
         if not resolved:
-            if dps == _LADDER[0] and _same_law(p_name, p_params, q_name, q_params):
+            if dps == _LADDER[0] and _same_distribution(p_name, p_params, q_name, q_params):
                 return mp.zero
             previous = None
         elif previous is not None and abs(value - previous) <= abs(value) * mp.mpf(10) ** -_DIGITS:
@@ -73,7 +74,7 @@ def _kl(p_name: str, p_params: tuple[Any, ...], q_name: str, q_params: tuple[Any
         else:
             previous = value
     if previous is None:
-        return mp.zero  # one law written in two ways, such as unnormalized weights
+        return mp.zero  # one distribution written in two ways, such as unnormalized weights
     raise ArithmeticError(f"no two precisions agree on KL({p_name}{p_params} || {q_name}{q_params})")
 
 
@@ -107,7 +108,7 @@ def _finite_terms(log_p: Callable[[Any], Real], log_q: Callable[[Any], Real], po
     return [term for a, b in logs for term in (mp.exp(a) * a, -mp.exp(a) * b)]
 
 
-def _expected_terms(p_family: Family, p: Any, q_family: Family, q: Any) -> list[Real]:
+def _expected_terms(p_family: Oracle, p: Any, q_family: Oracle, q: Any) -> list[Real]:
     """E_p[log p] and -E_p[log q], statistic by statistic."""
     if p_family.log_terms is None or q_family.log_terms is None:
         raise NoClosedExpectation("a record without log_terms")
@@ -129,15 +130,15 @@ def _expected_terms(p_family: Family, p: Any, q_family: Family, q: Any) -> list[
     return terms
 
 
-def _same_law(p_name: str, p_params: Any, q_name: str, q_params: Any) -> bool:
+def _same_distribution(p_name: str, p_params: Any, q_name: str, q_params: Any) -> bool:
     """Whether two parametrizations of one family convert to the same parameters, at the highest precision."""
     with mp.workdps(_LADDER[-1]):
         (p_family, p), (q_family, q) = _converted(p_name, p_params), _converted(q_name, q_params)
         return p_family.log_density is q_family.log_density and p == q
 
 
-def _converted(name: str, parameters: tuple[Any, ...]) -> tuple[Family, tuple[Any, ...]]:
-    family = FAMILIES[name]
+def _converted(name: str, parameters: tuple[Any, ...]) -> tuple[Oracle, tuple[Any, ...]]:
+    family = ORACLES[name]
     return family, tuple(family.convert(*_as_mpf(parameters)))
 
 
@@ -166,7 +167,7 @@ def definition(p_name: str, p_params: Parameters, q_name: str, q_params: Paramet
 
 @lru_cache(maxsize=4096)
 def _definition(p_name: str, p_params: Any, q_name: str, q_params: Any, digits: int) -> Real:
-    if (p_name, p_params) == (q_name, q_params) or _same_law(p_name, p_params, q_name, q_params):
+    if (p_name, p_params) == (q_name, q_params) or _same_distribution(p_name, p_params, q_name, q_params):
         return mp.zero
     dps = digits + 30
     while dps < 1000:
@@ -310,7 +311,7 @@ def _double_exponential(
     raise ArithmeticError("the quadrature does not converge: a kink that the family does not declare?")
 
 
-def converted(name: str, parameters: Parameters) -> tuple[Family, tuple[Any, ...]]:
+def converted(name: str, parameters: Parameters) -> tuple[Oracle, tuple[Any, ...]]:
     """The record of a family, and the parameters that its functions take."""
     return _converted(name, _frozen(parameters))
 
@@ -403,7 +404,7 @@ def _derivative(
     order: int, names: tuple[str, str], params: tuple[Any, Any], path: tuple[int, ...], at: float, side: int
 ) -> Real:
     distribution, parameter, *index = path
-    if FAMILIES[names[distribution]].lower_triangular == parameter and index[1] > index[0]:
+    if ORACLES[names[distribution]].lower_triangular == parameter and index[1] > index[0]:
         return mp.zero
     if mp.isinf(at):
         return mp.zero
@@ -481,6 +482,16 @@ def kl_div(x: float, y: float) -> Real:
         return mp.inf
     with mp.workdps(100):  # x and y are 17 digits or nothing apart: at most 34 digits cancel
         return +(xlogy(mp.mpf(x), mp.mpf(x) / y if y else mp.one) - x + mp.mpf(y))
+
+
+# --- Coefficients ----------------------------------------------------------------------------------------------------
+
+
+def chebyshev_fit(function: Callable[[Real], Real], interval: Sequence[Real], terms: int) -> tuple[float, ...]:
+    """Return the coefficients of the polynomial that interpolates at Chebyshev's points, in ascending powers."""
+    with mp.workdps(50), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Descending", DeprecationWarning)  # the order that is reversed here
+        return tuple(float(c) for c in reversed(mp.chebyfit(function, interval, terms)))
 
 
 # --- Errors in ulps --------------------------------------------------------------------------------------------------

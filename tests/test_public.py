@@ -275,8 +275,9 @@ CORE = sources(
     ],
 )
 # The files that are about something of one framework, which no other has, are its own.
-OWN = ["tests/devices.py", "tests/parts.py", *(f"tests/{name}.py" for name in OWN_FILES)]
-TESTS = sources("tests/*.py", without=["tests/backends.py", *OWN])
+WORKERS = ["tests/dtensor_worker.py", "tests/sharding_worker.py"]
+OWN = [*WORKERS, *(f"tests/frameworks/{name}.py" for name in OWN_FILES)]
+TESTS = sources("tests/**/*.py", without=["tests/backends.py", *OWN])
 
 
 @only("file", CORE, ids=relative)

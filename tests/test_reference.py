@@ -15,7 +15,7 @@ import scipy.special
 import scipy.stats
 
 import reference
-from reference import FAMILIES, Family, Integers, Interval, definition, gradient, hessian_diag, kl, mp, ulps
+from reference import ORACLES, Integers, Interval, Oracle, definition, gradient, hessian_diag, kl, mp, ulps
 
 INF = math.inf
 Pair = tuple[str, Any, str, Any]
@@ -560,16 +560,16 @@ def _geometric(probs: Any) -> Any:
 @pytest.fixture
 def new_families(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two records with a density and no closed expectations, as a family starts out; the caches do not know of them."""
-    laplace = Family(
+    laplace = Oracle(
         log_density=_laplace,
         support=lambda *_: Interval(-mp.inf, mp.inf),
         bulk=lambda loc, scale: (loc, scale),
         kinks=lambda loc, scale: (loc,),
     )
-    geometric = Family(_geometric, support=lambda probs: Integers(0), bulk=lambda probs: (1 / probs, 1 / probs))
-    monkeypatch.setitem(FAMILIES, "TestLaplace", laplace)
-    monkeypatch.setitem(FAMILIES, "TestGeometric", geometric)
-    monkeypatch.setitem(FAMILIES, "TestGeometricOdds", replace(geometric, convert=lambda odds: (odds / (1 + odds),)))
+    geometric = Oracle(_geometric, support=lambda probs: Integers(0), bulk=lambda probs: (1 / probs, 1 / probs))
+    monkeypatch.setitem(ORACLES, "TestLaplace", laplace)
+    monkeypatch.setitem(ORACLES, "TestGeometric", geometric)
+    monkeypatch.setitem(ORACLES, "TestGeometricOdds", replace(geometric, convert=lambda odds: (odds / (1 + odds),)))
 
 
 @pytest.mark.usefixtures("new_families")

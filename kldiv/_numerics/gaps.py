@@ -49,7 +49,7 @@ def native(kernel: Callable[..., Array]) -> Native:
     return found
 
 
-# Chebyshev fits, ascending powers, (float64, float32). tests/test_kernels.py derives them again with mpmath.
+# Chebyshev fits, ascending powers, (float64, float32). tests/numerics/test_kernels.py derives them again with mpmath.
 # sum_k z^k / (2 k + 3) on [0, 1/4].
 ATANH_TAIL = (
     (

@@ -1,0 +1,10 @@
+"""What the oracle knows of Rayleigh."""
+
+from dataclasses import replace
+
+from oracle import Oracle, mp
+from oracles.generalized_gamma import GENERALIZED_GAMMA
+
+ORACLES: dict[str, Oracle] = {
+    "Rayleigh": replace(GENERALIZED_GAMMA, convert=lambda scale: (mp.sqrt(2) * scale, mp.mpf(2), mp.mpf(2)))
+}
