@@ -105,14 +105,14 @@ def _reference(a: jax.Array, b: jax.Array) -> _Reference:
     b_ref = jnp.max(jnp.where(a == top, b, -jnp.inf), axis=-1, keepdims=True)
     known = b_ref > -jnp.inf
     b_ref = jnp.where(known, b_ref, 0.0)
-    t, error = (jnp.where(known, x, 0.0) for x in exact.rounded_difference(b_ref, top))
+    t, error = (jnp.where(known, x, 0.0) for x in exact.two_difference(b_ref, top))
     return _Reference(top, top_q, b_ref, t, error)
 
 
 def _relative(reference: _Reference, a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Return which classes are possible under both, and t there, relative to that of the reference."""
     live = (a > -jnp.inf) & (b > -jnp.inf)
-    t, error = exact.rounded_difference(jnp.where(live, b, 0.0), jnp.where(live, a, 0.0))
+    t, error = exact.two_difference(jnp.where(live, b, 0.0), jnp.where(live, a, 0.0))
     return live, jnp.where(live, (t - reference.t) + (error - reference.error), 0.0)
 
 

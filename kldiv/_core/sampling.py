@@ -14,7 +14,7 @@ from kldiv._core.family import Family, FamilyKey, class_of, fields_of, held_kind
 from kldiv._core.parameters import any_batch_array, cast, gather_families
 from kldiv._core.registry import conversions_of
 from kldiv._core.validation import diagnose_all, tolerances, valid
-from kldiv._numerics.categorical import sigmoid
+from kldiv._numerics.categorical import sigmoid, softmax
 from kldiv.domains import Support
 
 Transform: TypeAlias = Callable[[Namespace, Array], Array]
@@ -33,10 +33,9 @@ def positive(xp: Namespace, x: Array) -> Array:
     return xp.where(x < tiny, tiny, x)
 
 
-def softmax(xp: Namespace, x: Array) -> Array:
+def positive_softmax(xp: Namespace, x: Array) -> Array:
     """Return probabilities, none of them 0, proportional to exp(x) along the last axis."""
-    weights = xp.exp(x - xp.stop_gradient(xp.max(x, axis=-1, keepdims=True)))
-    return positive(xp, weights / xp.sum(weights, axis=-1, keepdims=True))
+    return positive(xp, softmax(xp, x))
 
 
 def _variance_for_precision(xp: Namespace, x: Array) -> Array:
@@ -44,7 +43,7 @@ def _variance_for_precision(xp: Namespace, x: Array) -> Array:
 
 
 def _softmax_against_0(xp: Namespace, x: Array) -> Array:
-    return softmax(xp, xp.concat([x, xp.zeros_like(x[..., :1])], axis=-1))
+    return positive_softmax(xp, xp.concat([x, xp.zeros_like(x[..., :1])], axis=-1))
 
 
 # The injective maps that conversions name: the outcome of one family is the map of the outcome of another.

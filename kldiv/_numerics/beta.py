@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import exp_where
+from kldiv._numerics.edges import exp_or_inf
 from kldiv._numerics.exact import product_excess
 from kldiv._numerics.gaps import log1p_gap, stirling_gap
 from kldiv._numerics.integrals import integrate_log_line, working_digits
@@ -41,7 +41,7 @@ def beta_power(xp: Namespace, a: Array, b: Array, k: Array, shift: Array) -> Arr
     exists = a + k > 0
     k = xp.where(exists, k, 0.0)
     log_power = gammaln_difference(xp, a + k, a, k) - gammaln_difference(xp, a + b + k, a + b, k)
-    return exp_where(xp, exists, log_power + shift)
+    return exp_or_inf(xp, log_power + shift, exists)
 
 
 def beta_distance(xp: Namespace, m: Array, a: Array, b: Array) -> Array:
@@ -82,7 +82,7 @@ def beta_prime_power(xp: Namespace, k: Array, log_scale: Array, a: Array, b: Arr
     exists = (a + k > 0) & (b - k > 0)
     k_in = xp.where(exists, k, 0.0)
     value = gammaln_difference(xp, a + k_in, a, k_in) + gammaln_difference(xp, b - k_in, b, -k_in)
-    return exp_where(xp, exists, k_in * log_scale + value)
+    return exp_or_inf(xp, k_in * log_scale + value, exists)
 
 
 def beta_prime_variance(xp: Namespace, a: Array, b: Array) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, pi
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import log_factorial, xlogx
+from kldiv._numerics.edges import log_factorial, non_negative, xlogx
 from kldiv._numerics.gaps import entropy_gap
 from kldiv._numerics.generating_functions import (
     binomial_cgf,
@@ -15,22 +15,11 @@ from kldiv._numerics.generating_functions import (
     log_factorial_excess_difference,
     spread,
 )
+from kldiv._numerics.integrals import gauss_legendre
 from kldiv._numerics.negative_binomial import odds_gap
 from kldiv._numerics.special import log_ndtr, mills
 
-# Gauss and Legendre's nodes and weights on [0, 1].
-_LEGENDRE = (
-    (
-        0.013046735741414140, 0.067468316655507745, 0.16029521585048780, 0.28330230293537640,
-        0.42556283050918439, 0.57443716949081561, 0.71669769706462360, 0.83970478414951220,
-        0.93253168334449226, 0.98695326425858586,
-    ),
-    (
-        0.033335672154344069, 0.074725674575290296, 0.10954318125799102, 0.13463335965499818,
-        0.14776211235737644, 0.14776211235737644, 0.13463335965499818, 0.10954318125799102,
-        0.074725674575290296, 0.033335672154344069,
-    ),
-)  # fmt: skip
+_GAUSS = gauss_legendre(10)
 
 
 def log_choose(xp: Namespace, n: Array, k: Array) -> Array:
@@ -75,7 +64,7 @@ def binomial_divergence_from_poisson(xp: Namespace, n: Array, p: Array, q: Array
     n = n + 0 * p
     misses = binomial_cgf(xp, n, q, p)
     value = log_factorial_excess_difference(xp, n * q, n * p) - misses.jensen(xp.ones_like(n))
-    return value - xp.stop_gradient(xp.where(value < 0, value, 0.0))
+    return non_negative(xp, value)
 
 
 def binomial_count_gap(xp: Namespace, n: Array, p: Array, q: Array, other: Array) -> Array:
@@ -93,7 +82,7 @@ def binomial_count_gap(xp: Namespace, n: Array, p: Array, q: Array, other: Array
     second = log_factorial_excess_difference(xp, y + more, n * p)
     value = (first - second) - integrate_generating_function(xp, integrand, other + 1)
     value = xp.where(more == 0, 0.0 * value, value)
-    return value - xp.stop_gradient(xp.where(value < 0, value, 0.0))
+    return non_negative(xp, value)
 
 
 def binomial_gap(xp: Namespace, n: Array, p: Array, other: Array, p_other: Array) -> Array:
@@ -110,7 +99,7 @@ def discrete_uniform_binomial_gap(xp: Namespace, low: Array, high: Array, n: Arr
     )
     choices = log_factorial_excess(xp, n) - hits.log_factorial_excess() - misses.log_factorial_excess()
     value = odds_gap(xp, hits.mean, misses.mean, p, q) - xp.log(high - low + 1) - choices
-    return value - xp.stop_gradient(xp.where(value < 0, value, 0.0))
+    return non_negative(xp, value)
 
 
 def thinned_logit(xp: Namespace, n: Array, other: Array, a: Array) -> Array:
@@ -136,7 +125,7 @@ def probit_logit_difference(xp: Namespace, a: Array, b: Array) -> Array:
     """The logit of the normal distribution function at b less that at a."""
     d = b - a
     near = xp.abs(d) < 1
-    x, weights = (xp.asarray_like(v, d, d.dtype) for v in _LEGENDRE)
+    x, weights = (xp.asarray_like(v, d, d.dtype) for v in _GAUSS)
     start, width = xp.where(near, a, 0.0), xp.where(near, d, 0.0)
     x = start[..., None] + width[..., None] * x
     # The slope: the density over the product of both tails.

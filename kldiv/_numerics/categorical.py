@@ -6,7 +6,7 @@ from math import inf
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.edges import finite_part, indicator, log, product
-from kldiv._numerics.exact import rounded_difference
+from kldiv._numerics.exact import two_difference
 from kldiv._numerics.gaps import entropy_gap, expm1_gap, log1p_gap, native
 
 
@@ -75,6 +75,11 @@ def categorical_gap(xp: Namespace, p: Array, q: Array) -> Array:
     return xp.where(xp.any(missing, axis=-1), inf, value)
 
 
+def softmax(xp: Namespace, a: Array) -> Array:
+    """exp(a) / sum(exp(a)) along the last axis."""
+    return normalized(xp, xp.exp(a - xp.stop_gradient(xp.max(a, axis=-1, keepdims=True))))
+
+
 def log_softmax(xp: Namespace, a: Array) -> Array:
     """log(exp(a) / sum(exp(a))) along the last axis."""
     return a - _log_sum_exp(xp, a)[..., None]
@@ -116,7 +121,7 @@ def categorical_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     p = weights / total
     a_in, b_in = xp.where(live, a, 0.0), xp.where(live, b, 0.0)
     # Their difference is taken relative to that of the likeliest class, which cancels exactly.
-    t, error = rounded_difference(b_in, a_in)
+    t, error = two_difference(b_in, a_in)
     likeliest = live & (a == top)
     t_ref = xp.max(xp.where(likeliest, t, -inf), axis=-1, keepdims=True)
     t_ref = xp.where(t_ref > -inf, t_ref, 0.0)

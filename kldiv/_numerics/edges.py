@@ -50,9 +50,15 @@ def product(xp: Namespace, coefficient: Array, x: Array) -> Array:
     return xp.where(zero, 0.0, coefficient * xp.where(zero, 0.0, x))
 
 
-def non_negative(xp: Namespace, x: Array, exists: Array) -> Array:
-    """x where it exists and inf elsewhere, with the negative rounding errors of a vanishing x raised to 0."""
-    return xp.where(exists, x - xp.stop_gradient(xp.where(x < 0, x, 0.0)), inf)
+def non_negative(xp: Namespace, x: Array, exists: Array | None = None) -> Array:
+    """x, inf where it does not exist; where rounding makes it negative it is raised to 0 with its derivatives."""
+    value = x - xp.stop_gradient(xp.where(x < 0, x, 0.0))
+    return value if exists is None else xp.where(exists, value, inf)
+
+
+def inf_for_nan(xp: Namespace, x: Array) -> Array:
+    """x, and inf where it is nan, as a sum of positive and negative terms is that overflow."""
+    return xp.where(xp.isnan(x), inf, x)
 
 
 def interior(xp: Namespace, low: Array | float, high: Array | float, space: str) -> tuple[Array, Array]:
@@ -99,31 +105,18 @@ def log_factorial(xp: Namespace, k: Array) -> Array:
     return xp.where(k < 2, 0.0 * k, xp.gammaln(xp.where(k < 2, 2.0, k) + 1))
 
 
-def least_of_sides(xp: Namespace, a: Array, b: Array) -> Array:
-    """The lesser of two numbers."""
-    return xp.where(a < b, a, b)
-
-
-def exp_or_inf(xp: Namespace, exponent: Array, exists: Array) -> Array:
-    return xp.where(exists, xp.exp(xp.where(exists, exponent, 0.0)), inf)
-
-
 def infinite_like(xp: Namespace, x: Array) -> Array:
     """inf, as an expectation that does not exist, with derivative 0."""
     return indicator(xp, x != x, x)
 
 
-def least(xp: Namespace, a: Array, b: Array) -> Array:
+def lesser(xp: Namespace, a: Array, b: Array) -> Array:
+    """The lesser of two numbers."""
     return xp.where(a < b, a, b)
 
 
-def exp_where(xp: Namespace, exists: Array, x: Array) -> Array:
+def exp_or_inf(xp: Namespace, x: Array, exists: Array | None = None) -> Array:
     """exp(x) where that exists and does not overflow, and inf with derivative 0 elsewhere."""
-    exists = exists & (x < ln(float(xp.finfo(x.dtype).max)))
-    return xp.where(exists, xp.exp(xp.where(exists, x, 0.0)), inf)
-
-
-def positive_reciprocal(xp: Namespace, x: Array) -> Array:
-    """1 / x where x is positive and inf elsewhere, as a moment that does not exist there."""
-    positive = x > 0
-    return xp.where(positive, 1 / xp.where(positive, x, 1.0), inf)
+    finite = x < ln(float(xp.finfo(x.dtype).max))
+    finite = finite if exists is None else exists & finite
+    return xp.where(finite, xp.exp(xp.where(finite, x, 0.0)), inf)

@@ -1,80 +1,70 @@
-"""Exact arithmetic: sums and products of floats together with what their rounding loses."""
+"""Exact arithmetic: differences and products of floats together with what their rounding loses.
+
+A gap between nearly equal parameters starts from the difference of two numbers or of two products. Rounding it once
+loses digits that nothing later can restore, so these functions compute the rounding error too, and add it.
+"""
 
 from __future__ import annotations
 
 from kldiv._arrays.protocol import Array, Namespace
 
 
-def two_difference(a: Array, b: Array) -> tuple[Array, Array]:
-    """a - b as it rounds, and its rounding error (Knuth)."""
-    d = a - b
-    back = d - a
-    return d, (a - (d - back)) - (b + back)
-
-
-def sum_of_products(xp: Namespace, a: Array, b: Array, c: Array, d: Array) -> Array:
-    """a b + c d, right in the last digits also where the two products nearly cancel (Dekker)."""
-    splitter, most = (4097.0, 1e15) if xp.finfo(a.dtype).bits == 32 else (134217729.0, 1e150)
-    safe = (xp.abs(a) < most) & (xp.abs(b) < most) & (xp.abs(c) < most) & (xp.abs(d) < most)
-
-    def halves(x: Array) -> tuple[Array, Array]:
-        t = splitter * x
-        upper = t - (t - x)
-        return upper, x - upper
-
-    def error(x: Array, y: Array, product: Array) -> Array:
-        (x1, x2), (y1, y2) = halves(x), halves(y)
-        return x2 * y2 - (((product - x1 * y1) - x2 * y1) - x1 * y2)
-
-    x, y, z, w = (xp.where(safe, v, 1.0) for v in (a, b, c, d))
-    ab, cd = x * y, z * w
-    total, rest = two_difference(ab, -cd)
-    return xp.where(safe, total + (rest + (error(x, y, ab) + error(z, w, cd))), a * b + c * d)
-
-
 def is_single(xp: Namespace, x: Array) -> bool:
+    """Whether an array is of float32, so that shorter series and fewer nodes are enough."""
     return bool(xp.finfo(x.dtype).bits == 32)
 
 
-def polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
-    """Horner's rule, ascending powers."""
-    value = x * coefficients[-1] + coefficients[-2]
-    for c in coefficients[-3::-1]:
-        value = value * x + c
-    return value
-
-
-def rounded_difference(a: Array, b: Array) -> tuple[Array, Array]:
+def two_difference(a: Array, b: Array) -> tuple[Array, Array]:
     """Return a - b as it rounds and its rounding error (Knuth), whose derivative is 0."""
     d = a - b
     back = d - a
     return d, (a - (d - back)) - (b + back)
 
 
+def two_product(xp: Namespace, x: Array, y: Array) -> tuple[Array, Array]:
+    """Return x y as it rounds and its rounding error (Dekker), which is exact in the range of normal numbers."""
+    product = x * y
+    (x1, x2), (y1, y2) = _halves(xp, x), _halves(xp, y)
+    # Exact in this order only; a sum would be an invitation to optimizers of graphs to take another.
+    return product, x2 * y2 - (((product - x1 * y1) - x2 * y1) - x1 * y2)
+
+
+def _halves(xp: Namespace, x: Array) -> tuple[Array, Array]:
+    """Return x as the sum of two numbers of half as many digits, whose products are exact."""
+    t = (4097.0 if is_single(xp, x) else 134217729.0) * x
+    upper = t - (t - x)
+    return upper, x - upper
+
+
+def sum_of_products(xp: Namespace, a: Array, b: Array, c: Array, d: Array) -> Array:
+    """a b + c d, right in the last digits also where the two products nearly cancel."""
+    largest = 1e15 if is_single(xp, a) else 1e150
+    safe = (xp.abs(a) < largest) & (xp.abs(b) < largest) & (xp.abs(c) < largest) & (xp.abs(d) < largest)
+    a_in, b_in, c_in, d_in = (xp.where(safe, x, 1.0) for x in (a, b, c, d))
+    (ab, error_ab), (cd, error_cd) = two_product(xp, a_in, b_in), two_product(xp, c_in, d_in)
+    total, error = two_difference(ab, -cd)
+    return xp.where(safe, total + (error + (error_ab + error_cd)), a * b + c * d)
+
+
 def product_excess(xp: Namespace, a: Array, b: Array, c: Array, d: Array) -> Array:
-    """a b / (c d) - 1 for positive arguments, right in the last digits also where the two products nearly agree."""
-    # Dekker's product: x y = high + low exactly, unless it leaves the range of normal numbers.
-    splitter = 4097.0 if is_single(xp, a) else 134217729.0
+    """a b / (c d) - 1 for positive arguments, right in the last digits also where the two products nearly agree.
+
+    >>> import numpy as np
+    >>> from kldiv import namespace, numerics
+    >>> a, b = np.asarray(0.1), np.asarray(0.3)
+    >>> float(a * a / (b * b / 9) - 1) == float(numerics.product_excess(namespace(a), a, a, b, b / 9))
+    False
+    """
+    # A product is high + low exactly, unless it leaves the range of normal numbers.
     info = xp.finfo(a.dtype)
     low, high = info.smallest_normal / info.eps**2, info.max * info.eps**2
-
-    def halves(x: Array) -> tuple[Array, Array]:
-        t = splitter * x
-        upper = t - (t - x)
-        return upper, x - upper
-
-    def error(x: Array, y: Array, product: Array) -> Array:
-        (x1, x2), (y1, y2) = halves(x), halves(y)
-        # Exact in this order only; a sum would be an invitation to optimizers of graphs to take another.
-        return x2 * y2 - (((product - x1 * y1) - x2 * y1) - x1 * y2)
-
     ab, cd = a * b, c * d
     safe = (ab > low) & (ab < high) & (cd > low) & (cd < high)
     for x in (a, b, c, d):
         safe = safe & (x < high)
     a_in, b_in, c_in, d_in = (xp.where(safe, x, 1.0) for x in (a, b, c, d))
-    ab, cd = a_in * b_in, c_in * d_in
-    exact = (ab - cd) + (error(a_in, b_in, ab) - error(c_in, d_in, cd))
+    (ab, error_ab), (cd, error_cd) = two_product(xp, a_in, b_in), two_product(xp, c_in, d_in)
+    exact = (ab - cd) + (error_ab - error_cd)
     u, v = (a - c) / c, (b - d) / d
     near = (xp.abs(u) < 0.5) & (xp.abs(v) < 0.5)
     # Square roots, so that quotients which leave the range of normal numbers may make up for each other.
@@ -84,10 +74,9 @@ def product_excess(xp: Namespace, a: Array, b: Array, c: Array, d: Array) -> Arr
     return xp.where(safe, exact / c_in / d_in, xp.where(near, u + v + u * v, root * root - 1))
 
 
-def log_hypot(xp: Namespace, a: Array, b: Array) -> Array:
-    """log(sqrt(a^2 + b^2)) for positive a and any b."""
-    b = xp.abs(b)
-    swap = b > a
-    large, small = xp.where(swap, b, a), xp.where(swap, a, b)
-    ratio = small / large
-    return xp.log(large) + 0.5 * xp.log1p(ratio * ratio)
+def polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
+    """Horner's rule, ascending powers."""
+    value = x * coefficients[-1] + coefficients[-2]
+    for c in coefficients[-3::-1]:
+        value = value * x + c
+    return value

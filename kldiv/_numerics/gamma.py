@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import inf, log, pi, sqrt
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import exp_where
+from kldiv._numerics.edges import exp_or_inf, non_negative
 from kldiv._numerics.exact import product_excess
 from kldiv._numerics.gaps import (
     entropy_gap,
@@ -95,7 +95,7 @@ def generalized_gamma_gap(
     t = power_q * log_quotient(xp, scale_p, scale_q) + (tangent + v * digamma(xp, x + 1) + log_kappas)
     value = expm1_gap_times(xp, y, t) + y * tangent + relative_gap(xp, d_q, d_p)
     value = value + (stirling_gap(xp, y + 1, x + 1, difference) - _entropy_gap_step(xp, y, x, difference))
-    return value - xp.stop_gradient(xp.where(value < 0, value, 0.0))
+    return non_negative(xp, value)
 
 
 def _moment(xp: Namespace, k: Array, log_scale: Array, d: Array, p: Array) -> tuple[Array, Array]:
@@ -229,17 +229,10 @@ def gamma_entropy(xp: Namespace, a: Array) -> Array:
     return stirling(xp, a) + xp.log(a) - (1 - a) * digamma_gap(xp, a)
 
 
-def gamma_power(xp: Namespace, a: Array, k: Array) -> Array:
-    """Gamma(a + k) / Gamma(a), the k-th moment of the gamma distribution with rate 1; inf where it has none."""
-    exists = a + k > 0
-    k = xp.where(exists, k, 0.0)
-    return xp.where(exists, xp.exp(gammaln_difference(xp, a + k, a, k)), inf)
-
-
 def gamma_exponential(xp: Namespace, a: Array, t: Array, shift: Array) -> Array:
     """E exp(t x + shift) of the gamma distribution with concentration a and rate 1; inf for t >= 1."""
     exists = t < 1
-    return exp_where(xp, exists, shift - a * xp.log1p(xp.where(exists, -t, 0.0)))
+    return exp_or_inf(xp, shift - a * xp.log1p(xp.where(exists, -t, 0.0)), exists)
 
 
 def gamma_distance(xp: Namespace, m: Array, a: Array) -> Array:

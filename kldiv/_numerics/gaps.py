@@ -12,7 +12,7 @@ import functools
 from math import inf, log as ln
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.exact import is_single, polynomial, rounded_difference
+from kldiv._numerics.exact import is_single, polynomial, two_difference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ EXP_TAIL = (
 
 
 # Stirling's series: B_2n / (2 n (2 n - 1)), exact.
-_STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
+STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
 
 
 def log_of_quotient(xp: Namespace, a: Array, b: Array) -> Array:
@@ -159,7 +159,7 @@ def expm1_gap(xp: Namespace, t: Array) -> Array:
 
 def expm1_gap_of_difference(xp: Namespace, a: Array, b: Array) -> Array:
     """expm1(a - b) - (a - b), at least 0, where the rounding of a - b would tell in the exponential."""
-    t, error = rounded_difference(a, b)
+    t, error = two_difference(a, b)
     t_far = xp.where(t > 1, t, 0.0)
     return expm1_gap(xp, t) + error * xp.expm1(t_far)
 
@@ -189,14 +189,7 @@ def relative_entropy(xp: Namespace, a: Array, b: Array) -> Array:
     b_zero = b == 0
     edge = a_zero | b_zero
     a_in, b_in = xp.where(edge, 1.0, a), xp.where(edge, 1.0, b)
-    u = (a_in - b_in) / b_in
-    near = xp.abs(u) <= 0.5
-    log = xp.where(
-        near,
-        xp.log1p(xp.where(near, u, 0.0)),
-        log_ratio(xp, xp.where(near, 1.0, a_in), xp.where(near, 1.0, b_in)),
-    )
-    return xp.where(a_zero, 0.0 * b, xp.where(b_zero, inf, a_in * log))
+    return xp.where(a_zero, 0.0 * b, xp.where(b_zero, inf, a_in * log_quotient(xp, a_in, b_in)))
 
 
 def kl_div(xp: Namespace, x: Array, y: Array) -> Array:
@@ -229,12 +222,12 @@ def stirling_gap(xp: Namespace, y: Array, x: Array, difference: Array | None = N
     total = total + 0.5 * log1p_gap(xp, d * z, (y + n, x + n))
     # y^-m - x^-m + m x^(-m-1) (y - x) = d^2 z^2 t_m, with t_1 = w and t_m = w t_{m-1} + m z^(m-1) w.
     t, power = w, z
-    tail = _STIRLING[0] * t
+    tail = STIRLING[0] * t
     for m in range(2, 2 * terms):
         t = w * t + m * power * w
         power = power * z
         if m % 2:
-            tail = tail + _STIRLING[m // 2] * t
+            tail = tail + STIRLING[m // 2] * t
     e = d * z
     return total + e * (e * tail)
 
@@ -249,7 +242,4 @@ def log1p_ratio(xp: Namespace, a: Array, b: Array) -> Array:
 
 def log_quotient(xp: Namespace, a: Array, b: Array, difference: Array | None = None) -> Array:
     """log(a / b) for positive arguments, also where they nearly agree; `difference` is a - b if known better."""
-    u = (a - b if difference is None else difference) / b
-    near = xp.abs(u) <= 0.5
-    far = log_ratio(xp, xp.where(near, 1.0, a), xp.where(near, 1.0, b))
-    return xp.where(near, xp.log1p(xp.where(near, u, 0.0)), far)
+    return log1p_product(xp, (a - b if difference is None else difference) / b, (a, b))

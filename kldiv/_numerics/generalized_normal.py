@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, log
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import least_of_sides
+from kldiv._numerics.edges import lesser
 from kldiv._numerics.exact import is_single, polynomial
 from kldiv._numerics.gaps import (
     ATANH_TAIL,
@@ -122,16 +122,16 @@ def _generalized_normal_distance_gap(
         less = xp.log(-xp.expm1(-span * v))
         value = span * xp.exp(log_z) * weight(xp.where(inner, log_z, 0.0))
         low = xp.where(inner, 1.0, a * log_unit)
-        end = xp.exp(least_of_sides(xp, low, log(61.0) + 0.0 * low)) - 1
+        end = xp.exp(lesser(xp, low, log(61.0) + 0.0 * low)) - 1
         g = 1 + end * u
         log_g = xp.log(g) / a
         beyond = end * xp.exp(log_g - xp.log(g) - g) / a
-        rest = least_of_sides(xp, log_g - log_unit, -xp.finfo(d.dtype).eps + 0.0 * log_g)
+        rest = lesser(xp, log_g - log_unit, -xp.finfo(d.dtype).eps + 0.0 * log_g)
         less = xp.where(inner, less, xp.log(-xp.expm1(rest)))
         return xp.where(inner, value, beyond) * powers(xp.where(inner, log_z, log_g - log_unit), less)
 
     def above_both(w: Array) -> Array:
-        log_low = least_of_sides(xp, a * log_unit, log(1000.0) + 0.0 * log_unit)
+        log_low = lesser(xp, a * log_unit, log(1000.0) + 0.0 * log_unit)
         low = xp.exp(log_low)
         rise = xp.log1p(w / low) / a
         log_density = rise + log_low / a - xp.log(low + w) - low - w

@@ -11,7 +11,8 @@ from __future__ import annotations
 from math import exp
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import xlogx
+from kldiv._numerics.edges import non_negative, xlogx
+from kldiv._numerics.exact import is_single
 from kldiv._numerics.gaps import expm1_gap, log1p_gap, stirling_gap
 from kldiv._numerics.special import digamma_gap, stirling
 
@@ -35,7 +36,7 @@ _NODES = (_log_spread(0.25, -152, 140), _log_spread(0.5, -38, 76))
 
 def integrate_generating_function(xp: Namespace, function: Callable[[Array, Array], Array], scale: Array) -> Array:
     """The integral over t > 0 of a function of t and 1 - exp(-t) that is nearly constant below t = 1 / scale."""
-    single = xp.finfo(scale.dtype).bits == 32
+    single = is_single(xp, scale)
     t, weights = (xp.asarray_like(x, scale, scale.dtype) for x in _NODES[single])
     t = t / scale[..., None]
     return xp.sum(function(t, -xp.expm1(-t)) * weights, axis=-1) / scale
@@ -191,4 +192,4 @@ def discrete_uniform_cgf(xp: Namespace, low: Array, high: Array) -> GeneratingFu
 def pochhammer_excess_gap(xp: Namespace, law: GeneratingFunction, r: Array, sign: int) -> Array:
     """The `log_pochhammer_excess` of a law, or of the opposite sign, where it is known to be at least 0."""
     value = sign * law.log_pochhammer_excess(r)
-    return value - xp.stop_gradient(xp.where(value < 0, value, 0.0))
+    return non_negative(xp, value)

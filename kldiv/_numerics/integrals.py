@@ -6,9 +6,11 @@ functions to the last digits. The nodes do not depend on values, so a compiler c
 
 from __future__ import annotations
 
+from decimal import Decimal, localcontext
 from math import cos, exp, log, pi, sinh
 
 from kldiv._arrays.protocol import Array, Namespace
+from kldiv._numerics.exact import is_single
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,16 +20,19 @@ if TYPE_CHECKING:
 def gauss_legendre(n: int) -> tuple[list[float], list[float]]:
     """The nodes between 0 and 1 and the weights of Gauss and Legendre's rule."""
     nodes, weights = [], []
-    for i in range(n):
-        x, slope = cos(pi * (i + 0.75) / (n + 0.5)), 1.0
-        for _ in range(8):
-            before, value = 1.0, x
-            for k in range(2, n + 1):
-                before, value = value, ((2 * k - 1) * x * value - (k - 1) * before) / k
-            slope = n * (x * value - before) / (x * x - 1)
-            x -= value / slope
-        nodes.append((1 + x) / 2)
-        weights.append(1 / ((1 - x * x) * slope * slope))
+    # In decimals, as a weight has many times the relative error of its node.
+    with localcontext() as context:
+        context.prec = 32
+        for i in range(n):
+            x, slope = Decimal(cos(pi * (i + 0.75) / (n + 0.5))), Decimal(1)
+            for _ in range(5):
+                before, value = Decimal(1), x
+                for k in range(2, n + 1):
+                    before, value = value, ((2 * k - 1) * x * value - (k - 1) * before) / k
+                slope = n * (x * value - before) / (x * x - 1)
+                x -= value / slope
+            nodes.append(float((1 + x) / 2))
+            weights.append(float(1 / ((1 - x * x) * slope * slope)))
     return nodes, weights
 
 
@@ -39,7 +44,7 @@ _STEPS = [k / (_COUNT - 1) for k in range(_COUNT)]
 
 def working_digits(xp: Namespace, x: Array) -> float:
     """How far an exponent must fall for its exponential to be beneath rounding."""
-    return 20.0 if xp.finfo(x.dtype).bits == 32 else 40.0
+    return 20.0 if is_single(xp, x) else 40.0
 
 
 def log_expm1(xp: Namespace, x: Array) -> Array:

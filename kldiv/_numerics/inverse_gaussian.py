@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import pi, sqrt
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import exp_where
+from kldiv._numerics.edges import exp_or_inf
 from kldiv._numerics.integrals import integrate_half_line, log1p_by_laplace
 from kldiv._numerics.special import exp_e1, mills
 
@@ -44,7 +44,7 @@ def inverse_gaussian_power(xp: Namespace, k: Array, loc: Array, ratio: Array) ->
         return xp.exp(exponent + b * u + cosines - top[..., None])
 
     value = xp.log(_inverse_gaussian_mean(xp, integrand, ratio))
-    return exp_where(xp, value == value, k * loc + top + value)
+    return exp_or_inf(xp, k * loc + top + value)
 
 
 def _sqrt1pm1(xp: Namespace, y: Array) -> Array:
@@ -79,7 +79,7 @@ def inverse_gaussian_exponential(xp: Namespace, t: Array, c: Array, m: Array, co
     u = 2 * (m / concentration) * (m * t)
     exists = u < 1
     u = xp.where(exists, u, 0.0)
-    return exp_where(xp, exists, 2 * m * t / (1 + xp.sqrt(1 - u)) - t * c)
+    return exp_or_inf(xp, 2 * m * t / (1 + xp.sqrt(1 - u)) - t * c, exists)
 
 
 def inverse_gaussian_log1p(xp: Namespace, s: Array, m: Array, concentration: Array) -> Array:

@@ -6,6 +6,7 @@ from math import log
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.beta import beta_power
+from kldiv._numerics.edges import non_negative
 from kldiv._numerics.gaps import expm1_gap, log_quotient, relative_gap
 from kldiv._numerics.integrals import integrate_half_line
 from kldiv._numerics.special import EULER, betainc, digamma
@@ -80,7 +81,7 @@ def kumaraswamy_gap(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Arra
         small, relative_gap(xp, b_in, b_p) - b_in * log_a, 1 / b_p - 1 - log_a - log_quotient(xp, b_in, b_p)
     )
     far_value = (b_in - 1) * mean + terms + xp.where(near, 0.0, excess) * (EULER + digamma(xp, b_p + 1))
-    far_value = far_value - xp.stop_gradient(xp.where(far_value < 0, far_value, 0.0))
+    far_value = non_negative(xp, far_value)
     return xp.where(near, near_value, far_value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import exp_or_inf, non_negative
+from kldiv._numerics.edges import exp_or_inf, inf_for_nan, non_negative
 from kldiv._numerics.exact import product_excess
 from kldiv._numerics.gaps import entropy_gap, expm1_gap, log1p_gap, log_ratio
 
@@ -73,7 +73,7 @@ def asymmetric_laplace_gap(
     before = before + xp.where(far, straight, curved)
     logs = log_ratio(xp, side_q + other_side_q, side + other_side)
     far_value = logs - 1 + xp.where(near, 1.0, beyond / side_q + before)
-    return non_negative(xp, xp.where(near, near_value, far_value), far_value == far_value)
+    return inf_for_nan(xp, non_negative(xp, xp.where(near, near_value, far_value)))
 
 
 def _side_weights(xp: Namespace, k: Array) -> tuple[Array, Array]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import exp_where
+from kldiv._numerics.edges import exp_or_inf
 from kldiv._numerics.gaps import log1p_gap
 from kldiv._numerics.special import exp_e1
 
@@ -27,7 +27,7 @@ def lindley_exponential(xp: Namespace, t: Array, m: Array, rate: Array) -> Array
     exists = t < rate
     rest = xp.where(exists, rate - t, rate)
     value = 2 * (xp.log(rate) - xp.log(rest)) + xp.log1p(rest) - xp.log1p(rate)
-    return exp_where(xp, exists, value - t * m)
+    return exp_or_inf(xp, value - t * m, exists)
 
 
 def lindley_log1p(xp: Namespace, s: Array, rate: Array) -> Array:
@@ -42,4 +42,4 @@ def lindley_power(xp: Namespace, k: Array, s: Array, rate: Array) -> Array:
     exists = k > -1
     k_in = xp.where(exists, k, 0.0)
     value = xp.gammaln(1 + k_in) + xp.log1p(k_in / (1 + rate))
-    return exp_where(xp, exists, value - k_in * (xp.log(rate) + xp.log(s)))
+    return exp_or_inf(xp, value - k_in * (xp.log(rate) + xp.log(s)), exists)

@@ -6,7 +6,7 @@ from math import exp, inf, pi
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.categorical import sigmoid, softplus
-from kldiv._numerics.edges import exp_or_inf, exp_where
+from kldiv._numerics.edges import exp_or_inf
 from kldiv._numerics.exact import is_single
 from kldiv._numerics.gaps import expm1_gap, log1p_gap, relative_gap
 from kldiv._numerics.integrals import integrate_unit_interval
@@ -76,7 +76,7 @@ def log_logistic_power(xp: Namespace, k: Array, loc: Array, scale: Array) -> Arr
     exists = (b < pi) & (xp.abs(k) * scale < 1)
     b = xp.where(exists & (b > 0), b, 1.0)
     log_factor = xp.where(k == 0, 0.0, xp.log(b) - xp.log(xp.sin(b)))
-    return exp_where(xp, exists, k * loc + log_factor)
+    return exp_or_inf(xp, k * loc + log_factor, exists)
 
 
 def log_logistic_variance(xp: Namespace, loc: Array, scale: Array) -> Array:
@@ -85,7 +85,7 @@ def log_logistic_variance(xp: Namespace, loc: Array, scale: Array) -> Array:
     b = pi * xp.where(exists, scale, 0.25)
     s, c = xp.sin(b), xp.cos(b)
     ratio = b / s
-    return exp_where(xp, exists, 2 * (loc + xp.log(b * ratio)) + xp.log(_alternating_tail(b * b) / c))
+    return exp_or_inf(xp, 2 * (loc + xp.log(b * ratio)) + xp.log(_alternating_tail(b * b) / c), exists)
 
 
 def log_logistic_distance(xp: Namespace, m: Array, loc: Array, scale: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kldiv._arrays.protocol import Array, Namespace
+from kldiv._numerics.edges import non_negative
 from kldiv._numerics.gaps import entropy_gap, relative_gap
 from kldiv._numerics.generating_functions import negative_binomial_cgf, poisson_cgf
 
@@ -52,4 +53,4 @@ def negative_binomial_gap(
     d = ((other - r) * p_other * q + r * xp.where(p < 0.5, p_other - p, q - q_other)) / q
     same = entropy_gap(xp, m, total * p_other, d) + entropy_gap(xp, other + 0 * m, total * q_other, -d)
     gap = law.rising_gap(shape, other + 0 * shape)
-    return same + gap - xp.stop_gradient(xp.where(gap < 0, gap, 0.0))
+    return same + non_negative(xp, gap)

@@ -6,8 +6,9 @@ from math import exp, inf, pi, sqrt
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.categorical import softplus
-from kldiv._numerics.edges import exp_where
+from kldiv._numerics.edges import exp_or_inf
 from kldiv._numerics.integrals import half_line_nodes, integrate_half_line, integrate_unit_interval
+from kldiv._numerics.special import log1p_square
 
 # Finer rules than those of _special.py, for sharper peaks.
 _FINE_HALF_LINE = half_line_nodes(0.045, -87, 89)
@@ -28,20 +29,13 @@ def normal_log_square(xp: Namespace, d: Array, scale: Array, s: Array) -> Array:
 
     def integrand(w: Array) -> Array:
         density = xp.exp(-0.5 * (w - d_near) * (w - d_near)) + xp.exp(-0.5 * (w + d_near) * (w + d_near))
-        return density * _log1p_square(xp, w / s[..., None])
+        return density * log1p_square(xp, w / s[..., None])
 
     w, w_weights = (xp.asarray_like(x, d, d.dtype) for x in _FINE_HALF_LINE)
     near_value = xp.sum(integrand(w) * w_weights, axis=-1) / sqrt(2 * pi)
     z, weights = (xp.asarray_like(x, d, d.dtype) for x in (_NORMAL_NODES, _NORMAL_WEIGHTS))
-    far_value = xp.sum(_log1p_square(xp, (z + d_far) / s[..., None]) * weights, axis=-1)
+    far_value = xp.sum(log1p_square(xp, (z + d_far) / s[..., None]) * weights, axis=-1)
     return xp.where(near, near_value, far_value)
-
-
-def _log1p_square(xp: Namespace, x: Array) -> Array:
-    """log(1 + x^2) for x >= 0."""
-    large = x > 1
-    x = xp.where(large, x, 1.0), xp.where(large, 0.5, x)
-    return xp.where(large, 2 * xp.log(x[0]) + xp.log1p(1 / x[0] / x[0]), xp.log1p(x[1] * x[1]))
 
 
 def log_normal_variance(xp: Namespace, loc: Array, scale: Array) -> Array:
@@ -53,12 +47,12 @@ def log_normal_variance(xp: Namespace, loc: Array, scale: Array) -> Array:
         xp.log(xp.expm1(xp.where(moderate, v, 1.0))),
         v + xp.log1p(-xp.exp(-xp.where(moderate, 1.0, v))),
     )
-    return exp_where(xp, v < inf, 2 * loc + v + log_expm1)
+    return exp_or_inf(xp, 2 * loc + v + log_expm1, v < inf)
 
 
 def log_normal_distance(xp: Namespace, m: Array, loc: Array, scale: Array) -> Array:
     """E |x - m| of the log-normal distribution."""
-    mean = exp_where(xp, scale < inf, loc + 0.5 * scale * scale)
+    mean = exp_or_inf(xp, loc + 0.5 * scale * scale, scale < inf)
     exists = mean < inf
     mean = xp.where(exists, mean, 1.0)
     inside = m > 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import exp_where, non_negative
+from kldiv._numerics.edges import exp_or_inf, inf_for_nan, lesser, non_negative
 from kldiv._numerics.gaps import expm1_gap, log1p_ratio, log_ratio
 from kldiv._numerics.integrals import integrate_half_line, integrate_log_line, log_expm1, working_digits
 from kldiv._numerics.special import gammaln_difference
@@ -32,7 +32,7 @@ def lomax_log1p(xp: Namespace, ratio: Array, a: Array) -> Array:
         xp,
         lambda x: xp.exp(-a[..., None] * xp.log1p(x) - 2 * xp.log1p(r[..., None] * x)),
         -digits - xp.log1p(a) + 0.0 * r,
-        xp.where(end < other, end, other),
+        lesser(xp, end, other),
     )
     below = r * (1 + (1 - r) * share) / a
     return xp.where(wide, above, below)
@@ -52,7 +52,7 @@ def lomax_gap(xp: Namespace, scale_p: Array, a_p: Array, scale_q: Array, a_q: Ar
     a, b, r = xp.where(near, 1.0, a_p), xp.where(near, 3.0, a_q), xp.where(near, 1.0, ratio)
     log_r = xp.where(near, 0.0, log_ratio(xp, scale_p, scale_q))
     far = log_ratio(xp, a, b) - log_r - 1 - 1 / a + (b + 1) * lomax_log1p(xp, r, a)
-    return xp.where(near, near_value, non_negative(xp, far, far == far))
+    return xp.where(near, near_value, inf_for_nan(xp, non_negative(xp, far)))
 
 
 def log1p_signed(xp: Namespace, d: Array, b: Array) -> Array:
@@ -64,7 +64,7 @@ def log1p_signed(xp: Namespace, d: Array, b: Array) -> Array:
 def _lomax_gap_near(xp: Namespace, u: Array, log_ratio: Array, a: Array, b: Array) -> Array:
     # The mean under P of expm1(t) - t, with t the logarithm of the ratio of the densities and w = log(1 + x / scale_p).
     constant = (xp.log1p((b - a) / a) + log_ratio)[..., None]
-    least = xp.where(a < b, a, b)[..., None]
+    least = lesser(xp, a, b)[..., None]
     a, b, u = a[..., None], b[..., None], u[..., None]
 
     def integrand(w: Array) -> Array:
@@ -99,20 +99,20 @@ def lomax_power(xp: Namespace, k: Array, log_scale: Array, a: Array) -> Array:
     exists = (k > -1) & (k < a)
     k_in = xp.where(exists, k, 0.0)
     value = xp.gammaln(1 + k_in) + gammaln_difference(xp, xp.where(exists, a - k_in, a), a, -k_in)
-    return exp_where(xp, exists, k_in * log_scale + value)
+    return exp_or_inf(xp, k_in * log_scale + value, exists)
 
 
 def pareto_power(xp: Namespace, k: Array, log_scale: Array, a: Array) -> Array:
     """E x^k of the Pareto distribution; inf for k >= a."""
     exists = k < a
     k_in = xp.where(exists, k, 0.0)
-    return exp_where(xp, exists, k_in * log_scale - xp.log1p(-k_in / a))
+    return exp_or_inf(xp, k_in * log_scale - xp.log1p(-k_in / a), exists)
 
 
 def shifted_exponential(xp: Namespace, value: Array, t: Array, shift: Array) -> Array:
     """E exp(t (x + shift)), from E exp(t x)."""
     finite = (value > 0) & (value < inf)
-    moved = exp_where(xp, finite, xp.log(xp.where(finite, value, 1.0)) + t * shift)
+    moved = exp_or_inf(xp, xp.log(xp.where(finite, value, 1.0)) + t * shift, finite)
     return xp.where(value == 0, 0.0, moved)
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from math import log, pi
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import least
-from kldiv._numerics.gaps import entropy_gap, expm1_gap, log1p_gap, log_quotient, stirling_gap
+from kldiv._numerics.edges import lesser
+from kldiv._numerics.gaps import STIRLING, entropy_gap, expm1_gap, log1p_gap, log_quotient, stirling_gap
 from kldiv._numerics.integrals import integrate_half_line
 
 EULER = 0.5772156649015329  # Euler's constant
@@ -19,10 +19,6 @@ EULER = 0.5772156649015329  # Euler's constant
 
 # Bernoulli numbers B_2n / (2 n), exact.
 _BERNOULLI = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12, -3617 / 8160)
-
-
-# B_2n / (2 n (2 n - 1)).
-_STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
 
 
 _SHIFT = 8
@@ -86,7 +82,7 @@ def stirling(xp: Namespace, a: Array) -> Array:
     a_large = xp.where(large, a, 1.0 * _SHIFT)
     z = 1 / a_large
     tail, power = 0.0 * z, z
-    for c in _STIRLING:
+    for c in STIRLING:
         tail = tail + c * power
         power = power * z * z
     a_small = xp.where(large, 1.0, a)
@@ -110,7 +106,7 @@ def gammainc(xp: Namespace, a: Array, x: Array) -> tuple[Array, Array]:
     def tail(a: Array, x: Array, sign: float) -> Array:
         # With t = x exp(sign w): t^a exp(x - t) / x^a.
         rate = sign * (x - a)
-        scale = xp.where(rate > 0, rate, 0.0) + least(xp, xp.sqrt(a) if sign < 0 else xp.sqrt(x), a if sign < 0 else x)
+        scale = xp.where(rate > 0, rate, 0.0) + lesser(xp, xp.sqrt(a) if sign < 0 else xp.sqrt(x), a if sign < 0 else x)
 
         def integrand(w: Array) -> Array:
             w = w / scale[..., None]
@@ -132,7 +128,7 @@ def betainc(xp: Namespace, a: Array, b: Array, x: Array, complement: Array) -> A
     # t^p s^q / B(p, q), then the integral over the log-odds down from those of t, relative to that.
     factor = xp.exp(p * xp.log(t) + q * xp.log(s) - betaln(xp, p, q))
     rate = p * s - q * t
-    scale = xp.where(rate > 0, rate, 0.0) + least(xp, p, xp.sqrt(total * t * s))
+    scale = xp.where(rate > 0, rate, 0.0) + lesser(xp, p, xp.sqrt(total * t * s))
 
     def integrand(w: Array) -> Array:
         w = w / scale[..., None]
@@ -178,3 +174,19 @@ def exp_e1(xp: Namespace, x: Array) -> Array:
     z = xp.where(small, 1.0, x)
     far = integrate_half_line(xp, lambda w: xp.exp(-w) / (w + z[..., None]), z)
     return xp.where(small, near, far)
+
+
+def log1p_square(xp: Namespace, z: Array) -> Array:
+    """log(1 + z^2), where the square may overflow."""
+    large = xp.abs(z) > 1
+    y = xp.where(large, 1 / xp.where(large, z, 1.0), z)
+    return xp.log1p(y * y) + 2 * xp.log(xp.where(large, xp.abs(z), 1.0))
+
+
+def log_hypot(xp: Namespace, a: Array, b: Array) -> Array:
+    """log(sqrt(a^2 + b^2)) for positive a and any b."""
+    b = xp.abs(b)
+    swap = b > a
+    large, small = xp.where(swap, b, a), xp.where(swap, a, b)
+    ratio = small / large
+    return xp.log(large) + 0.5 * xp.log1p(ratio * ratio)

@@ -12,7 +12,8 @@ from math import cos, log, pi, sin
 from typing import NamedTuple
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import non_negative
+from kldiv._numerics.edges import inf_for_nan, non_negative
+from kldiv._numerics.exact import is_single, two_difference
 from kldiv._numerics.gaps import expm1_gap, log1p_gap, stirling_gap
 from kldiv._numerics.special import betaln
 
@@ -27,9 +28,7 @@ _SHIFT = 1.0
 
 def circle_gap(xp: Namespace, a: Array, b: Array) -> Array:
     """1 - cos(a - b) for two angles."""
-    d = a - b
-    back = d - a
-    error = (a - (d - back)) - (b + back)
+    d, error = two_difference(a, b)
     s = xp.sin(0.5 * d) + 0.5 * error * xp.cos(0.5 * d)
     return 2 * s * s
 
@@ -77,7 +76,7 @@ class _Peak(NamedTuple):
 def _peak(xp: Namespace, b: Array, kappa: Array) -> _Peak:
     r = _hypotenuse(xp, b, kappa)
     mode, complement = kappa / (b + r), b * (1 + b / (r + kappa)) / (b + r)
-    nodes = _PEAK_NODES[xp.finfo(kappa.dtype).bits == 32]
+    nodes = _PEAK_NODES[is_single(xp, kappa)]
     t0, c0 = mode[..., None], complement[..., None]
     b2 = 2 * b[..., None]
     scale = 1 / xp.sqrt(b2)
@@ -181,7 +180,7 @@ def power_von_mises_fisher_gap(xp: Namespace, b: Array, kappa_p: Array, kappa_q:
     height = kappa_q * (2 * b / (2 * b + kappa_p)) + b * (b / (r + kappa_q) - 1) - b * xp.log((b + r) / (2 * b))
     sums = xp.log(_peak(xp, b, kappa_q).total / _peak(xp, b, zero).total)
     value = to_uniform + height + sums + kappa_q * m * angle_gap
-    return non_negative(xp, value, value == value)
+    return inf_for_nan(xp, non_negative(xp, value))
 
 
 def power_axis_gap(xp: Namespace, b: Array, kappa: Array, angle_gap: Array) -> Array:
@@ -191,7 +190,7 @@ def power_axis_gap(xp: Namespace, b: Array, kappa: Array, angle_gap: Array) -> A
     derivative at s = 0 is an Euler integral: with v = 1 - u, the difference is the integral of
     v^b [(v + u y)^kappa - v^kappa] / (u v) over u from 0 to 1. It is taken over the log-odds of u.
     """
-    single = xp.finfo(kappa.dtype).bits == 32
+    single = is_single(xp, kappa)
     depth, top, count = (20.0, 85.0, 160) if single else (39.0, 300.0, 512)
     y = 0.5 * angle_gap
     least = xp.finfo(xp.float32).smallest_normal

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import inf, log, pi
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import exp_where, indicator
-from kldiv._numerics.exact import is_single, log_hypot, polynomial
+from kldiv._numerics.edges import exp_or_inf, indicator
+from kldiv._numerics.exact import is_single, polynomial
 from kldiv._numerics.gaps import log1p_gap, log_ratio
-from kldiv._numerics.special import betainc, digamma, gammaln_difference, gammaln_gap
+from kldiv._numerics.special import betainc, digamma, gammaln_difference, gammaln_gap, log_hypot
 
 
 def heavy_exponential(xp: Namespace, t: Array) -> Array:
@@ -121,4 +121,4 @@ def cauchy_scale_gap(xp: Namespace, a: Array, b: Array) -> Array:
 def half_cauchy_power(xp: Namespace, k: Array, log_scale: Array) -> Array:
     """E x^k of the half-Cauchy distribution, 1 / cos(pi k / 2) at scale 1; inf unless k is between -1 and 1."""
     exists = xp.abs(k) < 1
-    return exp_where(xp, exists, k * log_scale - xp.log(xp.cos(0.5 * pi * xp.where(exists, k, 0.0))))
+    return exp_or_inf(xp, k * log_scale - xp.log(xp.cos(0.5 * pi * xp.where(exists, k, 0.0))), exists)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import pi, sqrt
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import least
-from kldiv._numerics.exact import sum_of_products, two_difference
+from kldiv._numerics.edges import lesser, non_negative
+from kldiv._numerics.exact import is_single, sum_of_products, two_difference
 from kldiv._numerics.gaps import expm1_gap, log_ratio
 from kldiv._numerics.integrals import gauss_legendre
 
@@ -31,7 +31,7 @@ class _Bell:
         self.slope = (mode - loc) / scale
         rho = xp.abs(self.slope)
         reach = scale * (2 * _DEPTH / (rho + xp.sqrt(rho * rho + 2 * _DEPTH)))
-        above, below = least(xp, high - mode, reach), least(xp, mode - low, reach)
+        above, below = lesser(xp, high - mode, reach), lesser(xp, mode - low, reach)
         u, weights = (xp.asarray_like(values, mode, mode.dtype) for values in _PIECE)
         length = xp.where(u > 0, above[..., None], below[..., None])
         self.offset = u * length  # x - mode at the nodes
@@ -96,7 +96,7 @@ def truncated_normal_gap(
     near_value = xp.log1p(bell.mean(expm1_gap(xp, xp.where(near[..., None], deviation, 0.0))))
     total_p, total_q = xp.where(near, 1.0, bell.total), xp.where(near, 1.0, inner.total)
     far_value = inner.rise(bell.mode) + log_ratio(xp, total_q, total_p) - mean
-    far_value = far_value - xp.stop_gradient(xp.where(far_value < 0, far_value, 0.0))
+    far_value = non_negative(xp, far_value)
     within = xp.where(near, near_value, xp.where(near, 0.0, far_value))
     return within + _log_outside(xp, (loc_q, scale_q, low_q, high_q), inner, low_p, high_p)
 
@@ -111,7 +111,7 @@ def _tail_ratio(xp: Namespace, x: Array) -> Array:
     central = sqrt(pi / 2) * xp.exp(0.5 * y * y) * (1 - xp.erf(y / sqrt(2)))
     y = xp.where(near, 2.0, x)
     tail = y
-    for k in range(12 if xp.finfo(x.dtype).bits == 32 else 40, 0, -1):
+    for k in range(12 if is_single(xp, x) else 40, 0, -1):
         tail = y + k / tail
     return xp.where(near, central, 1 / tail)
 
@@ -143,8 +143,8 @@ def truncated_normal_quantile(xp: Namespace, u: Array, loc: Array, scale: Array,
     near = -xp.log1p(-(1 - xp.where(sure, 0.5, v)) * (1 - beyond))
     target = xp.where(sure, -xp.log(xp.where(sure, v, 0.5) + (1 - v) * beyond), near)
     # The depth is convex, at least t / first and at least t (start + t / 2): Newton's method comes down to the root.
-    t = least(xp, target * first, 2 * target / (start + xp.sqrt(start * start + 2 * target)))
-    for _ in range(3 if xp.finfo(u.dtype).bits == 32 else 4):
+    t = lesser(xp, target * first, 2 * target / (start + xp.sqrt(start * start + 2 * target)))
+    for _ in range(3 if is_single(xp, u) else 4):
         value, ratio = depth(t)
         t = t - (value - target) * ratio
     t = xp.where(t < 0, 0.0, xp.where(t > reach, reach, t))

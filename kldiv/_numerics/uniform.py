@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import inf, pi
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import exp_where
+from kldiv._numerics.edges import exp_or_inf
 from kldiv._numerics.gaps import entropy_gap, expm1_gap, log1p_ratio, log_ratio
 from kldiv._numerics.integrals import integrate_unit_interval
-from kldiv._numerics.special import exp_e1
+from kldiv._numerics.special import exp_e1, log1p_square
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,9 +118,9 @@ def interval_power(xp: Namespace, k: Array, s: Array, low: Array, high: Array) -
     # The integral of exp(k t) over t between the logarithms of the ends, from the end at which it is largest.
     end = xp.where(rising, high_in, low_in)
     log_value = k * log_ratio(xp, end, s) + xp.log(_mean_decay(xp, xp.abs(n) * width) / _mean_decay(xp, width))
-    value = exp_where(xp, low_in == low_in, log_value - xp.where(rising, 0.0, width))
+    value = exp_or_inf(xp, log_value - xp.where(rising, 0.0, width))
     n_in = xp.where(rising, n, 1.0)
-    from_zero = exp_where(xp, rising, k * log_ratio(xp, high, s) - xp.log(n_in))
+    from_zero = exp_or_inf(xp, k * log_ratio(xp, high, s) - xp.log(n_in), rising)
     return xp.where(starts, value, from_zero)
 
 
@@ -128,21 +128,14 @@ def interval_exponential(xp: Namespace, t: Array, m: Array, low: Array, high: Ar
     """E exp(t (x - m)) of the uniform distribution."""
     end = xp.where(t > 0, high, low)
     z = xp.abs(t) * (high - low)
-    return exp_where(xp, z < inf, t * (end - m) + xp.log(_mean_decay(xp, xp.where(z < inf, z, 1.0))))
-
-
-def _log1p_square(xp: Namespace, z: Array) -> Array:
-    """log(1 + z^2)."""
-    large = xp.abs(z) > 1
-    y = xp.where(large, 1 / xp.where(large, z, 1.0), z)
-    return xp.log1p(y * y) + 2 * xp.log(xp.where(large, xp.abs(z), 1.0))
+    return exp_or_inf(xp, t * (end - m) + xp.log(_mean_decay(xp, xp.where(z < inf, z, 1.0))), z < inf)
 
 
 def interval_log_square(xp: Namespace, m: Array, s: Array, low: Array, high: Array) -> Array:
     """E log(1 + ((x - m) / s)^2) of the uniform distribution."""
 
     def primitive(z: Array) -> Array:
-        return z * (_log1p_square(xp, z) - 2) + 2 * xp.atan(z)
+        return z * (log1p_square(xp, z) - 2) + 2 * xp.atan(z)
 
     a, b = (low - m) / s, (high - m) / s
     # Its ends cancel where the interval is short against its distance from the singularities m +- i s.
@@ -151,7 +144,7 @@ def interval_log_square(xp: Namespace, m: Array, s: Array, low: Array, high: Arr
     a_wide, b_wide, width_in = xp.where(short, 0.0, a), xp.where(short, 1.0, b), xp.where(short, 1.0, width)
     wide = (primitive(b_wide) - primitive(a_wide)) / width_in
     start, step = xp.where(short, a, 0.0)[..., None], xp.where(short, width, 1.0)[..., None]
-    thin = integrate_unit_interval(xp, lambda u, v: _log1p_square(xp, start + step * u), middle)
+    thin = integrate_unit_interval(xp, lambda u, v: log1p_square(xp, start + step * u), middle)
     return xp.where(short, thin, wide)
 
 
@@ -159,7 +152,7 @@ def log_uniform_power(xp: Namespace, k: Array, s: Array, low: Array, high: Array
     """E (x / s)^k of the log-uniform distribution."""
     end = xp.where(k > 0, high, low)
     decay = _mean_decay(xp, xp.abs(k) * _log_width(xp, low, high))
-    return exp_where(xp, decay == decay, k * log_ratio(xp, end, s) + xp.log(decay))
+    return exp_or_inf(xp, k * log_ratio(xp, end, s) + xp.log(decay))
 
 
 def log_uniform_variance(xp: Namespace, low: Array, high: Array) -> Array:
@@ -213,7 +206,7 @@ def log_uniform_exponential(xp: Namespace, t: Array, m: Array, low: Array, high:
     end = xp.where(grows, high, low)
     value = xp.where(grows, up, value)
     exists = value > 0
-    moved = exp_where(xp, exists, xp.log(xp.where(exists, value, 1.0)) + t * (end - m))
+    moved = exp_or_inf(xp, xp.log(xp.where(exists, value, 1.0)) + t * (end - m), exists)
     return xp.where(t == 0, 1.0, xp.where(exists, moved, 0.0))
 
 

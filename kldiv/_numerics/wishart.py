@@ -6,7 +6,7 @@ from math import log, pi
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.categorical import categorical_gap
-from kldiv._numerics.edges import non_negative
+from kldiv._numerics.edges import inf_for_nan, non_negative
 from kldiv._numerics.gaps import log1p_gap, log_ratio, stirling_gap
 from kldiv._numerics.linalg import index_like
 
@@ -18,7 +18,7 @@ def dirichlet_gap(xp: Namespace, a: Array, b: Array) -> Array:
     components = xp.sum(stirling_gap(xp, b, a, difference), axis=-1)
     shape = components - stirling_gap(xp, *totals)
     value = xp.sum(b, axis=-1) * categorical_gap(xp, b, a) + shape
-    return non_negative(xp, value, value == value)
+    return inf_for_nan(xp, non_negative(xp, value))
 
 
 def log_multigamma(xp: Namespace, a: Array, like: Array) -> Array:

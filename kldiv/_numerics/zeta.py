@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.exact import is_single
-from kldiv._numerics.gaps import expm1_gap
+from kldiv._numerics.gaps import STIRLING, expm1_gap
 
 # B_2j / (2 j)!, exact quotients of Bernoulli numbers.
 _EULER_MACLAURIN = (
@@ -32,9 +32,6 @@ _REACH = ((10, 10), (6, 4))  # the number n and the count of corrections, in flo
 
 
 _STEEP = 60.0  # a tail from n is nothing beside 2^-s at this exponent s
-
-
-_STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
 
 
 class _Zeta(NamedTuple):
@@ -140,7 +137,7 @@ def zeta_mean_log_factorial(xp: Namespace, s: Array) -> Array:
     # Beyond n, Stirling's series for log k!.
     less, here = _tail(xp, s - 1), _tail(xp, s)
     total = less.log - less.power + 0.5 * (here.log + log(2 * pi) * here.power)
-    for j, c in enumerate(_STIRLING):
+    for j, c in enumerate(STIRLING):
         total = total + c * _tail(xp, s + (2 * j + 1)).power
     for k in range(2, n):
         total = total + lgamma(k + 1) * xp.exp(-log(k) * s)

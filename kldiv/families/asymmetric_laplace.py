@@ -9,7 +9,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
-from kldiv._numerics.edges import least_of_sides
+from kldiv._numerics.edges import lesser
 from kldiv._numerics.laplace import asymmetric_laplace_distance, asymmetric_laplace_gap, exponential_sides
 from kldiv.domains import REALS, Positive, Real
 
@@ -34,7 +34,7 @@ class AsymmetricLaplace(NamedTuple):
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at `x`."""
         loc, scale, k = self
-        slopes = least_of_sides(xp, -k * (x - loc) / scale, (x - loc) / scale / k)
+        slopes = lesser(xp, -k * (x - loc) / scale, (x - loc) / scale / k)
         return slopes - xp.log(scale) - xp.log(k + 1 / k)
 
 

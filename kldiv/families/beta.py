@@ -81,7 +81,7 @@ def kl_uniform_beta(xp: Namespace, low: Array, high: Array, concentration1: Arra
     a, b = concentration1, concentration0
     one = xp.ones_like(a)
     moved = (a - 1) * (1 + interval_log(xp, low, high)) + (b - 1) * (1 + interval_log(xp, 1 - high, 1 - low))
-    return non_negative(xp, beta_gap(xp, one, one, a, b) - moved + log1p_ratio(xp, (1 - high) + low, high - low), a > 0)
+    return non_negative(xp, beta_gap(xp, one, one, a, b) - moved + log1p_ratio(xp, (1 - high) + low, high - low))
 
 
 def _mean_log(xp: Namespace, a: Array, b: Array) -> Array:

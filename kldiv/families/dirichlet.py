@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 
 from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.sampling import SamplingContext, softmax
+from kldiv._core.sampling import SamplingContext, positive_softmax
 from kldiv._numerics.wishart import dirichlet_gap
 from kldiv.domains import SIMPLEX, PositiveClasses
 from kldiv.families.beta import Beta
@@ -40,7 +40,7 @@ class Dirichlet(NamedTuple):
 @declare.sampler(Dirichlet)
 def sample_dirichlet(xp: Namespace, draw: SamplingContext, concentration: Array) -> Array:
     """Return the shares of gamma variables in their sum."""
-    return softmax(xp, draw.log_gamma(xp, concentration, axes=1))
+    return positive_softmax(xp, draw.log_gamma(xp, concentration, axes=1))
 
 
 @declare.formula(Dirichlet, Dirichlet)

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
-from kldiv._numerics.edges import exp_where
+from kldiv._numerics.edges import exp_or_inf
 from kldiv._numerics.normal import log_normal_distance, log_normal_log1p, log_normal_variance
 from kldiv.domains import POSITIVE, Positive, Real
 from kldiv.families.normal import Normal
@@ -48,7 +48,7 @@ declare.expectations(
     log=lambda xp, loc, scale: loc,
     log_variance=lambda xp, loc, scale: scale * scale,
     log1p=lambda xp, s, loc, scale: log_normal_log1p(xp, loc - xp.log(s), scale),
-    power=lambda xp, k, s, loc, scale: exp_where(xp, k == k, k * (loc - xp.log(s)) + 0.5 * (k * scale) * (k * scale)),
+    power=lambda xp, k, s, loc, scale: exp_or_inf(xp, k * (loc - xp.log(s)) + 0.5 * (k * scale) * (k * scale)),
 )
 
 

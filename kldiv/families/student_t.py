@@ -11,7 +11,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext, bounded_exp
 from kldiv._numerics.edges import infinite_like
-from kldiv._numerics.exact import log_hypot
+from kldiv._numerics.special import log_hypot
 from kldiv._numerics.student_t import (
     cauchy_gap,
     half_turn_tangent,

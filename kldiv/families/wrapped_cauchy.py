@@ -70,7 +70,7 @@ def kl_wrapped_cauchy_von_mises(
     r, k = concentration_p, concentration_q
     entropy = xp.log1p(-r) + xp.log1p(r)
     value = xp.log(xp.i0e(k)) + k * (1 - r) + k * r * circle_gap(xp, loc_p, loc_q) - entropy
-    return non_negative(xp, value, value == value)
+    return non_negative(xp, value)
 
 
 @declare.formula(VonMises, WrappedCauchy)
@@ -87,4 +87,4 @@ def kl_von_mises_wrapped_cauchy(
     to_uniform = log_partition_gap(xp, 0.5 * xp.ones_like(k), 0 * k, k)
     distance = mean_log_distance(xp, k, r, 1 - r, loc_q - loc_p)
     value = to_uniform - xp.log1p(-r) - xp.log1p(r) + distance
-    return non_negative(xp, value, value == value)
+    return non_negative(xp, value)

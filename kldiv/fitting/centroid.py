@@ -12,7 +12,7 @@ from kldiv._core.family import Family, FamilyKey, class_of, held_kinds, kind_of,
 from kldiv._core.parameters import cast, gather_families, named_leaves, unflatten
 from kldiv._core.registry import NoClosedForm
 from kldiv._core.validation import diagnose_all
-from kldiv._numerics.categorical import normalized
+from kldiv._numerics.categorical import normalized, softmax
 from kldiv._numerics.edges import log, logit, product
 from kldiv.families.bernoulli import Bernoulli, BernoulliLogits
 from kldiv.families.beta import Beta
@@ -201,17 +201,13 @@ _naturals: dict[type, _Natural] = {
     Poisson: _Natural(lambda xp, r: (log(xp, r),), lambda xp, a: (xp.exp(a),), (0,)),
     Geometric: _Natural(lambda xp, p: (log(xp, 1 - p),), lambda xp, a: (-xp.expm1(a),), (0,)),
     Bernoulli: _Natural(lambda xp, p: (logit(xp, p),), lambda xp, a: (1 / (1 + xp.exp(-a)),), (0,)),
-    Categorical: _Natural(lambda xp, p: (log(xp, p),), lambda xp, a: (_softmax(xp, a),), (1,)),
-    OneHotCategorical: _Natural(lambda xp, p: (log(xp, p),), lambda xp, a: (_softmax(xp, a),), (1,)),
+    Categorical: _Natural(lambda xp, p: (log(xp, p),), lambda xp, a: (softmax(xp, a),), (1,)),
+    OneHotCategorical: _Natural(lambda xp, p: (log(xp, p),), lambda xp, a: (softmax(xp, a),), (1,)),
     Rayleigh: _MEAN_FREE,
     HalfNormal: _MEAN_FREE,
     Maxwell: _MEAN_FREE,
     VonMises: _Natural(lambda xp, m, k: (k * xp.cos(m), k * xp.sin(m)), lambda xp, c, s: polar(xp, c, s)[::-1], (0, 0)),
 }
-
-
-def _softmax(xp: Namespace, a: Array) -> Array:
-    return normalized(xp, xp.exp(a - xp.max(a, axis=-1, keepdims=True)))
 
 
 def _left_program(kind: FamilyKey) -> Callable[..., Family]:

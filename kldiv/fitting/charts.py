@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from kldiv import domains
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, Field, fields_of
-from kldiv._numerics.categorical import normalized, sigmoid
+from kldiv._numerics.categorical import sigmoid, softmax
 from kldiv._numerics.edges import log, logit
 from kldiv._numerics.linalg import identity_like, index_like
 from kldiv.domains import Condition, Domain
@@ -25,10 +25,6 @@ def _diagonal_of(xp: Namespace, x: Array, function: Callable[[Array], Array]) ->
     """Return a lower triangular matrix with a function of its diagonal."""
     on = identity_like(xp, x) > 0
     return xp.where(on, function(xp.where(on, x, 1.0)), xp.tril(x, k=-1))
-
-
-def _softmax(xp: Namespace, x: Array, low: Any) -> Array:
-    return normalized(xp, xp.exp(x - xp.max(x, axis=-1, keepdims=True)))
 
 
 def _increments(xp: Namespace, x: Array, low: Any) -> Array:
@@ -68,8 +64,8 @@ _CHARTS: list[tuple[Domain, Chart]] = [
     (domains.LeftOpenUnitInterval, _UNIT),
     (domains.ZeroToBelowOne, _UNIT),
     (domains.AboveOne, Chart(lambda xp, x, low: log(xp, x - 1), lambda xp, x, low: 1 + xp.exp(x))),
-    (domains.Simplex, Chart(lambda xp, x, low: log(xp, x), _softmax)),
-    (domains.ErgodicTransition, Chart(lambda xp, x, low: log(xp, x), _softmax)),
+    (domains.Simplex, Chart(lambda xp, x, low: log(xp, x), lambda xp, x, low: softmax(xp, x))),
+    (domains.ErgodicTransition, Chart(lambda xp, x, low: log(xp, x), lambda xp, x, low: softmax(xp, x))),
     (domains.Increasing, Chart(_increments, _increasing)),
     (
         domains.UnitVector,

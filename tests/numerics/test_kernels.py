@@ -658,8 +658,8 @@ def test_coefficients_of_expm1_gap_are_the_chebyshev_fit(table):
 
 
 def test_coefficients_of_stirling_gap_are_bernoulli_numbers():
-    exact = [mp.bernoulli(2 * n) / (2 * n * (2 * n - 1)) for n in range(1, len(gaps._STIRLING) + 1)]
-    assert pytest.approx([float(c) for c in exact], rel=2**-52, abs=0) == gaps._STIRLING
+    exact = [mp.bernoulli(2 * n) / (2 * n * (2 * n - 1)) for n in range(1, len(gaps.STIRLING) + 1)]
+    assert pytest.approx([float(c) for c in exact], rel=2**-52, abs=0) == gaps.STIRLING
 
 
 # --- Products ---------------------------------------------------------------------------------------------------------
