@@ -1,10 +1,11 @@
-"""One backend per process: `pytest --backend torch`."""
+"""One backend per process: `pytest --backend torch`. The tests of one family: `pytest --family Gamma`."""
 
 import zlib
 from types import SimpleNamespace
 
 import pytest
 
+import selection
 from backends import BACKEND, OWN_FILES, load
 
 # Files of tests that have nothing to do with a backend.
@@ -16,18 +17,28 @@ PARTLY_ONCE = ("test_conformance", "test_docs", "test_kernels", "test_plotting")
 
 def pytest_addoption(parser):
     parser.addoption("--backend", default="numpy", help="numpy, torch, jax, tensorflow or strict")
+    parser.addoption("--family", help="the tests of one family, and no others")
     parser.addoption("--full", action="store_true", help="the full grid of cases rather than a covering sample")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "cases(default, eager, full): the cases that a test of the matrix runs over")
     config.stash[BACKEND] = load(config.getoption("--backend"), config.getoption("--full"))
+    if family := config.getoption("--family"):
+        import kldiv.families
+
+        if message := selection.unknown(family, kldiv.families.__all__):
+            raise pytest.UsageError(message)
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Leave out the files that need another environment; None leaves the decision to others."""
+    """Leave out the files that need another environment or miss the family; None leaves the decision to others."""
     owner = OWN_FILES.get(collection_path.stem)
-    return True if owner not in (None, config.stash[BACKEND].name) else None
+    if owner not in (None, config.stash[BACKEND].name):
+        return True
+    family = config.getoption("--family")
+    missed = family and collection_path.suffix == ".py" and not selection.mentions(collection_path, family)
+    return True if missed else None
 
 
 @pytest.fixture(scope="session")
@@ -70,10 +81,12 @@ def pytest_collection_modifyitems(config, items):
     if not backend.short_dtypes:
         lacking.add("short_dtype")
     once, partly_once = ((), ()) if backend.runs_the_rest else (ONCE, PARTLY_ONCE)
+    family = config.getoption("--family")
     left_out = [
         item
         for item in items
-        if item.path.stem in once
+        if (family and not selection.is_about(item.name, family))
+        or item.path.stem in once
         or (item.path.stem in partly_once and "backend" not in item.fixturenames)
         or lacking & set(item.fixturenames)
         or not (config.getoption("--full") or is_sampled(item, len(backend.transforms)))
@@ -86,7 +99,8 @@ def pytest_collection_modifyitems(config, items):
             if item.nodeid.endswith(name):
                 item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
+    gone = set(left_out)
+    items[:] = [item for item in items if item not in gone]
 
 
 def is_sampled(item, transforms):

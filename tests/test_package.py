@@ -1,6 +1,7 @@
 """The package as a user gets it: what importing it loads, what is packed into it, and the commands that check it."""
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import selection
 from backends import OWN_FILES
 
 ROOT = Path(__file__).parents[1]
@@ -50,6 +52,37 @@ def test_every_folder_is_packed():
 def test_extra_all_is_every_extra():
     extras = PYPROJECT["project"]["optional-dependencies"]
     assert extras["all"] == [f"kldiv[{','.join(sorted(extras.keys() - {'all'}))}]"]
+
+
+NAMES = ["ExpGamma", "Gamma", "NormalGamma", "Poisson"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Gamma", "^$"),
+        ("gama", "no family is called gama; near names: Gamma, ExpGamma"),
+        ("Poison", "no family is called Poison; near names: Poisson"),
+        ("Beta", "no family is called Beta; no name is near"),
+    ],
+)
+def test_option_family_is_told_near_names(name, message):
+    assert re.search(message, selection.unknown(name, NAMES))
+
+
+def test_option_family_leaves_the_tests_of_that_family():
+    command = ["-m", "pytest", "--family", "Levy", "--collect-only", "-q", "tests/divergences", "tests/families"]
+    *tests, _, count = python(*command).splitlines()
+    assert all(re.search(r"\[.*\bLevy\b.*\]", test) for test in tests)
+    for test in (
+        "divergences/test_conformance.py::test_value_is_within_its_bound_of_the_truth[Levy-Levy-float32]",
+        "divergences/test_conformance.py::test_value_is_within_its_bound_of_the_truth[Levy-InverseGamma-float64]",
+        "divergences/test_conformance.py::test_value_is_within_its_bound_of_the_truth[InverseGamma-Levy-float64]",
+        "divergences/test_conformance.py::test_family_has_an_oracle[Levy]",
+        "families/test_densities.py::test_log_density_is_that_of_the_oracle[Levy]",
+    ):
+        assert f"tests/{test}" in tests
+    assert count.startswith(f"{len(tests)}/")
 
 
 @pytest.fixture(scope="module")

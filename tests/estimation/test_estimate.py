@@ -6,8 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+import cases
 import kldiv
+import reference
 from kldiv import Mixture, Normal
+from kldiv._core.family import support_of
 from oracle import mp
 
 only = pytest.mark.parametrize
@@ -127,6 +130,25 @@ def test_deterministic_estimate_is_exact(backend, case):
 @only("case", [case for case in EXACT if case not in QUICK], ids=str)
 def test_deterministic_estimate_of_another_family_is_exact(eager, case):
     assert_exact(eager, case)
+
+
+WITHOUT_RULE = [f for f in cases.SIMPLE if cases.METHODS[f, f] == "none" and not support_of(f).axes]
+
+
+@only("family", WITHOUT_RULE, ids=lambda f: f.__name__)
+def test_estimate_of_a_family_without_a_rule_is_the_definition(eager, family):
+    batch = cases.Case(family, family, "float64").batch(("interior",)).take(slice(0, 4))
+    p, q = (family(*[eager.array(a, "float64") for a in x]) for x in (batch.p, batch.q))
+    with pytest.raises(kldiv.NoClosedForm, match=r"kldiv\.estimate"):
+        kldiv.kl_divergence(p, q)
+    found = quiet(p, q, rtol=1e-8)
+    values, errors = eager.to_numpy(found.value), eager.to_numpy(found.error)
+    name = family.__name__
+    rows = zip(zip(*batch.p, strict=True), zip(*batch.q, strict=True), strict=True)
+    truth = [float(reference.definition(name, row_p, name, row_q, 12)) for row_p, row_q in rows]
+    np.testing.assert_allclose(values, truth, rtol=1e-8)
+    assert np.all(np.isinf(truth) | (abs(values - truth) <= errors + 4 * np.spacing(truth)))
+    assert np.all(eager.to_numpy(found.converged))
 
 
 @only("case", EXACT, ids=str)
