@@ -46,7 +46,7 @@ def test_tests_import_their_own_backends():
 def test_every_folder_is_packed():
     folders = {".".join(file.parent.relative_to(ROOT).parts) for file in ROOT.glob("kldiv/**/*.py")}
     packages = PYPROJECT["tool"]["setuptools"]["packages"]
-    assert sorted(packages) == sorted(folders | {"kldiv.backends"}), "mend `packages` in pyproject.toml"
+    assert sorted(packages) == sorted(folders | {"kldiv.backends"}), "correct `packages` in pyproject.toml"
 
 
 def test_extra_all_is_every_extra():

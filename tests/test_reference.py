@@ -168,7 +168,7 @@ ZERO: list[Pair] = [
 
 
 @pytest.mark.parametrize("pair", ZERO, ids=label)
-def test_zero_for_one_law_in_two_forms(pair: Pair) -> None:
+def test_zero_for_one_distribution_in_two_forms(pair: Pair) -> None:
     assert kl(*pair) == 0
 
 

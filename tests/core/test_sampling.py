@@ -1,7 +1,8 @@
-"""Samples follow the law of their family, and carry its derivatives, wherever the draws come from."""
+"""Samples follow the distribution of their family, and have its derivatives, wherever the draws come from."""
 
 import importlib
 import itertools
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,12 +12,16 @@ import scipy.special
 import scipy.stats
 from scipy.stats import chi2, kstest
 
+import cases
 import kldiv
 import kldiv.families
-from kldiv._core.family import kind_of
+import reference
+from kldiv._core.family import kind_of, support_of
 from kldiv._core.parameters import cast
 from kldiv._core.sampling import Counter, SamplingContext, sampler_of
 from kldiv.estimation.sobol import Sobol
+from nodes import nodes_of
+from oracle import Atoms, Integers, Interval
 
 N = 4096  # in one shape, for the compilers; a power of 2, for the sequence
 # By chance a right sampler fails one test in as many; all seeds are fixed.
@@ -33,11 +38,11 @@ L_INVERSE = np.linalg.inv(L)
 
 
 class Line(NamedTuple):
-    """A distribution on an interval: SciPy's of the same law, or the interval to integrate its density over."""
+    """A distribution on an interval: SciPy's of the same kind, or the interval to integrate its density over."""
 
     family: str
     parameters: tuple
-    law: object
+    distribution: object
 
 
 s = scipy.stats
@@ -132,7 +137,7 @@ COUNTABLES = [
 
 
 class Vector(NamedTuple):
-    """A distribution of vectors or matrices: others near it, and the laws of some functions of its outcomes."""
+    """A distribution of vectors or matrices: others near it, and those of some functions of its outcomes."""
 
     family: str
     parameters: tuple
@@ -243,12 +248,52 @@ VECTORS = [
 ]
 
 
+@dataclass
+class Integrated:
+    """A distribution on an interval, from the density of a family."""
+
+    nodes: np.ndarray
+    masses: np.ndarray
+
+    def cdf(self, x):
+        below = np.cumsum(self.masses) - self.masses / 2
+        assert abs(np.sum(self.masses) - 1) < 5e-3
+        return np.interp(x, self.nodes, below, 0.0, 1.0)
+
+
+def example_of(family):
+    """Return a case of a family with a sampler that is not listed above, at ordinary parameters."""
+    rng = np.random.default_rng(cases.number(family))
+    drawn = cases.ordinary(rng, family, 1)
+    parameters = tuple(drawn[name][0] for name in family._fields)
+    record, converted = reference.converted(family.__name__, parameters)
+    density = family(*parameters).log_density
+    match support := record.support(*converted):
+        case Interval():
+            x, weights = nodes_of(record, converted)
+            inside = (x > support.low) & (x < support.high)
+            return Line(family.__name__, parameters, Integrated(x[inside], (np.exp(density(x)) * weights)[inside]))
+        case Integers():
+            return Countable(family.__name__, parameters, np.arange(support.low, support.low + 1000.0))
+        case Atoms():
+            return Countable(family.__name__, parameters, np.asarray([float(x) for x in support.points]))
+
+
 def named(case):
     return f"{case.family}{case.parameters}".replace("\n", "")[:60]
 
 
-over_lines = pytest.mark.parametrize("case", LINES, ids=named)
-over_countables = pytest.mark.parametrize("case", COUNTABLES, ids=named)
+LISTED = {case.family for case in [*LINES, *COUNTABLES, *VECTORS]}
+OTHERS = [
+    example_of(family)
+    for family in cases.SIMPLE
+    if family.__name__ not in {*LISTED, *WITHOUT_SAMPLER} and sampler_of(family) and not support_of(family).axes
+]
+OTHER_LINES = [case for case in OTHERS if isinstance(case, Line)]
+OTHER_COUNTABLES = [case for case in OTHERS if isinstance(case, Countable)]
+
+over_lines = pytest.mark.parametrize("case", [*LINES, *OTHER_LINES], ids=named)
+over_countables = pytest.mark.parametrize("case", [*COUNTABLES, *OTHER_COUNTABLES], ids=named)
 # What compilers have the time for, with all that the others are made of.
 COMPILED = ["BetaBinomial", "Categorical", "LogSeries", "MarkovChain", "NegativeBinomial", "NormalInverseWishart"]
 over_all = pytest.mark.parametrize("case", [*LINES, *COUNTABLES, *VECTORS], ids=named)
@@ -269,9 +314,9 @@ def drawn(backend, case, n=N, rng=1, dtype="float64"):
 
 def cdf(case):
     """Return the distribution function: SciPy's, or the integral of the density."""
-    if not isinstance(case.law, tuple):
-        return case.law.cdf
-    low, high = case.law
+    if not isinstance(case.distribution, tuple):
+        return case.distribution.cdf
+    low, high = case.distribution
     grid = np.linspace(low, high, 40001)
     density = np.exp(made(case, on_numpy).log_density(np.clip(grid, low + 1e-12, high - 1e-12)))
     below = scipy.integrate.cumulative_simpson(density, x=grid, initial=0.0)
@@ -295,26 +340,26 @@ def probability_of_worse_counts(case, samples):
     return chi2.sf(sum(terms), max(len(terms) - 1, 1)) if len(terms) > 1 else 1.0
 
 
-# --- The law ----------------------------------------------------------------------------------------------------------
+# --- The distribution -------------------------------------------------------------------------------------------------
 
 
 @over_lines
-def test_samples_on_the_line_follow_the_law(backend, case):
+def test_samples_on_the_line_follow_the_distribution(backend, case):
     assert kstest(drawn(backend, case), cdf(case)).pvalue > LEAST
 
 
 @over_lines
-def test_samples_on_the_line_follow_the_law_in_float32(eager, case):
+def test_samples_on_the_line_follow_the_distribution_in_float32(eager, case):
     assert kstest(drawn(eager, case, dtype="float32").astype(float), cdf(case)).pvalue > LEAST
 
 
 @over_countables
-def test_samples_of_counts_follow_the_law(eager, case):
+def test_samples_of_counts_follow_the_distribution(eager, case):
     assert probability_of_worse_counts(case, drawn(eager, case)) > LEAST
 
 
 @over_countables
-def test_samples_of_counts_follow_the_law_in_float32(eager, case):
+def test_samples_of_counts_follow_the_distribution_in_float32(eager, case):
     assert probability_of_worse_counts(case, drawn(eager, case, dtype="float32")) > LEAST
 
 
@@ -337,7 +382,7 @@ def test_the_density_of_another_over_that_of_the_samples_has_mean_1(eager, case,
 
 
 @pytest.mark.parametrize("case", [case for case in COUNTABLES if case.family in COMPILED], ids=named)
-def test_compiled_samples_of_counts_follow_the_law(backend, case):
+def test_compiled_samples_of_counts_follow_the_distribution(backend, case):
     assert probability_of_worse_counts(case, drawn(backend, case)) > LEAST
 
 
@@ -349,12 +394,12 @@ def test_the_density_of_another_over_that_of_compiled_samples_has_mean_1(backend
 OVER_FUNCTIONS = {f"{named(case)} {k}": (case, *f) for case in VECTORS for k, f in enumerate(case.functions)}
 
 
-@pytest.mark.parametrize(("case", "function", "law"), OVER_FUNCTIONS.values(), ids=OVER_FUNCTIONS.keys())
-def test_functions_of_vectors_follow_their_law(eager, case, function, law):
-    assert kstest(function(drawn(eager, case)), law.cdf).pvalue > LEAST
+@pytest.mark.parametrize(("case", "function", "distribution"), OVER_FUNCTIONS.values(), ids=OVER_FUNCTIONS.keys())
+def test_functions_of_vectors_follow_their_distribution(eager, case, function, distribution):
+    assert kstest(function(drawn(eager, case)), distribution.cdf).pvalue > LEAST
 
 
-def test_samples_of_a_mixture_follow_the_law(backend):
+def test_samples_of_a_mixture_follow_the_distribution(backend):
     p = kldiv.Mixture(
         backend.array([0.3, 0.0, 0.7], "float64"),
         kldiv.Normal(backend.array([[-2.0, 0.0, 3.0], [5.0, 0.0, -3.0]], "float64"), backend.array(0.5, "float64")),
@@ -367,7 +412,7 @@ def test_samples_of_a_mixture_follow_the_law(backend):
     assert abs(np.corrcoef(samples[:, 0] > 0, samples[:, 1] > 0)[0, 1]) < DEVIATIONS / np.sqrt(N)
 
 
-def test_samples_of_independent_components_follow_their_laws(backend):
+def test_samples_of_independent_components_follow_their_distributions(backend):
     p = kldiv.Independent(kldiv.Exponential(backend.array([1.0, 4.0], "float64")))
     samples = backend.to_numpy(kldiv.sample(p, N, rng=3))
     assert kstest(samples[:, 0], s.expon.cdf).pvalue > LEAST
@@ -379,7 +424,7 @@ def test_samples_of_independent_components_follow_their_laws(backend):
 
 
 def by_sobol(backend, case, n, dtype="float64"):
-    """Return samples from a Sobol sequence, and whether their derivatives are those of the law."""
+    """Return samples from a Sobol sequence, and whether their derivatives are those of the distribution."""
     xp = importlib.import_module(backend.module)
     p = cast(xp, made(case, backend.array, dtype), getattr(xp, dtype))
     sampler = sampler_of(kind_of(p))
@@ -392,18 +437,18 @@ def by_sobol(backend, case, n, dtype="float64"):
 
 
 @over_lines
-def test_points_of_a_sequence_follow_the_law_on_the_line(eager, case):
+def test_points_of_a_sequence_follow_the_distribution_on_the_line(eager, case):
     assert kstest(by_sobol(eager, case, N)[0], cdf(case)).statistic < 0.02
 
 
 @over_countables
-def test_points_of_a_sequence_follow_the_law_of_counts(eager, case):
+def test_points_of_a_sequence_follow_the_distribution_of_counts(eager, case):
     assert probability_of_worse_counts(case, by_sobol(eager, case, N)[0]) > 0.05
 
 
-@pytest.mark.parametrize(("case", "function", "law"), OVER_FUNCTIONS.values(), ids=OVER_FUNCTIONS.keys())
-def test_points_of_a_sequence_follow_the_laws_of_functions(eager, case, function, law):
-    assert kstest(function(by_sobol(eager, case, N)[0]), law.cdf).statistic < 0.02
+@pytest.mark.parametrize(("case", "function", "distribution"), OVER_FUNCTIONS.values(), ids=OVER_FUNCTIONS.keys())
+def test_points_of_a_sequence_follow_the_distributions_of_functions(eager, case, function, distribution):
+    assert kstest(function(by_sobol(eager, case, N)[0]), distribution.cdf).statistic < 0.02
 
 
 @over_all
@@ -443,7 +488,7 @@ def mean_slope(case, k, function):
         parameters = list(case.parameters)
         parameters[k] = parameter
         d = made(case, on_numpy, parameters=parameters)
-        low, high = case.law if isinstance(case.law, tuple) else case.law.support()
+        low, high = case.distribution if isinstance(case.distribution, tuple) else case.distribution.support()
         low, high = getattr(d, "low", low), getattr(d, "high", high)
         low = d.scale if case.family == "Pareto" else low
         if np.isfinite(low) and np.isfinite(high):
@@ -462,7 +507,7 @@ def mean_slope(case, k, function):
 
 
 def deviations_of_slopes(backend, case):
-    """Return by how many standard errors the mean derivatives of samples miss those of the law."""
+    """Return by how many standard errors the mean derivatives of samples miss those of the distribution."""
     xp = importlib.import_module(backend.module)
     family = getattr(kldiv, case.family)
     parameters = [backend.array(np.full(ROWS, x), "float64") for x in case.parameters]
@@ -479,12 +524,12 @@ def deviations_of_slopes(backend, case):
 
 
 @pytest.mark.parametrize("case", PATHWISE, ids=named)
-def test_derivatives_of_samples_are_those_of_the_law(differentiable, eager, case):
+def test_derivatives_of_samples_are_those_of_the_distribution(differentiable, eager, case):
     assert np.all(deviations_of_slopes(differentiable, case) < DEVIATIONS)
 
 
 @pytest.mark.parametrize("name", ["StudentT", "TruncatedNormal", "WrappedCauchy"])
-def test_derivatives_of_compiled_samples_are_those_of_the_law(differentiable, name):
+def test_derivatives_of_compiled_samples_are_those_of_the_distribution(differentiable, name):
     case = next(case for case in PATHWISE if case.family == name)
     assert np.all(deviations_of_slopes(differentiable, case) < DEVIATIONS)
 
@@ -577,7 +622,7 @@ def test_short_floats_stay_short_and_inside(backend, short_dtype):
 
 
 @pytest.mark.parametrize("name", ["Normal", "TruncatedNormal"])
-def test_compiled_points_of_a_sequence_follow_the_law(backend, name):
+def test_compiled_points_of_a_sequence_follow_the_distribution(backend, name):
     case = next(case for case in LINES if case.family == name)
     assert kstest(by_sobol(backend, case, N)[0], cdf(case)).statistic < 0.02
 
@@ -635,13 +680,19 @@ def test_invalid_parameters_are_refused(backend):
 SINGLE = [name for name in kldiv.families.__all__ if name not in ("Independent", "Mixture")]
 
 
-def test_families_without_a_sampler_are_known():
-    assert [name for name in SINGLE if sampler_of(getattr(kldiv, name)) is None] == WITHOUT_SAMPLER
+@pytest.mark.parametrize("name", WITHOUT_SAMPLER)
+def test_families_without_a_sampler_are_known(name):
+    assert sampler_of(getattr(kldiv, name)) is None
+
+
+@pytest.mark.parametrize("name", sorted(LISTED))
+def test_families_with_a_sampler_are_known(name):
+    assert sampler_of(getattr(kldiv, name)) is not None
 
 
 def test_every_sampler_is_tested():
-    tested = {case.family for case in [*LINES, *COUNTABLES, *VECTORS]}
-    assert sorted(tested | set(WITHOUT_SAMPLER)) == sorted(SINGLE)
+    samplers = {name for name in SINGLE if sampler_of(getattr(kldiv, name)) is not None}
+    assert samplers - LISTED - {case.family for case in OTHERS} == set(), "add a case of it to VECTORS"
 
 
 @pytest.mark.parametrize("hold", [lambda p: p, kldiv.Independent], ids=["itself", "held"])

@@ -47,7 +47,7 @@ def independent(family):
 
 
 # What makes a distribution, and draws each of its parameters, with the shape of its event axes.
-LAWS = {
+FAMILIES = {
     "Normal": (kldiv.Normal, [(real, ()), (positive, ())]),
     "LogNormal": (kldiv.LogNormal, [(real, ()), (positive, ())]),
     "NormalLogVariance": (kldiv.NormalLogVariance, [(real, ()), (real, ())]),
@@ -87,35 +87,35 @@ LAWS = {
 BY_RULE = {"Laplace", "independent Laplace"}
 BY_PRODUCTS = [pair for pair in SAME if inner_products.find_form(*pair)]
 QUICK = ["CategoricalLogits", "MultivariateNormalDiag", "Gamma", "Laplace"]
-each_law = pytest.mark.parametrize("law", LAWS)
-each_quick_law = pytest.mark.parametrize("law", QUICK)
+each_family = pytest.mark.parametrize("family", FAMILIES)
+each_quick_family = pytest.mark.parametrize("family", QUICK)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
-def draws(law, *shape, seed=0):
-    """Return parameters of a law with the batch axes of a shape, rounded to numbers that both dtypes have."""
+def draws(family, *shape, seed=0):
+    """Return parameters of a family with the batch axes of a shape, rounded to numbers that both dtypes have."""
     rng = np.random.default_rng(seed)
-    return [draw(rng, *shape, *event).astype("float32").astype("float64") for draw, event in LAWS[law][1]]
+    return [draw(rng, *shape, *event).astype("float32").astype("float64") for draw, event in FAMILIES[family][1]]
 
 
-def make(law, parameters):
-    return LAWS[law][0](*parameters)
+def make(family, parameters):
+    return FAMILIES[family][0](*parameters)
 
 
-def expected(law, p, q):
+def expected(family, p, q):
     """Return the divergences of all pairs by broadcasting, in NumPy and float64."""
-    batch_p, batch_q = (x[0].ndim - len(LAWS[law][1][0][1]) for x in (p, q))
+    batch_p, batch_q = (x[0].ndim - len(FAMILIES[family][1][0][1]) for x in (p, q))
     tall = [np.expand_dims(x, batch_p) for x in p]
     wide = [np.expand_dims(x, batch_q - 1) for x in q]
-    return kldiv.kl_divergence(make(law, tall), make(law, wide))
+    return kldiv.kl_divergence(make(family, tall), make(family, wide))
 
 
 def arrays(backend, parameters, dtype="float64"):
     return [backend.array(x, dtype) for x in parameters]
 
 
-def pairwise(backend, law, p, q, dtype="float64", **options):
-    both = (make(law, arrays(backend, x, dtype)) for x in (p, q))
+def pairwise(backend, family, p, q, dtype="float64", **options):
+    both = (make(family, arrays(backend, x, dtype)) for x in (p, q))
     return backend.to_numpy(kldiv.pairwise(*both, **options))
 
 
@@ -131,23 +131,23 @@ def assert_same(actual, truth, rtol):
 
 
 @each_dtype
-@each_law
-def test_all_pairs_agree_with_the_rule(backend, law, dtype):
-    p, q = draws(law, ROWS), draws(law, ROWS - 2, seed=1)
-    value = pairwise(backend, law, p, q, dtype)
+@each_family
+def test_all_pairs_agree_with_the_rule(backend, family, dtype):
+    p, q = draws(family, ROWS), draws(family, ROWS - 2, seed=1)
+    value = pairwise(backend, family, p, q, dtype)
     assert value.dtype == dtype
-    assert_same(value, expected(law, p, q), RTOL[dtype])
+    assert_same(value, expected(family, p, q), RTOL[dtype])
 
 
-@each_law
-def test_identical_rows_have_no_divergence(backend, law):
-    p = draws(law, ROWS)
-    np.testing.assert_array_equal(np.diagonal(pairwise(backend, law, p, p)), 0)
+@each_family
+def test_identical_rows_have_no_divergence(backend, family):
+    p = draws(family, ROWS)
+    np.testing.assert_array_equal(np.diagonal(pairwise(backend, family, p, p)), 0)
 
 
-@pytest.mark.parametrize("law", [law for law in LAWS if law not in BY_RULE])
-def test_families_have_an_inner_product(law):
-    d = make(law, draws(law, 1))
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family not in BY_RULE])
+def test_families_have_an_inner_product(family):
+    d = make(family, draws(family, 1))
     assert inner_products.find_form(*[kind_of(d)] * 2)
 
 
@@ -217,34 +217,34 @@ def test_supports_that_depend_on_parameters(backend):
 # -------------------------------------------------------------------------------------------------------------- shapes
 
 
-@each_quick_law
+@each_quick_family
 @pytest.mark.parametrize(
     ("shape_p", "shape_q"), [((2, 1, 4), (3, 5)), ((3, 4), (1, 2)), ((2, 0), (3,)), ((3,), (0,)), ((1,), (2, 2, 3))]
 )
-def test_batch_axes_before_the_last_broadcast(backend, law, shape_p, shape_q):
-    p, q = draws(law, *shape_p), draws(law, *shape_q, seed=1)
+def test_batch_axes_before_the_last_broadcast(backend, family, shape_p, shape_q):
+    p, q = draws(family, *shape_p), draws(family, *shape_q, seed=1)
     tall, wide = (1,) * (len(shape_q) - len(shape_p)), (1,) * (len(shape_p) - len(shape_q))
     p_full, q_full = ([x.reshape(ones + x.shape) for x in d] for ones, d in ((tall, p), (wide, q)))
-    assert_same(pairwise(backend, law, p, q), expected(law, p_full, q_full), 1e-10)
+    assert_same(pairwise(backend, family, p, q), expected(family, p_full, q_full), 1e-10)
 
 
-@each_quick_law
-def test_results_do_not_depend_on_blocks(backend, law, monkeypatch):
-    p, q = draws(law, 2, 30), draws(law, 2, 21, seed=1)
+@each_quick_family
+def test_results_do_not_depend_on_blocks(backend, family, monkeypatch):
+    p, q = draws(family, 2, 30), draws(family, 2, 21, seed=1)
     q[0][0, :4] = p[0][0, :4]
-    whole = pairwise(backend, law, p, q)
+    whole = pairwise(backend, family, p, q)
     monkeypatch.setattr(pairwise_host, "PRODUCTS", 50)
     monkeypatch.setattr(pairwise_host, "ENTRIES", 40)
-    np.testing.assert_allclose(pairwise(backend, law, p, q), whole, rtol=1e-12)
+    np.testing.assert_allclose(pairwise(backend, family, p, q), whole, rtol=1e-12)
 
 
-@each_quick_law
-def test_arrays_that_are_elsewhere_are_computed_there(eager, law, monkeypatch):
-    p, q = draws(law, 2, 30), draws(law, 21, seed=1)
-    whole = pairwise(eager, law, p, q)
+@each_quick_family
+def test_arrays_that_are_elsewhere_are_computed_there(eager, family, monkeypatch):
+    p, q = draws(family, 2, 30), draws(family, 21, seed=1)
+    whole = pairwise(eager, family, p, q)
     monkeypatch.setattr(kldiv.namespace(eager.array(0.0, "float64")), "host_view", lambda x: None)
     monkeypatch.setattr(pairwise_by_rows, "BLOCK", 600)
-    np.testing.assert_allclose(pairwise(eager, law, p, q), whole, rtol=1e-10)
+    np.testing.assert_allclose(pairwise(eager, family, p, q), whole, rtol=1e-10)
 
 
 def test_parameters_are_shared(backend):
@@ -282,11 +282,11 @@ def test_integers_and_lists():
 # --------------------------------------------------------------------------------------------------------------- input
 
 
-@each_quick_law
-def test_in_bits(backend, law):
-    p, q = draws(law, ROWS), draws(law, 3, seed=1)
-    in_nats = pairwise(backend, law, p, q)
-    np.testing.assert_allclose(pairwise(backend, law, p, q, base=2), in_nats / np.log(2), rtol=1e-15)
+@each_quick_family
+def test_in_bits(backend, family):
+    p, q = draws(family, ROWS), draws(family, 3, seed=1)
+    in_nats = pairwise(backend, family, p, q)
+    np.testing.assert_allclose(pairwise(backend, family, p, q, base=2), in_nats / np.log(2), rtol=1e-15)
 
 
 def test_base_is_checked(backend):
@@ -294,22 +294,22 @@ def test_base_is_checked(backend):
         pairwise(backend, "Normal", draws("Normal", 2), draws("Normal", 2), base=1)
 
 
-@pytest.mark.parametrize("law", ["Gamma", "Laplace", "MultivariateNormalDiag"])
-def test_invalid_parameters_are_named(backend, law):
-    p, q = draws(law, 4), draws(law, 3)
+@pytest.mark.parametrize("family", ["Gamma", "Laplace", "MultivariateNormalDiag"])
+def test_invalid_parameters_are_named(backend, family):
+    p, q = draws(family, 4), draws(family, 3)
     q[1][2, ...] = -1.0
     with pytest.raises(ValueError, match=r"must be positive and finite; got -1\.0 at index \(2,.*\) of q"):
-        pairwise(backend, law, p, q)
+        pairwise(backend, family, p, q)
 
 
-@pytest.mark.parametrize("law", ["Gamma", "Laplace", "MultivariateNormalDiag", "MultivariateNormal"])
-def test_invalid_parameters_give_nan(backend, law):
-    p, q = draws(law, 4), draws(law, 3, seed=1)
-    truth = expected(law, p, q)
+@pytest.mark.parametrize("family", ["Gamma", "Laplace", "MultivariateNormalDiag", "MultivariateNormal"])
+def test_invalid_parameters_give_nan(backend, family):
+    p, q = draws(family, 4), draws(family, 3, seed=1)
+    truth = expected(family, p, q)
     p[1][1, ...] = -1.0
     truth[1] = np.nan
-    np.testing.assert_allclose(pairwise(backend, law, p, q, validate=False), truth, rtol=1e-10)
-    np.testing.assert_allclose(pairwise(backend, law, q, p, validate=False)[:, 1], np.nan)
+    np.testing.assert_allclose(pairwise(backend, family, p, q, validate=False), truth, rtol=1e-10)
+    np.testing.assert_allclose(pairwise(backend, family, q, p, validate=False)[:, 1], np.nan)
 
 
 def test_matrices_that_are_not_positive_definite_are_named(backend):
@@ -347,22 +347,22 @@ def test_a_rule_is_needed(backend):
 
 
 def test_compiled_is_eager(backend, transform):
-    law = "Exponential"
+    family = "Exponential"
     rows = backend.array([0.5, 1.0, 2.0], "float64")
 
     def function(*parameters):
         n = len(parameters) // 2
         p, q = ([x[..., None] * rows for x in part] for part in (parameters[:n], parameters[n:]))
-        return kldiv.pairwise(make(law, p), make(law, q))
+        return kldiv.pairwise(make(family, p), make(family, q))
 
-    parameters = arrays(backend, [*map(abs, draws(law, 4)), *map(abs, draws(law, 4, seed=1))])
+    parameters = arrays(backend, [*map(abs, draws(family, 4)), *map(abs, draws(family, 4, seed=1))])
     value = backend.to_numpy(transform(function)(*parameters))
     assert_same(value, backend.to_numpy(function(*parameters)), 1e-10)
 
 
 def test_gradients_are_those_of_the_rule(differentiable):
-    law = "Normal"
-    p, q = draws(law, 4), draws(law, 3, seed=1)
+    family = "Normal"
+    p, q = draws(family, 4), draws(family, 3, seed=1)
     n = len(p)
     q[0][1] = p[0][2]
 
@@ -371,6 +371,8 @@ def test_gradients_are_those_of_the_rule(differentiable):
         gradients = differentiable.gradient(lambda *x: function(x[:n], x[n:]), *parameters)
         return [differentiable.to_numpy(g) for g in gradients]
 
-    gradients = of(lambda p, q: kldiv.pairwise(make(law, p), make(law, q)))
-    by_rule = of(lambda p, q: kldiv.kl_divergence(make(law, [x[:, None] for x in p]), make(law, [x[None] for x in q])))
+    gradients = of(lambda p, q: kldiv.pairwise(make(family, p), make(family, q)))
+    by_rule = of(
+        lambda p, q: kldiv.kl_divergence(make(family, [x[:, None] for x in p]), make(family, [x[None] for x in q]))
+    )
     np.testing.assert_allclose(np.concatenate(gradients), np.concatenate(by_rule), rtol=1e-13, atol=1e-15)

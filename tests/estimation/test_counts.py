@@ -108,9 +108,9 @@ def test_bias_of_the_plug_in_with_q_known(eager, counts, numbers):
     assert expectation == pytest.approx(0.327424116348142731172768, rel=1e-12)
 
 
-def tail(p, law, n):
+def tail(p, probs, n):
     """Return sum_i p_i sum_{v >= n} (1 - l_i)^v / v, the tail of the series of -sum_i p_i log(l_i)."""
-    return sum(a * sum((1 - b) ** v / v for v in range(n, n + 300)) for a, b in zip(p, law, strict=True))
+    return sum(a * sum((1 - b) ** v / v for v in range(n, n + 300)) for a, b in zip(p, probs, strict=True))
 
 
 @only("n", [5, 20])
@@ -147,11 +147,11 @@ def draws(p, q, n, m, repetitions):
     return random.multinomial(n, p, repetitions), random.multinomial(m, q, repetitions)
 
 
-LAWS = {"far": (P, Q), "farther": ((0.9, 0.05, 0.05), (0.3, 0.3, 0.4)), "missing": ((0.5, 0.5, 0.0), (0.3, 0.4, 0.3))}
+PAIRS = {"far": (P, Q), "farther": ((0.9, 0.05, 0.05), (0.3, 0.3, 0.4)), "missing": ((0.5, 0.5, 0.0), (0.3, 0.4, 0.3))}
 
 
 @only(("n", "m"), [(1000, 1000), (1000, 300)])
-@only(("p", "q"), LAWS.values(), ids=LAWS.keys())
+@only(("p", "q"), PAIRS.values(), ids=PAIRS.keys())
 @each_method
 def test_interval_covers_the_truth(method, p, q, n, m, counts, numbers):
     estimate = estimate_from_counts(*counts(*draws(p, q, n, m, 400)), method=method)
@@ -165,7 +165,7 @@ def test_error_is_the_deviation_of_the_estimate(method, eager, counts, numbers):
     assert np.std(numbers(estimate.value)) == pytest.approx(np.sqrt(np.mean(numbers(estimate.error) ** 2)), rel=0.05)
 
 
-def test_error_where_the_laws_agree_is_too_large_by_the_square_root_of_two(eager, counts, numbers):
+def test_error_where_the_distributions_agree_is_too_large_by_the_square_root_of_two(eager, counts, numbers):
     estimate = estimate_from_counts(*counts(*draws(P, P, 1000, 1000, 4000)))
     ratio = np.sqrt(np.mean(numbers(estimate.error) ** 2)) / np.std(numbers(estimate.value))
     assert ratio == pytest.approx(math.sqrt(2), rel=0.05)

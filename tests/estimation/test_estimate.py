@@ -97,7 +97,7 @@ QUICK = [
 ]
 
 
-def quiet(*arguments, **options):
+def without_warnings(*arguments, **options):
     """Return an estimate, whether its error can be trusted or not."""
     import warnings
 
@@ -141,7 +141,7 @@ def test_estimate_of_a_family_without_a_rule_is_the_definition(eager, family):
     p, q = (family(*[eager.array(a, "float64") for a in x]) for x in (batch.p, batch.q))
     with pytest.raises(kldiv.NoClosedForm, match=r"kldiv\.estimate"):
         kldiv.kl_divergence(p, q)
-    found = quiet(p, q, rtol=1e-8)
+    found = without_warnings(p, q, rtol=1e-8)
     values, errors = eager.to_numpy(found.value), eager.to_numpy(found.error)
     name = family.__name__
     rows = zip(zip(*batch.p, strict=True), zip(*batch.q, strict=True), strict=True)
@@ -154,7 +154,7 @@ def test_estimate_of_a_family_without_a_rule_is_the_definition(eager, family):
 @only("case", EXACT, ids=str)
 def test_deterministic_estimate_in_single_precision(eager, case):
     p, q = made(eager, case.p, "float32"), made(eager, case.q, "float32")
-    found = quiet(p, q, method=case.method, rtol=1e-4)
+    found = without_warnings(p, q, method=case.method, rtol=1e-4)
     truth = float(mp.mpf(case.truth))
     assert eager.dtype_name(found.value) == "float32"
     assert abs(float(eager.to_numpy(found.value)) - truth) <= float(eager.to_numpy(found.error)) + 1e-6 * truth
@@ -180,7 +180,7 @@ def test_another_infinite_divergence_is_found_infinite(eager, case):
 
 def test_error_is_honest_where_outcomes_are_rounded(eager):
     p, q = (made(eager, Normal(1e6, scale)) for scale in (0.01, 0.02))
-    found = quiet(p, q, method="quadrature", rtol=1e-10)
+    found = without_warnings(p, q, method="quadrature", rtol=1e-10)
     off = abs(float(eager.to_numpy(found.value)) - (math.log(2) - 0.375))
     assert 1e-12 < off < float(eager.to_numpy(found.error))
     assert not bool(eager.to_numpy(found.converged))
@@ -189,7 +189,7 @@ def test_error_is_honest_where_outcomes_are_rounded(eager):
 @only("mean", [3.0, 300.0, 1000.0, 1e6])
 def test_error_of_a_sum_is_honest(eager, mean):
     p, q = (made(eager, kldiv.Poisson(m)) for m in (mean, 1.1 * mean))
-    found = quiet(p, q, method="sum", rtol=1e-13)
+    found = without_warnings(p, q, method="sum", rtol=1e-13)
     truth = mp.mpf(mean) * mp.log(mp.mpf(mean) / (1.1 * mean)) - mp.mpf(mean) + 1.1 * mean
     assert abs(float(eager.to_numpy(found.value)) - float(truth)) <= float(eager.to_numpy(found.error))
 
@@ -337,7 +337,9 @@ def test_interval_covers_the_truth_as_often_as_it_says(eager, case):
         if type(case.p) is Mixture
         else type(case.p)(*[rows[:, 0] + x for x in case.p])
     )
-    found = quiet(made(eager, p), made(eager, case.q), method="monte-carlo", rng=2, max_samples=4096, rtol=0.0)
+    found = without_warnings(
+        made(eager, p), made(eager, case.q), method="monte-carlo", rng=2, max_samples=4096, rtol=0.0
+    )
     share = covered(eager.to_numpy(found.value), eager.to_numpy(found.error), float(mp.mpf(case.truth)))
     assert 0.92 <= share <= 0.98
 
@@ -386,7 +388,7 @@ def test_warning_names_the_place_and_the_remedy(backend):
 def test_same_seed_same_estimate(backend):
     p, q = made(backend, TWO), made(backend, OTHER)
     values = [
-        float(backend.to_numpy(quiet(p, q, method="monte-carlo", rng=seed, max_samples=2000).value))
+        float(backend.to_numpy(without_warnings(p, q, method="monte-carlo", rng=seed, max_samples=2000).value))
         for seed in (7, 7, 8)
     ]
     assert values[0] == values[1] != values[2]
@@ -457,7 +459,7 @@ def test_short_floats_keep_their_dtype(backend, short_dtype):
         Mixture(*[backend.array(d.probs, short_dtype), Normal(*[backend.array(x, short_dtype) for x in d.components])])
         for d in (TWO, OTHER)
     )
-    found = quiet(p, q)
+    found = without_warnings(p, q)
     assert backend.dtype_name(found.value) == short_dtype
     assert abs(float(backend.to_numpy(backend.astype(found.value, "float32"))) - 0.6468) < 0.02
 

@@ -12,19 +12,19 @@ from kldiv.sequences import sequence_kl
 
 P = np.array([[0.9, 0.1], [0.2, 0.8]])
 Q = np.array([[0.7, 0.3], [0.4, 0.6]])
-FIRST_P = np.array([2 / 3, 1 / 3])  # the stationary laws
+FIRST_P = np.array([2 / 3, 1 / 3])  # the stationary distributions
 FIRST_Q = np.array([4 / 7, 3 / 7])
 
 
 def chain(first, matrix, steps):
-    """Return all paths (2^T, T), and for each the law of every step given those before (2^T, T, 2)."""
+    """Return all paths (2^T, T), and for each the probabilities of every step given those before (2^T, T, 2)."""
     paths = np.array(list(itertools.product((0, 1), repeat=steps)))
-    laws = np.concatenate([np.broadcast_to(first, (len(paths), 1, 2)), matrix[paths[:, :-1]]], axis=1)
-    return paths, laws
+    steps = np.concatenate([np.broadcast_to(first, (len(paths), 1, 2)), matrix[paths[:, :-1]]], axis=1)
+    return paths, steps
 
 
-def chosen(laws, paths):
-    return np.take_along_axis(laws, paths[..., None], axis=-1)[..., 0]
+def chosen(steps, paths):
+    return np.take_along_axis(steps, paths[..., None], axis=-1)[..., 0]
 
 
 @pytest.fixture
@@ -35,35 +35,35 @@ def array(backend):
 # ----------------------------------------------------------------------------------------------------------- sequences
 
 
-def each_alone(array, laws):
+def each_alone(array, steps):
     """Return the logits of one sample in each of many batch elements."""
-    return array(np.log(laws)[:, None])
+    return array(np.log(steps)[:, None])
 
 
 def test_mean_over_all_paths_is_the_divergence(eager, backend, array):
-    paths, laws_p = chain(FIRST_P, P, 10)
-    _, laws_q = chain(FIRST_P, Q, 10)
-    probs = chosen(laws_p, paths).prod(axis=-1)
-    values = backend.to_numpy(kldiv.sequence_kl(each_alone(array, laws_p), each_alone(array, laws_q)).value)
-    # Nine steps from the stationary law of P; and one to the first state, from the laws that are given for it.
+    paths, steps_p = chain(FIRST_P, P, 10)
+    _, steps_q = chain(FIRST_P, Q, 10)
+    probs = chosen(steps_p, paths).prod(axis=-1)
+    values = backend.to_numpy(kldiv.sequence_kl(each_alone(array, steps_p), each_alone(array, steps_q)).value)
+    # Nine steps from the stationary distribution of P; and one to the first state, from the probabilities given for it.
     np.testing.assert_allclose(probs @ values, 9 * 0.108053245007148227207376, rtol=1e-13)
 
 
 def test_divergence_of_ten_states(backend, array):
-    paths, laws_p = chain(FIRST_P, P, 10)
-    _, laws_q = chain(FIRST_Q, Q, 10)
-    probs = chosen(laws_p, paths).prod(axis=-1)
-    values = backend.to_numpy(kldiv.sequence_kl(each_alone(array, laws_p), each_alone(array, laws_q)).value)
+    paths, steps_p = chain(FIRST_P, P, 10)
+    _, steps_q = chain(FIRST_Q, Q, 10)
+    probs = chosen(steps_p, paths).prod(axis=-1)
+    values = backend.to_numpy(kldiv.sequence_kl(each_alone(array, steps_p), each_alone(array, steps_q)).value)
     np.testing.assert_allclose(probs @ values, 0.991474848855537555166587, rtol=1e-13)
 
 
 def test_variance_is_hundreds_of_times_below_that_of_k1(eager, backend, array):
-    paths, laws_p = chain(FIRST_P, P, 10)
-    _, laws_q = chain(FIRST_Q, Q, 10)
-    probs = chosen(laws_p, paths).prod(axis=-1)
-    log_p, log_q = (np.log(chosen(laws, paths)).sum(axis=-1) for laws in (laws_p, laws_q))
+    paths, steps_p = chain(FIRST_P, P, 10)
+    _, steps_q = chain(FIRST_Q, Q, 10)
+    probs = chosen(steps_p, paths).prod(axis=-1)
+    log_p, log_q = (np.log(chosen(steps, paths)).sum(axis=-1) for steps in (steps_p, steps_q))
     plain = backend.to_numpy(kldiv.k1(array(log_p), array(log_q)))
-    better = backend.to_numpy(kldiv.sequence_kl(each_alone(array, laws_p), each_alone(array, laws_q)).value)
+    better = backend.to_numpy(kldiv.sequence_kl(each_alone(array, steps_p), each_alone(array, steps_q)).value)
     np.testing.assert_allclose(probs @ plain, probs @ better, rtol=1e-13)
     np.testing.assert_allclose(probs @ (plain - probs @ plain) ** 2, 1.529, rtol=5e-4)
     np.testing.assert_allclose(probs @ (better - probs @ better) ** 2, 0.00493, rtol=5e-3)
@@ -148,10 +148,10 @@ def divergence_of_chain(theta, q, steps):
     """Return the exact divergence of the chain with logits `theta` (3, 2): of the first state and after each state."""
     p = scipy.special.softmax(theta, axis=-1)
     rows = step_divergences(theta, q)
-    law, total = p[0], rows[0]
+    state_probs, total = p[0], rows[0]
     for _ in range(steps - 1):
-        total = total + law @ rows[1:]
-        law = law @ p[1:]
+        total = total + state_probs @ rows[1:]
+        state_probs = state_probs @ p[1:]
     return total
 
 
@@ -172,8 +172,8 @@ def test_gradient_with_the_score_is_that_of_the_divergence(differentiable):
     # Which row of the logits each step takes, and which token it samples: as weights, so that every framework can.
     row = np.eye(3)[np.concatenate([np.zeros((len(paths), 1), int), 1 + paths[:, :-1]], axis=1)]
     token = np.eye(2)[paths]
-    laws = scipy.special.softmax(row @ theta, axis=-1)
-    probs = chosen(laws, paths).prod(axis=-1)
+    steps = scipy.special.softmax(row @ theta, axis=-1)
+    probs = chosen(steps, paths).prod(axis=-1)
     row, token, probs, logits_q = (backend.array(x, "float64") for x in (row, token, probs, (row @ q)[:, None]))
 
     def loss(theta):
