@@ -7,7 +7,7 @@ if not os.path.isdir(os.path.join(__path__[0], "backends")):  # a bare checkout 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kldiv import declare as declare, domains as domains, plotting as plotting
+    from kldiv import declare as declare, domains as domains, numerics as numerics, plotting as plotting
     from kldiv._arrays.namespace import namespace as namespace
     from kldiv._core.registry import NoClosedForm as NoClosedForm, Rule as Rule
     from kldiv._core.sampling import sample as sample
@@ -61,6 +61,7 @@ _MODULES = {
     "kl_divergence": "kldiv.divergences.kl",
     "markov_chain_rate": "kldiv.divergences.markov_chain_rate",
     "namespace": "kldiv._arrays.namespace",
+    "numerics": "kldiv.numerics",
     "pairwise": "kldiv.divergences.pairwise",
     "plotting": "kldiv.plotting",
     "project": "kldiv.fitting.projection",

@@ -14,15 +14,6 @@ from kldiv._numerics.special import betainc, betaln, digamma, gammaln_difference
 _DISTANT = 1e6  # a ratio of odds beyond which nothing cancels, and before which nothing overflows
 
 
-def _share_excess(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Array) -> Array:
-    """pi_p / pi_q - 1 for pi = a / (a + b), right in the last digits also where the two nearly agree."""
-    odds = product_excess(xp, a_p, b_q, a_q, b_p)
-    near = odds < _DISTANT
-    total_p, total_q = a_p + b_p, a_q + b_q
-    far = (b_q / total_q - b_p / total_p) / (a_q / total_q)
-    return xp.where(near, xp.where(near, odds, 0.0) * (b_p / total_p), xp.where(near, 0.0, far))
-
-
 def beta_gap(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Array) -> Array:
     """The divergence between the beta distributions with concentrations a_p, b_p and a_q, b_q."""
     total_p, total_q = a_p + b_p, a_q + b_q
@@ -103,3 +94,12 @@ def beta_prime_distance(xp: Namespace, m: Array, a: Array, b: Array) -> Array:
     below, share = betainc(xp, a, b, t, s), betainc(xp, a + 1, b - 1, t, s)
     value = mean * (1 - 2 * share) - x * (1 - 2 * below)
     return xp.where(exists, xp.where(inside, value, mean - m), inf)
+
+
+def _share_excess(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Array) -> Array:
+    """pi_p / pi_q - 1 for pi = a / (a + b), right in the last digits also where the two nearly agree."""
+    odds = product_excess(xp, a_p, b_q, a_q, b_p)
+    near = odds < _DISTANT
+    total_p, total_q = a_p + b_p, a_q + b_q
+    far = (b_q / total_q - b_p / total_p) / (a_q / total_q)
+    return xp.where(near, xp.where(near, odds, 0.0) * (b_p / total_p), xp.where(near, 0.0, far))

@@ -22,49 +22,10 @@ from kldiv._numerics.special import log_ndtr, mills
 _GAUSS = gauss_legendre(10)
 
 
-def log_choose(xp: Namespace, n: Array, k: Array) -> Array:
-    """The logarithm of the binomial coefficient."""
-    return log_factorial(xp, n) - log_factorial(xp, k) - log_factorial(xp, n - k)
-
-
-def bernoulli_entropy(xp: Namespace, p: Array, q: Array) -> Array:
-    """-p log p - q log q, for q = 1 - p."""
-    small = p < 0.5
-    least = xp.where(small, p, q)
-    edge = least == 0
-    inner = xp.where(edge, 0.5, least)
-    value = -inner * xp.log(inner) - (1 - inner) * xp.log1p(-inner)
-    return xp.where(edge, 0.0 * p, value)
-
-
-def bernoulli_factorial_excess(xp: Namespace, p: Array) -> Array:
-    """p - p log p."""
-    return p - xlogx(xp, p)
-
-
-def bernoulli_pochhammer_excess(xp: Namespace, r: Array, p: Array) -> Array:
-    """p log r - (p + r) log(p + r) + r log r + p."""
-    return -entropy_gap(xp, p + r, r, -p)
-
-
 def scaled_bernoulli_gap(xp: Namespace, n: Array, p: Array, other: Array) -> Array:
     """n times the divergence of the Bernoulli distributions with probabilities p and `other`."""
     d = n * (other - p)
     return entropy_gap(xp, n * p, n * other, d) + entropy_gap(xp, n * (1 - p), n * (1 - other), -d)
-
-
-def binomial_entropy(xp: Namespace, n: Array, p: Array, q: Array) -> Array:
-    """The entropy of the binomial distribution, for q = 1 - p."""
-    each = binomial_cgf(xp, n, p, q).log_factorial_excess() + binomial_cgf(xp, n, q, p).log_factorial_excess()
-    return each - log_factorial_excess(xp, n)
-
-
-def binomial_divergence_from_poisson(xp: Namespace, n: Array, p: Array, q: Array) -> Array:
-    """The divergence of a binomial distribution from the Poisson distribution of the same mean, for q = 1 - p."""
-    n = n + 0 * p
-    misses = binomial_cgf(xp, n, q, p)
-    value = log_factorial_excess_difference(xp, n * q, n * p) - misses.jensen(xp.ones_like(n))
-    return non_negative(xp, value)
 
 
 def binomial_count_gap(xp: Namespace, n: Array, p: Array, q: Array, other: Array) -> Array:
@@ -99,6 +60,45 @@ def discrete_uniform_binomial_gap(xp: Namespace, low: Array, high: Array, n: Arr
     )
     choices = log_factorial_excess(xp, n) - hits.log_factorial_excess() - misses.log_factorial_excess()
     value = odds_gap(xp, hits.mean, misses.mean, p, q) - xp.log(high - low + 1) - choices
+    return non_negative(xp, value)
+
+
+def log_choose(xp: Namespace, n: Array, k: Array) -> Array:
+    """The logarithm of the binomial coefficient."""
+    return log_factorial(xp, n) - log_factorial(xp, k) - log_factorial(xp, n - k)
+
+
+def bernoulli_entropy(xp: Namespace, p: Array, q: Array) -> Array:
+    """-p log p - q log q, for q = 1 - p."""
+    small = p < 0.5
+    least = xp.where(small, p, q)
+    edge = least == 0
+    inner = xp.where(edge, 0.5, least)
+    value = -inner * xp.log(inner) - (1 - inner) * xp.log1p(-inner)
+    return xp.where(edge, 0.0 * p, value)
+
+
+def bernoulli_factorial_excess(xp: Namespace, p: Array) -> Array:
+    """p - p log p."""
+    return p - xlogx(xp, p)
+
+
+def bernoulli_pochhammer_excess(xp: Namespace, r: Array, p: Array) -> Array:
+    """p log r - (p + r) log(p + r) + r log r + p."""
+    return -entropy_gap(xp, p + r, r, -p)
+
+
+def binomial_entropy(xp: Namespace, n: Array, p: Array, q: Array) -> Array:
+    """The entropy of the binomial distribution, for q = 1 - p."""
+    each = binomial_cgf(xp, n, p, q).log_factorial_excess() + binomial_cgf(xp, n, q, p).log_factorial_excess()
+    return each - log_factorial_excess(xp, n)
+
+
+def binomial_divergence_from_poisson(xp: Namespace, n: Array, p: Array, q: Array) -> Array:
+    """The divergence of a binomial distribution from the Poisson distribution of the same mean, for q = 1 - p."""
+    n = n + 0 * p
+    misses = binomial_cgf(xp, n, q, p)
+    value = log_factorial_excess_difference(xp, n * q, n * p) - misses.jensen(xp.ones_like(n))
     return non_negative(xp, value)
 
 

@@ -10,19 +10,6 @@ from kldiv._numerics.exact import two_difference
 from kldiv._numerics.gaps import entropy_gap, expm1_gap, log1p_gap, native
 
 
-def softplus(xp: Namespace, x: Array) -> Array:
-    """log(1 + exp(x))."""
-    positive = x > 0
-    return xp.where(positive, x, 0.0) + xp.log1p(xp.exp(xp.where(positive, -x, x)))
-
-
-def sigmoid(xp: Namespace, x: Array) -> Array:
-    """1 / (1 + exp(-x))."""
-    positive = x >= 0
-    e = xp.exp(xp.where(positive, -x, x))
-    return xp.where(positive, 1.0, e) / (1 + e)
-
-
 def bernoulli_logits_gap(xp: Namespace, a: Array, b: Array, difference: Array | None = None) -> Array:
     """The divergence between the Bernoulli distributions with logits a and b, either of which may be infinite.
 
@@ -75,37 +62,6 @@ def categorical_gap(xp: Namespace, p: Array, q: Array) -> Array:
     return xp.where(xp.any(missing, axis=-1), inf, value)
 
 
-def softmax(xp: Namespace, a: Array) -> Array:
-    """exp(a) / sum(exp(a)) along the last axis."""
-    return normalized(xp, xp.exp(a - xp.stop_gradient(xp.max(a, axis=-1, keepdims=True))))
-
-
-def log_softmax(xp: Namespace, a: Array) -> Array:
-    """log(exp(a) / sum(exp(a))) along the last axis."""
-    return a - _log_sum_exp(xp, a)[..., None]
-
-
-def select_class(xp: Namespace, values: Array, x: Array) -> Array:
-    """The entry of `values` along the last axis whose index is x; -inf where there is none."""
-    return xp.max(xp.where(_class_index(xp, values) == x[..., None], values, -inf), axis=-1)
-
-
-def is_only_class(xp: Namespace, possible: Array, x: Array) -> Array:
-    """Whether x is the index of the only entry of `possible` along the last axis that is true."""
-    index = _class_index(xp, xp.where(possible, xp.ones_like(x)[..., None], 0.0))
-    return xp.all(possible == (index == x[..., None]), axis=-1)
-
-
-def _class_index(xp: Namespace, values: Array) -> Array:
-    return xp.cumulative_sum(xp.ones_like(values), axis=-1) - 1
-
-
-def _log_sum_exp(xp: Namespace, a: Array) -> Array:
-    top = xp.max(a, axis=-1, keepdims=True)
-    top = xp.where(top > -inf, top, 0.0)
-    return (top + xp.log(xp.sum(xp.exp(a - top), axis=-1, keepdims=True)))[..., 0]
-
-
 @native
 def categorical_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     """The divergence between the distributions softmax(a) and softmax(b) along the last axis; logits may be -inf.
@@ -148,6 +104,85 @@ def categorical_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     return xp.where(xp.any(q_dead & (p > 0), axis=-1), inf, value)
 
 
+def equal_counts_gap(xp: Namespace, total_p: Array, total_q: Array, gap: Array) -> Array:
+    """`total_p` times a gap, 0 where the total is 0; infinite where the totals differ."""
+    gap, finite = finite_part(xp, gap)
+    return total_p * gap + indicator(xp, (total_p == total_q) & (finite | (total_p == 0)), total_p)
+
+
+def weighted_gap(xp: Namespace, weights: Array, gaps: Array) -> Array:
+    """The sum of weights times gaps along the last axis, where an infinite gap of weight 0 does not count."""
+    gaps, finite = finite_part(xp, gaps)
+    bad = xp.any((weights > 0) & ~finite, axis=-1)
+    return xp.where(bad, inf, xp.sum(weights * gaps, axis=-1))
+
+
+def softplus(xp: Namespace, x: Array) -> Array:
+    """log(1 + exp(x)) for any x, as -log(1 - p) is where x is the logit of a probability p.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kldiv import namespace, numerics
+    >>> x = np.asarray([-1000.0, 0.0, 1000.0])
+    >>> print(numerics.softplus(namespace(x), x))
+    [0.00000000e+00 6.93147181e-01 1.00000000e+03]
+    """
+    positive = x > 0
+    return xp.where(positive, x, 0.0) + xp.log1p(xp.exp(xp.where(positive, -x, x)))
+
+
+def sigmoid(xp: Namespace, x: Array) -> Array:
+    """1 / (1 + exp(-x)) for any x: the probability whose logit is x. That of the other outcome is sigmoid(-x).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kldiv import namespace, numerics
+    >>> x = np.asarray([-1000.0, 0.0, 1000.0])
+    >>> print(numerics.sigmoid(namespace(x), x))
+    [0.  0.5 1. ]
+    """
+    positive = x >= 0
+    e = xp.exp(xp.where(positive, -x, x))
+    return xp.where(positive, 1.0, e) / (1 + e)
+
+
+def softmax(xp: Namespace, a: Array) -> Array:
+    """exp(a) / sum(exp(a)) along the last axis."""
+    return normalized(xp, xp.exp(a - xp.stop_gradient(xp.max(a, axis=-1, keepdims=True))))
+
+
+def log_softmax(xp: Namespace, a: Array) -> Array:
+    """log(exp(a) / sum(exp(a))) along the last axis."""
+    return a - _log_sum_exp(xp, a)[..., None]
+
+
+def normalized(xp: Namespace, weights: Array) -> Array:
+    """Weights divided by their sum along the last axis."""
+    return weights / xp.sum(weights, axis=-1, keepdims=True)
+
+
+def log_mixture(xp: Namespace, probs: Array, log_densities: Array) -> Array:
+    """log sum_m probs_m exp(log_densities_m) along the last axis, for probs divided by their sum."""
+    terms = log(xp, probs) + log_densities
+    top = xp.max(terms, axis=-1, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, 0.0)
+    total = log(xp, xp.sum(xp.exp(terms - top), axis=-1))
+    return top[..., 0] + total - xp.log(xp.sum(probs, axis=-1))
+
+
+def select_class(xp: Namespace, values: Array, x: Array) -> Array:
+    """The entry of `values` along the last axis whose index is x; -inf where there is none."""
+    return xp.max(xp.where(_class_index(xp, values) == x[..., None], values, -inf), axis=-1)
+
+
+def is_only_class(xp: Namespace, possible: Array, x: Array) -> Array:
+    """Whether x is the index of the only entry of `possible` along the last axis that is true."""
+    index = _class_index(xp, xp.where(possible, xp.ones_like(x)[..., None], 0.0))
+    return xp.all(possible == (index == x[..., None]), axis=-1)
+
+
 def log_choices(xp: Namespace, log_probs: Array, x: Array) -> Array:
     """sum_k x_k log_probs_k, where 0 times an infinite logarithm is 0."""
     return xp.sum(product(xp, x, log_probs), axis=-1)
@@ -165,28 +200,11 @@ def are_counts(xp: Namespace, x: Array, total: Array) -> Array:
     return xp.all((x >= 0) & (xp.floor(x) == x), axis=-1) & (xp.sum(x, axis=-1) == total)
 
 
-def equal_counts_gap(xp: Namespace, total_p: Array, total_q: Array, gap: Array) -> Array:
-    """`total_p` times a gap, 0 where the total is 0; infinite where the totals differ."""
-    gap, finite = finite_part(xp, gap)
-    return total_p * gap + indicator(xp, (total_p == total_q) & (finite | (total_p == 0)), total_p)
+def _class_index(xp: Namespace, values: Array) -> Array:
+    return xp.cumulative_sum(xp.ones_like(values), axis=-1) - 1
 
 
-def normalized(xp: Namespace, weights: Array) -> Array:
-    """Weights divided by their sum along the last axis."""
-    return weights / xp.sum(weights, axis=-1, keepdims=True)
-
-
-def weighted_gap(xp: Namespace, weights: Array, gaps: Array) -> Array:
-    """The sum of weights times gaps along the last axis, where an infinite gap of weight 0 does not count."""
-    gaps, finite = finite_part(xp, gaps)
-    bad = xp.any((weights > 0) & ~finite, axis=-1)
-    return xp.where(bad, inf, xp.sum(weights * gaps, axis=-1))
-
-
-def log_mixture(xp: Namespace, probs: Array, log_densities: Array) -> Array:
-    """log sum_m probs_m exp(log_densities_m) along the last axis, for probs divided by their sum."""
-    terms = log(xp, probs) + log_densities
-    top = xp.max(terms, axis=-1, keepdims=True)
-    top = xp.where(xp.isfinite(top), top, 0.0)
-    total = log(xp, xp.sum(xp.exp(terms - top), axis=-1))
-    return top[..., 0] + total - xp.log(xp.sum(probs, axis=-1))
+def _log_sum_exp(xp: Namespace, a: Array) -> Array:
+    top = xp.max(a, axis=-1, keepdims=True)
+    top = xp.where(top > -inf, top, 0.0)
+    return (top + xp.log(xp.sum(xp.exp(a - top), axis=-1, keepdims=True)))[..., 0]

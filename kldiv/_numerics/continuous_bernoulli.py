@@ -11,65 +11,16 @@ from math import factorial
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.gaps import expm1_gap, log1p_gap, log_ratio
 from kldiv._numerics.integrals import gauss_legendre, integrate_half_line, integrate_unit_interval
-from kldiv._numerics.kumaraswamy import CLIP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
 _GAUSS = gauss_legendre(20)
 
+_STEEP = 40.0  # exp(-40) is nothing beside 1
 
 _TILT = 6.0  # the largest exponent on the whole interval that these nodes integrate
-
-
-def _tilted(xp: Namespace, eta: Array) -> tuple[Array, Array, Array]:
-    """The nodes, their probabilities under the density exp(eta x) / Z on (0, 1), and log(Z), for abs(eta) <= 6."""
-    x, weights = (xp.asarray_like(values, eta, eta.dtype) for values in _GAUSS)
-    # Symmetric about 1/2, so that exp(eta (x - 1/2)) is as small as may be.
-    mass = weights * xp.exp(eta[..., None] * (x - 0.5))
-    total = xp.sum(mass, axis=-1)
-    return x, mass / total[..., None], xp.log(total) + 0.5 * eta
-
-
-def _split_tilt(xp: Namespace, eta: Array) -> tuple[Array, Array, Array]:
-    """Where abs(eta) is within reach of the nodes; eta there and 0 elsewhere; abs(eta) elsewhere and 6 there."""
-    small = xp.abs(eta) <= _TILT
-    return small, xp.where(small, eta, 0.0), xp.where(small, _TILT, xp.abs(eta))
-
-
-def continuous_bernoulli_log_partition(xp: Namespace, eta: Array) -> Array:
-    """log((exp(eta) - 1) / eta), the integral of exp(eta x) over the unit interval."""
-    small, eta_small, h = _split_tilt(xp, eta)
-    near = _tilted(xp, eta_small)[2]
-    far = xp.where(eta > 0, h, 0.0) - xp.log(h) + xp.log1p(-xp.exp(-h))
-    return xp.where(small, near, far)
-
-
-def _tilted_excess(xp: Namespace, eta: Array) -> Array:
-    """The mean of the density exp(eta x) / Z on the unit interval, less 1/2."""
-    small, eta_small, h = _split_tilt(xp, eta)
-    x, p, _ = _tilted(xp, eta_small)
-    e = xp.exp(-h)
-    far = 0.5 - 1 / h + e / (1 - e)
-    return xp.where(small, xp.sum(p * (x - 0.5), axis=-1), xp.where(eta > 0, far, -far))
-
-
-def continuous_bernoulli_mean(xp: Namespace, eta: Array) -> Array:
-    """The mean of the density exp(eta x) / Z on the unit interval."""
-    h = xp.where(eta < -_TILT, -eta, _TILT)
-    e = xp.exp(-h)
-    return xp.where(eta < -_TILT, 1 / h - e / (1 - e), 0.5 + _tilted_excess(xp, xp.where(eta < -_TILT, 0.0, eta)))
-
-
-def continuous_bernoulli_variance(xp: Namespace, eta: Array) -> Array:
-    """The variance of the density exp(eta x) / Z on the unit interval."""
-    small, eta_small, h = _split_tilt(xp, eta)
-    x, p, _ = _tilted(xp, eta_small)
-    d = x - xp.sum(p * x, axis=-1, keepdims=True)
-    e = xp.exp(-h)
-    return xp.where(small, xp.sum(p * d * d, axis=-1), 1 / (h * h) - e / ((1 - e) * (1 - e)))
 
 
 def continuous_bernoulli_gap(xp: Namespace, eta_p: Array, eta_q: Array, difference: Array) -> Array:
@@ -101,6 +52,30 @@ def continuous_bernoulli_gap(xp: Namespace, eta_p: Array, eta_q: Array, differen
     return xp.where(small, small_value, xp.where(large, large_value, far))
 
 
+def continuous_bernoulli_log_partition(xp: Namespace, eta: Array) -> Array:
+    """log((exp(eta) - 1) / eta), the integral of exp(eta x) over the unit interval."""
+    small, eta_small, h = _split_tilt(xp, eta)
+    near = _tilted(xp, eta_small)[2]
+    far = xp.where(eta > 0, h, 0.0) - xp.log(h) + xp.log1p(-xp.exp(-h))
+    return xp.where(small, near, far)
+
+
+def continuous_bernoulli_mean(xp: Namespace, eta: Array) -> Array:
+    """The mean of the density exp(eta x) / Z on the unit interval."""
+    h = xp.where(eta < -_TILT, -eta, _TILT)
+    e = xp.exp(-h)
+    return xp.where(eta < -_TILT, 1 / h - e / (1 - e), 0.5 + _tilted_excess(xp, xp.where(eta < -_TILT, 0.0, eta)))
+
+
+def continuous_bernoulli_variance(xp: Namespace, eta: Array) -> Array:
+    """The variance of the density exp(eta x) / Z on the unit interval."""
+    small, eta_small, h = _split_tilt(xp, eta)
+    x, p, _ = _tilted(xp, eta_small)
+    d = x - xp.sum(p * x, axis=-1, keepdims=True)
+    e = xp.exp(-h)
+    return xp.where(small, xp.sum(p * d * d, axis=-1), 1 / (h * h) - e / ((1 - e) * (1 - e)))
+
+
 def logit_difference(xp: Namespace, p: Array, q: Array) -> Array:
     """logit(q) - logit(p), for probabilities between 0 and 1 that may nearly agree."""
     d = q - p
@@ -111,28 +86,6 @@ def logit_difference(xp: Namespace, p: Array, q: Array) -> Array:
         return xp.where(near, xp.log1p(xp.divide(xp.where(near, d, 0.0), of)), far)
 
     return difference(p, q, d) - difference(1 - p, 1 - q, -d)
-
-
-def _mean_under_tilt(xp: Namespace, eta: Array, function: Callable[[Array, Array], Array]) -> Array:
-    """The mean of a function of x and 1 - x under the density exp(eta x) / Z, which may be singular at 0 and 1."""
-    large = xp.abs(eta) > CLIP
-    near = xp.where(large, 0.0, eta)[..., None]
-    partition = continuous_bernoulli_log_partition(xp, near)
-    value = integrate_unit_interval(xp, lambda u, v: xp.exp(near * u - partition) * function(u, v), eta)
-    # The distance from the likelier end is exponential; beyond the other end it has no weight.
-    h, ends_at_one = xp.where(large, xp.abs(eta), 2 * CLIP)[..., None], (eta > 0)[..., None]
-
-    def far(w: Array) -> Array:
-        d = xp.where(w < 0.9 * h, w, 0.9 * h) / h
-        return xp.exp(-w) * function(xp.where(ends_at_one, 1 - d, d), xp.where(ends_at_one, d, 1 - d))
-
-    return xp.where(large, integrate_half_line(xp, far, eta), value)
-
-
-def _log_of(xp: Namespace, x: Array, y: Array) -> Array:
-    """log(x), given y = 1 - x."""
-    small = x < 0.5
-    return xp.where(small, xp.log(xp.where(small, x, 0.5)), xp.log1p(-xp.where(small, 0.5, y)))
 
 
 def continuous_bernoulli_log(xp: Namespace, eta: Array) -> Array:
@@ -161,6 +114,64 @@ def continuous_bernoulli_logit_variance(xp: Namespace, eta: Array) -> Array:
     return _mean_under_tilt(xp, eta, lambda x, y: (logit(x, y) - mean) * (logit(x, y) - mean))
 
 
+def continuous_bernoulli_distance(xp: Namespace, m: Array, eta: Array) -> Array:
+    """E |x - m| under the density exp(eta x) / Z on the unit interval."""
+    flip = eta > 0
+    h, x = xp.where(flip, eta, -eta), xp.where(flip, 1 - m, m)
+    mean = continuous_bernoulli_mean(xp, -h)
+    inside = (x > 0) & (x < 1)
+    y = xp.where(inside, x, 0.5)
+    # E max(y - x, 0) is the integral of (1 - exp(-h t)) / (1 - exp(-h)) over t from 0 to y.
+    below = y * y * _half_gap(xp, -h * y) / (1 - h * _half_gap(xp, -h))
+    return xp.where(inside, (mean - y) + 2 * below, xp.abs(mean - xp.where(inside, 0.0, x)))
+
+
+def _tilted(xp: Namespace, eta: Array) -> tuple[Array, Array, Array]:
+    """The nodes, their probabilities under the density exp(eta x) / Z on (0, 1), and log(Z), for abs(eta) <= 6."""
+    x, weights = (xp.asarray_like(values, eta, eta.dtype) for values in _GAUSS)
+    # Symmetric about 1/2, so that exp(eta (x - 1/2)) is as small as may be.
+    mass = weights * xp.exp(eta[..., None] * (x - 0.5))
+    total = xp.sum(mass, axis=-1)
+    return x, mass / total[..., None], xp.log(total) + 0.5 * eta
+
+
+def _split_tilt(xp: Namespace, eta: Array) -> tuple[Array, Array, Array]:
+    """Where abs(eta) is within reach of the nodes; eta there and 0 elsewhere; abs(eta) elsewhere and 6 there."""
+    small = xp.abs(eta) <= _TILT
+    return small, xp.where(small, eta, 0.0), xp.where(small, _TILT, xp.abs(eta))
+
+
+def _tilted_excess(xp: Namespace, eta: Array) -> Array:
+    """The mean of the density exp(eta x) / Z on the unit interval, less 1/2."""
+    small, eta_small, h = _split_tilt(xp, eta)
+    x, p, _ = _tilted(xp, eta_small)
+    e = xp.exp(-h)
+    far = 0.5 - 1 / h + e / (1 - e)
+    return xp.where(small, xp.sum(p * (x - 0.5), axis=-1), xp.where(eta > 0, far, -far))
+
+
+def _mean_under_tilt(xp: Namespace, eta: Array, function: Callable[[Array, Array], Array]) -> Array:
+    """The mean of a function of x and 1 - x under the density exp(eta x) / Z, which may be singular at 0 and 1."""
+    large = xp.abs(eta) > _STEEP
+    near = xp.where(large, 0.0, eta)[..., None]
+    partition = continuous_bernoulli_log_partition(xp, near)
+    value = integrate_unit_interval(xp, lambda u, v: xp.exp(near * u - partition) * function(u, v), eta)
+    # The distance from the likelier end is exponential; beyond the other end it has no weight.
+    h, ends_at_one = xp.where(large, xp.abs(eta), 2 * _STEEP)[..., None], (eta > 0)[..., None]
+
+    def far(w: Array) -> Array:
+        d = xp.where(w < 0.9 * h, w, 0.9 * h) / h
+        return xp.exp(-w) * function(xp.where(ends_at_one, 1 - d, d), xp.where(ends_at_one, d, 1 - d))
+
+    return xp.where(large, integrate_half_line(xp, far, eta), value)
+
+
+def _log_of(xp: Namespace, x: Array, y: Array) -> Array:
+    """log(x), given y = 1 - x."""
+    small = x < 0.5
+    return xp.where(small, xp.log(xp.where(small, x, 0.5)), xp.log1p(-xp.where(small, 0.5, y)))
+
+
 def _exp_tail(xp: Namespace, t: Array) -> Array:
     """(expm1(t) - t) / t^2 for abs(t) <= 1, by its series."""
     value = 0.0 * t
@@ -174,15 +185,3 @@ def _half_gap(xp: Namespace, t: Array) -> Array:
     near = t > -1
     far = xp.where(near, -1.0, t)
     return xp.where(near, _exp_tail(xp, xp.where(near, t, 0.0)), (xp.exp(far) - 1 - far) / (far * far))
-
-
-def continuous_bernoulli_distance(xp: Namespace, m: Array, eta: Array) -> Array:
-    """E |x - m| under the density exp(eta x) / Z on the unit interval."""
-    flip = eta > 0
-    h, x = xp.where(flip, eta, -eta), xp.where(flip, 1 - m, m)
-    mean = continuous_bernoulli_mean(xp, -h)
-    inside = (x > 0) & (x < 1)
-    y = xp.where(inside, x, 0.5)
-    # E max(y - x, 0) is the integral of (1 - exp(-h t)) / (1 - exp(-h)) over t from 0 to y.
-    below = y * y * _half_gap(xp, -h * y) / (1 - h * _half_gap(xp, -h))
-    return xp.where(inside, (mean - y) + 2 * below, xp.abs(mean - xp.where(inside, 0.0, x)))

@@ -8,16 +8,19 @@ from kldiv._arrays.protocol import Array, Namespace
 
 
 def xlogy(xp: Namespace, x: Array, y: Array) -> Array:
-    """x log(y), 0 where x is, -inf at y = 0 with derivative 0."""
+    """x log(y) for y at least 0: 0 where x is 0, else infinite at y = 0, with derivative 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kldiv import namespace, numerics
+    >>> x, y = np.asarray([0.0, 2.0, 2.0]), np.asarray([0.0, 0.0, 1.0])
+    >>> print(numerics.xlogy(namespace(x, y), x, y))
+    [  0. -inf   0.]
+    """
     none, edge = x == 0, y == 0
     value = x * xp.log(xp.where(none | edge, 1.0, y))
     return xp.where(edge & ~none, -inf, value)
-
-
-def multiple(xp: Namespace, n: Array, gap: Array) -> Array:
-    """n gap, 0 where n is; where the gap is infinite the derivative is 0."""
-    value, finite = finite_part(xp, gap)
-    return n * value + indicator(xp, finite | (n == 0), n)
 
 
 def xlog1my(xp: Namespace, x: Array, y: Array) -> Array:
@@ -32,10 +35,54 @@ def xlogx(xp: Namespace, x: Array) -> Array:
     return xp.where(zero, 0.0 * x, x * xp.log(xp.where(zero, 1.0, x)))
 
 
+def product(xp: Namespace, coefficient: Array, x: Array) -> Array:
+    """coefficient * x, 0 where the coefficient is 0."""
+    zero = coefficient == 0
+    return xp.where(zero, 0.0, coefficient * xp.where(zero, 0.0, x))
+
+
+def multiple(xp: Namespace, n: Array, gap: Array) -> Array:
+    """n gap, 0 where n is; where the gap is infinite the derivative is 0."""
+    value, finite = finite_part(xp, gap)
+    return n * value + indicator(xp, finite | (n == 0), n)
+
+
+def log(xp: Namespace, p: Array) -> Array:
+    """log(p), -inf at 0 with derivative 0."""
+    zero = p == 0
+    return xp.where(zero, -inf, xp.log(xp.where(zero, 1.0, p)))
+
+
+def logit(xp: Namespace, p: Array) -> Array:
+    """log(p / (1 - p)), infinite at 0 and 1 with derivative 0."""
+    edge = (p == 0) | (p == 1)
+    inner = xp.where(edge, 0.5, p)
+    return xp.where(p == 0, -inf, xp.where(p == 1, inf, xp.log(inner) - xp.log1p(-inner)))
+
+
+def log_factorial(xp: Namespace, k: Array) -> Array:
+    """log(k!), exactly 0 at k = 0 and k = 1."""
+    return xp.where(k < 2, 0.0 * k, xp.gammaln(xp.where(k < 2, 2.0, k) + 1))
+
+
 def indicator(xp: Namespace, holds: Array, like: Array) -> Array:
-    """0 where `holds`, inf elsewhere: a constraint as a term of a sum, with derivative 0 with respect to `like`."""
+    """0 where `holds`, inf elsewhere: a constraint as a term of a sum, with derivative 0 with respect to `like`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kldiv import namespace, numerics
+    >>> count_p, count_q = np.asarray([3.0, 3.0]), np.asarray([3.0, 4.0])
+    >>> print(numerics.indicator(namespace(count_p), count_p == count_q, count_p))
+    [ 0. inf]
+    """
     zero = xp.where(xp.isfinite(like), like, 0.0) * 0.0
     return xp.where(holds, zero, inf)
+
+
+def infinite_like(xp: Namespace, x: Array) -> Array:
+    """inf, as an expectation that does not exist, with derivative 0."""
+    return indicator(xp, x != x, x)
 
 
 def finite_part(xp: Namespace, x: Array) -> tuple[Array, Array]:
@@ -44,10 +91,16 @@ def finite_part(xp: Namespace, x: Array) -> tuple[Array, Array]:
     return xp.where(finite, x, 0.0), finite
 
 
-def product(xp: Namespace, coefficient: Array, x: Array) -> Array:
-    """coefficient * x, 0 where the coefficient is 0."""
-    zero = coefficient == 0
-    return xp.where(zero, 0.0, coefficient * xp.where(zero, 0.0, x))
+def exp_or_inf(xp: Namespace, x: Array, exists: Array | None = None) -> Array:
+    """exp(x) where that exists and does not overflow, and inf with derivative 0 elsewhere."""
+    finite = x < ln(float(xp.finfo(x.dtype).max))
+    finite = finite if exists is None else exists & finite
+    return xp.where(finite, xp.exp(xp.where(finite, x, 0.0)), inf)
+
+
+def inf_for_nan(xp: Namespace, x: Array) -> Array:
+    """x, and inf where it is nan, as a sum of positive and negative terms is that overflow."""
+    return xp.where(xp.isnan(x), inf, x)
 
 
 def non_negative(xp: Namespace, x: Array, exists: Array | None = None) -> Array:
@@ -56,9 +109,9 @@ def non_negative(xp: Namespace, x: Array, exists: Array | None = None) -> Array:
     return value if exists is None else xp.where(exists, value, inf)
 
 
-def inf_for_nan(xp: Namespace, x: Array) -> Array:
-    """x, and inf where it is nan, as a sum of positive and negative terms is that overflow."""
-    return xp.where(xp.isnan(x), inf, x)
+def lesser(xp: Namespace, a: Array, b: Array) -> Array:
+    """The lesser of two numbers."""
+    return xp.where(a < b, a, b)
 
 
 def interior(xp: Namespace, low: Array | float, high: Array | float, space: str) -> tuple[Array, Array]:
@@ -85,38 +138,3 @@ def positive_part(xp: Namespace, low: Array | float, high: Array | float) -> tup
 def _inner(low: Array | float, high: Array | float) -> tuple[Array, Array]:
     third = (high - low) / 3.0
     return low + third, high - third
-
-
-def log(xp: Namespace, p: Array) -> Array:
-    """log(p), -inf at 0 with derivative 0."""
-    zero = p == 0
-    return xp.where(zero, -inf, xp.log(xp.where(zero, 1.0, p)))
-
-
-def logit(xp: Namespace, p: Array) -> Array:
-    """log(p / (1 - p)), infinite at 0 and 1 with derivative 0."""
-    edge = (p == 0) | (p == 1)
-    inner = xp.where(edge, 0.5, p)
-    return xp.where(p == 0, -inf, xp.where(p == 1, inf, xp.log(inner) - xp.log1p(-inner)))
-
-
-def log_factorial(xp: Namespace, k: Array) -> Array:
-    """log(k!), exactly 0 at k = 0 and k = 1."""
-    return xp.where(k < 2, 0.0 * k, xp.gammaln(xp.where(k < 2, 2.0, k) + 1))
-
-
-def infinite_like(xp: Namespace, x: Array) -> Array:
-    """inf, as an expectation that does not exist, with derivative 0."""
-    return indicator(xp, x != x, x)
-
-
-def lesser(xp: Namespace, a: Array, b: Array) -> Array:
-    """The lesser of two numbers."""
-    return xp.where(a < b, a, b)
-
-
-def exp_or_inf(xp: Namespace, x: Array, exists: Array | None = None) -> Array:
-    """exp(x) where that exists and does not overflow, and inf with derivative 0 elsewhere."""
-    finite = x < ln(float(xp.finfo(x.dtype).max))
-    finite = finite if exists is None else exists & finite
-    return xp.where(finite, xp.exp(xp.where(finite, x, 0.0)), inf)

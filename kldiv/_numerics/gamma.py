@@ -38,17 +38,6 @@ if TYPE_CHECKING:
     Triple = tuple[Array, Array, Array]
 
 
-def expm1_gap_times(xp: Namespace, a: Array, t: Array) -> Array:
-    """a (expm1(t) - t) for positive a, also where exp(t) overflows and the product does not."""
-    large = t > 60
-    t_large = xp.where(large, t, 60.0)
-    exponent = t_large + xp.log(a)
-    possible = exponent < log(xp.finfo(t.dtype).max)
-    far = xp.exp(xp.where(possible, exponent, 0.0)) - a * (1 + xp.where(possible, t_large, 0.0))
-    value = xp.where(large, far, a * expm1_gap(xp, xp.where(large, 0.0, t)))
-    return xp.where(large & ~possible, inf, value)
-
-
 def weibull_gap(xp: Namespace, scale_p: Array, concentration_p: Array, scale_q: Array, concentration_q: Array) -> Array:
     """The divergence of Weibull distributions, which are generalized gamma with d = p.
 
@@ -60,16 +49,6 @@ def weibull_gap(xp: Namespace, scale_p: Array, concentration_p: Array, scale_q: 
     tangent = gammaln_gap(xp, 1 + r, 2 * one, d)
     t = concentration_q * log_quotient(xp, scale_p, scale_q) + (tangent + (1 - EULER) * d)
     return expm1_gap_times(xp, one, t) + (tangent + relative_gap(xp, concentration_q, concentration_p))
-
-
-def _entropy_gap_step(xp: Namespace, y: Array, x: Array, difference: Array) -> Array:
-    """D(y, x) - D(y + 1, x + 1) with D the entropy gap; `difference` is y - x."""
-    small = x <= 1
-    y_small, x_small, d = xp.where(small, y, 1.0), xp.where(small, x, 1.0), xp.where(small, difference, 0.0)
-    near = entropy_gap(xp, y_small, x_small, -d) - entropy_gap(xp, y_small + 1, x_small + 1, -d)
-    y, x, d = xp.where(small, 1.0, y), xp.where(small, 1.0, x), xp.where(small, 0.0, difference)
-    step = log1p_gap(xp, d / x / (y + 1), (y / (y + 1), x / (x + 1)))
-    return xp.where(small, near, log1p_gap(xp, d / x, (y, x)) - (y + 1) * step)
 
 
 def generalized_gamma_gap(
@@ -98,30 +77,21 @@ def generalized_gamma_gap(
     return non_negative(xp, value)
 
 
-def _moment(xp: Namespace, k: Array, log_scale: Array, d: Array, p: Array) -> tuple[Array, Array]:
-    """E x^k where it exists, anything elsewhere; and where it does."""
-    shifted = (d + k) / p
-    exists = shifted > 0
-    k = xp.where(exists, k, 0.0)
-    shifted = xp.where(exists, shifted, d / p)
-    t = k * log_scale + gammaln_difference(xp, shifted, d / p, k / p)
-    exists = exists & (t < log(xp.finfo(t.dtype).max))
-    return xp.exp(xp.where(exists, t, 0.0)), exists
+def expm1_gap_times(xp: Namespace, a: Array, t: Array) -> Array:
+    """a (expm1(t) - t) for positive a, also where exp(t) overflows and the product does not."""
+    large = t > 60
+    t_large = xp.where(large, t, 60.0)
+    exponent = t_large + xp.log(a)
+    possible = exponent < log(xp.finfo(t.dtype).max)
+    far = xp.exp(xp.where(possible, exponent, 0.0)) - a * (1 + xp.where(possible, t_large, 0.0))
+    value = xp.where(large, far, a * expm1_gap(xp, xp.where(large, 0.0, t)))
+    return xp.where(large & ~possible, inf, value)
 
 
 def scaled_power(xp: Namespace, k: Array, log_scale: Array, d: Array, p: Array) -> Array:
     """E x^k = a^k Gamma((d + k) / p) / Gamma(d / p), given log(a); inf where it does not exist."""
     value, exists = _moment(xp, k, log_scale, d, p)
     return xp.where(exists, value, inf)
-
-
-def _gammainc_of_exp(xp: Namespace, a: Array, t: Array) -> Array:
-    """P(a, z) - Q(a, z) of the regularized incomplete gamma functions, at z = exp(t)."""
-    tiny, huge = t < -40, t > 80
-    below, above = gammainc(xp, a, xp.exp(xp.where(tiny | huge, 0.0, t)))
-    # z^a / Gamma(a + 1) is what P is close to.
-    power = xp.exp(xp.where(tiny, a * t - xp.gammaln(a + 1), 0.0))
-    return xp.where(tiny, 2 * power - 1, xp.where(huge, 1.0, below - above))
 
 
 def log_power_exp(xp: Namespace, k: Array, x: Array, z: Array) -> Array:
@@ -243,3 +213,33 @@ def gamma_distance(xp: Namespace, m: Array, a: Array) -> Array:
     # (a - x) (Q - P) + 2 x^a exp(-x) / Gamma(a)
     edge = xp.exp(-stirling(xp, a) - a * log1p_gap(xp, (x - a) / a, (x, a)))
     return xp.where(inside, (a - x) * (upper - lower) + 2 * edge, a - m)
+
+
+def _entropy_gap_step(xp: Namespace, y: Array, x: Array, difference: Array) -> Array:
+    """D(y, x) - D(y + 1, x + 1) with D the entropy gap; `difference` is y - x."""
+    small = x <= 1
+    y_small, x_small, d = xp.where(small, y, 1.0), xp.where(small, x, 1.0), xp.where(small, difference, 0.0)
+    near = entropy_gap(xp, y_small, x_small, -d) - entropy_gap(xp, y_small + 1, x_small + 1, -d)
+    y, x, d = xp.where(small, 1.0, y), xp.where(small, 1.0, x), xp.where(small, 0.0, difference)
+    step = log1p_gap(xp, d / x / (y + 1), (y / (y + 1), x / (x + 1)))
+    return xp.where(small, near, log1p_gap(xp, d / x, (y, x)) - (y + 1) * step)
+
+
+def _moment(xp: Namespace, k: Array, log_scale: Array, d: Array, p: Array) -> tuple[Array, Array]:
+    """E x^k where it exists, anything elsewhere; and where it does."""
+    shifted = (d + k) / p
+    exists = shifted > 0
+    k = xp.where(exists, k, 0.0)
+    shifted = xp.where(exists, shifted, d / p)
+    t = k * log_scale + gammaln_difference(xp, shifted, d / p, k / p)
+    exists = exists & (t < log(xp.finfo(t.dtype).max))
+    return xp.exp(xp.where(exists, t, 0.0)), exists
+
+
+def _gammainc_of_exp(xp: Namespace, a: Array, t: Array) -> Array:
+    """P(a, z) - Q(a, z) of the regularized incomplete gamma functions, at z = exp(t)."""
+    tiny, huge = t < -40, t > 80
+    below, above = gammainc(xp, a, xp.exp(xp.where(tiny | huge, 0.0, t)))
+    # z^a / Gamma(a + 1) is what P is close to.
+    power = xp.exp(xp.where(tiny, a * t - xp.gammaln(a + 1), 0.0))
+    return xp.where(tiny, 2 * power - 1, xp.where(huge, 1.0, below - above))

@@ -3,7 +3,8 @@
 A divergence between nearly equal distributions is of the order of their squared distance, while the terms of the
 textbook formulas are of order one, so those formulas lose every digit. A gap is at least 0 and is computed from the
 difference of its arguments, without cancellation. An argument is made safe before the branch is taken (the double
-`where`), so that derivatives of any order are finite.
+`where`), so that derivatives of any order are finite. Logarithms of quotients, which gaps need far from equality, are
+here too. `kldiv.numerics` has the recipe.
 """
 
 from __future__ import annotations
@@ -17,39 +18,19 @@ from kldiv._numerics.exact import is_single, polynomial, two_difference
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
+    from typing import Concatenate, ParamSpec, Protocol
 
-    class Native(Protocol):
+    P = ParamSpec("P")
+
+    class Native(Protocol[P]):
         """A function that a backend may have in a way of its own; `plain` is the one for all."""
 
-        plain: Callable[..., Array]
+        plain: Callable[Concatenate[Namespace, P], Array]
 
-        def __call__(self, xp: Namespace, /, *args: Array | None) -> Array: ...
-
-
-def log1p_product(xp: Namespace, u: Array, *quotients: tuple[Array, Array]) -> Array:
-    """log(1 + u), where 1 + u is also the product of `quotients`."""
-    near = xp.abs(u) <= 0.5
-    far = 0.0
-    for a, b in quotients:
-        far = far + log_ratio(xp, xp.where(near, 1.0, a), xp.where(near, 1.0, b))
-    return xp.where(near, xp.log1p(xp.where(near, u, 0.0)), far)
+        def __call__(self, xp: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Array: ...
 
 
-def native(kernel: Callable[..., Array]) -> Native:
-    """Let a backend have the kernel in a way of its own, under the kernel's name."""
-
-    @functools.wraps(kernel)
-    def call(xp: Namespace, *args: Array | None) -> Array:
-        own: Callable[..., Array] | None = getattr(xp, kernel.__name__, None)
-        return kernel(xp, *args) if own is None else own(*args)
-
-    found: Native = call  # type: ignore[assignment]
-    found.plain = kernel
-    return found
-
-
-# Chebyshev fits, ascending powers, (float64, float32). tests/numerics/test_kernels.py derives them again with mpmath.
+# Chebyshev fits, ascending powers, (float64, float32). The tests derive them again with mpmath.
 # sum_k z^k / (2 k + 3) on [0, 1/4].
 ATANH_TAIL = (
     (
@@ -64,10 +45,6 @@ ATANH_TAIL = (
         0.1681174399638068,
     ),
 )  # fmt: skip
-
-
-_NEAR = (-2 / 3, 2.0)  # where u - log1p(u) is a series: far from there the subtraction costs less than two bits
-
 
 # sum_k t^k / (k + 2)! on [-1, 1].
 EXP_TAIL = (
@@ -84,69 +61,54 @@ EXP_TAIL = (
     ),
 )  # fmt: skip
 
-
 # Stirling's series: B_2n / (2 n (2 n - 1)), exact.
 STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
 
-
-def log_of_quotient(xp: Namespace, a: Array, b: Array) -> Array:
-    """log(a / b) for positive a and b; no derivative may be taken of it."""
-    # A quotient that leaves the range of normal numbers is shifted into it, with room for one of subnormal numbers.
-    # By products alone: compilers make (a up up) / b of (a up) / (b / up), which leaves it again.
-    shift = 2.0**96 if is_single(xp, a) else 2.0**768
-    r = a / b
-    below, above = r < xp.finfo(r.dtype).smallest_normal, ~(r < inf)
-    one = xp.ones_like(r)
-    up = xp.where(below, shift, xp.where(above, 1 / shift, one))
-    down = xp.where(below, 1 / shift, xp.where(above, shift, one))
-    offset = xp.where(below, -2 * ln(shift), xp.where(above, 2 * ln(shift), 0.0 * one))
-    return xp.log((a * up) / (b * down)) + offset
+_NEAR = (-2 / 3, 2.0)  # where u - log1p(u) is a series: far from there the subtraction costs less than two bits
 
 
-@native
-def log_ratio(xp: Namespace, a: Array, b: Array) -> Array:
-    """log(a / b) for positive a and b, also where the quotient leaves the range of normal numbers."""
-    value = log_of_quotient(xp, a, b)
-    if not xp.differentiable:
-        return value
-    # The derivatives 1 / a and -1 / b; through the quotient they would over- or underflow on the way.
-    log_a, log_b = xp.log(a), xp.log(b)
-    stop = xp.stop_gradient
-    return stop(value) + ((log_a - stop(log_a)) - (log_b - stop(log_b)))
+def native(plain: Callable[Concatenate[Namespace, P], Array]) -> Native[P]:
+    """Let a backend have a function in a way of its own, under the function's name."""
 
+    @functools.wraps(plain)
+    def call(xp: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Array:
+        of_backend: Callable[P, Array] | None = getattr(xp, plain.__name__, None)
+        return plain(xp, *args, **kwargs) if of_backend is None else of_backend(*args, **kwargs)
 
-def _log1p_gap_near(xp: Namespace, u: Array) -> Array:
-    # log1p(u) = 2 atanh(s), with s between -1/2 and 1/2; its first term cancels against u exactly, as s (2 + u) = u.
-    s = u / (2 + u)
-    z = s * s
-    return s * (u - 2 * z * polynomial(ATANH_TAIL[is_single(xp, u)], z))
+    call.plain = plain  # type: ignore[attr-defined]
+    return call  # type: ignore[return-value]
 
 
 def log1p_gap(xp: Namespace, u: Array, *quotients: tuple[Array, Array]) -> Array:
-    """u - log1p(u), at least 0, for u > -1.
+    """u - log(1 + u), at least 0, for u > -1.
 
-    Far from u = 0 the logarithm is that of the product of `quotients`, pairs (numerator, denominator), where 1 + u is
-    such a product of known numbers: the sum 1 + u has lost digits of it.
+    If 1 + u is a product of quotients of positive numbers, name them as `quotients`, pairs (numerator, denominator):
+    far from u = 0 the logarithm is taken of these, as the sum 1 + u has lost digits of them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kldiv import namespace, numerics
+    >>> u = np.asarray([1e-9, 1.0])
+    >>> print(numerics.log1p_gap(namespace(u), u))
+    [5.00000000e-19 3.06852819e-01]
     """
     near = (u >= _NEAR[0]) & (u <= _NEAR[1])
-    if quotients:
-        far_log = 0.0
-        for a, b in quotients:
-            far_log = far_log + log_ratio(xp, xp.where(near, 1.0, a), xp.where(near, 1.0, b))
-    else:
-        far_log = xp.log1p(xp.where(near, 1.0, u))
+    far_log = _log_of_product(xp, quotients, near) if quotients else xp.log1p(xp.where(near, 1.0, u))
     return xp.where(near, _log1p_gap_near(xp, xp.where(near, u, 0.0)), u - far_log)
 
 
-def log1p(xp: Namespace, x: Array) -> Array:
-    """log(1 + x), for a framework whose own is not right to the last digits."""
-    near = (x >= _NEAR[0]) & (x <= _NEAR[1])
-    x_near = xp.where(near, x, 0.0)
-    return xp.where(near, x_near - _log1p_gap_near(xp, x_near), xp.log(1 + xp.where(near, 1.0, x)))
-
-
 def expm1_gap(xp: Namespace, t: Array) -> Array:
-    """expm1(t) - t, at least 0."""
+    """exp(t) - 1 - t, at least 0, for any t.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kldiv import namespace, numerics
+    >>> t = np.asarray([1e-9, 1.0])
+    >>> print(numerics.expm1_gap(namespace(t), t))
+    [5.00000000e-19 7.18281828e-01]
+    """
     below, above = t < -1, t > 1
     near = ~(below | above)
     t_near = xp.where(near, t, 0.0)
@@ -166,12 +128,35 @@ def expm1_gap_of_difference(xp: Namespace, a: Array, b: Array) -> Array:
 
 @native
 def relative_gap(xp: Namespace, a: Array, b: Array) -> Array:
-    """a / b - 1 - log(a / b), at least 0, for positive a and b: the divergence of exponential distributions."""
+    """a / b - 1 - log(a / b), at least 0, for positive a and b.
+
+    It is the divergence between exponential distributions whose means are a and b.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kldiv import namespace, numerics
+    >>> a, b = np.asarray(2.0), np.asarray(1.0)
+    >>> print(numerics.relative_gap(namespace(a, b), a, b))
+    0.3068528194400547
+    """
     return log1p_gap(xp, xp.divide(a - b, b), (a, b))
 
 
 def entropy_gap(xp: Namespace, a: Array, b: Array, difference: Array | None = None) -> Array:
-    """a log(a / b) - a + b, at least 0, for non-negative a and b; `difference` is b - a where it is known better."""
+    """a log(a / b) - a + b, at least 0, for non-negative a and b; infinite where only b is 0.
+
+    It is the divergence between Poisson distributions with rates a and b, and the sum of these over classes is that
+    between probabilities. `difference` is b - a where that is known better than from a and b.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kldiv import namespace, numerics
+    >>> a, b = np.asarray([0.0, 0.25, 0.25]), np.asarray([0.5, 0.25, 0.0])
+    >>> print(numerics.entropy_gap(namespace(a, b), a, b))
+    [0.5 0.  inf]
+    """
     d = b - a if difference is None else difference
     a_zero = a == 0
     b_zero = b == 0
@@ -181,6 +166,43 @@ def entropy_gap(xp: Namespace, a: Array, b: Array, difference: Array | None = No
     inner = a_in * _log1p_gap_near(xp, xp.divide(xp.where(near, d_in, 0.0), a_in))
     outer = d_in - a_in * log_ratio(xp, xp.where(near, 1.0, b_in), xp.where(near, 1.0, a_in))
     return xp.where(a_zero, b, xp.where(b_zero, inf, xp.where(near, inner, outer)))
+
+
+def stirling_gap(xp: Namespace, y: Array, x: Array, difference: Array | None = None) -> Array:
+    """H(y) - H(x) - H'(x) (y - x) with H(a) = lgamma(a) - a log(a) + a, at least 0, for positive y and x.
+
+    H is the convex part of lgamma that Stirling's series describes; `gammaln` itself has the remainder
+    stirling_gap(y, x) + entropy_gap(y, x). `difference` is y - x where that is known better than from y and x.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kldiv import namespace, numerics
+    >>> y, x = np.asarray(3.5), np.asarray(3.0)
+    >>> print(f"{numerics.stirling_gap(namespace(y, x), y, x):.12f}")
+    0.006906874842
+    """
+    # The recurrence of lgamma shifts both arguments by n, which leaves n gaps of log1p, and beyond that Stirling's
+    # series is differenced term by term. There is no lgamma and no digamma in it, and no switch but one for a tiny
+    # argument.
+    n, terms = (3, 3) if is_single(xp, x) else (8, 8)
+    d = y - x if difference is None else difference
+    # Only the first step can leave the range of the series: u < 1 / x, and 1 + u = y (x + 1) / (x (y + 1)).
+    total = (y + 1) * log1p_gap(xp, d / x / (y + 1), (y / (y + 1), x / (x + 1)))
+    for k in range(1, n):
+        total = total + (y + (k + 1)) * _log1p_gap_near(xp, d / (x + k) / (y + (k + 1)))
+    z, w = 1 / (x + n), 1 / (y + n)
+    total = total + 0.5 * log1p_gap(xp, d * z, (y + n, x + n))
+    # y^-m - x^-m + m x^(-m-1) (y - x) = d^2 z^2 t_m, with t_1 = w and t_m = w t_{m-1} + m z^(m-1) w.
+    t, power = w, z
+    tail = STIRLING[0] * t
+    for m in range(2, 2 * terms):
+        t = w * t + m * power * w
+        power = power * z
+        if m % 2:
+            tail = tail + STIRLING[m // 2] * t
+    e = d * z
+    return total + e * (e * tail)
 
 
 def relative_entropy(xp: Namespace, a: Array, b: Array) -> Array:
@@ -206,30 +228,36 @@ def rel_entr(xp: Namespace, x: Array, y: Array) -> Array:
     return xp.where(finite, value, xp.where(x == 0, xp.zeros_like(x), x - y))
 
 
-def stirling_gap(xp: Namespace, y: Array, x: Array, difference: Array | None = None) -> Array:
-    """The remainder at y over the tangent at x of lgamma(a) - a log a + a, for positive x and y.
+@native
+def log_ratio(xp: Namespace, a: Array, b: Array) -> Array:
+    """log(a / b) for positive a and b, also where the quotient leaves the range of normal numbers.
 
-    The recurrence of lgamma shifts both arguments by n, which leaves n gaps of log1p, and beyond that Stirling's series
-    is differenced term by term. There is no lgamma and no digamma in it, and no switch but one for a tiny argument.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kldiv import namespace, numerics
+    >>> a, b = np.asarray(1e-200), np.asarray(1e200)
+    >>> print(f"{numerics.log_ratio(namespace(a, b), a, b):.9f}")
+    -921.034037198
     """
-    n, terms = (3, 3) if is_single(xp, x) else (8, 8)
-    d = y - x if difference is None else difference
-    # Only the first step can leave the range of the series: u < 1 / x, and 1 + u = y (x + 1) / (x (y + 1)).
-    total = (y + 1) * log1p_gap(xp, d / x / (y + 1), (y / (y + 1), x / (x + 1)))
-    for k in range(1, n):
-        total = total + (y + (k + 1)) * _log1p_gap_near(xp, d / (x + k) / (y + (k + 1)))
-    z, w = 1 / (x + n), 1 / (y + n)
-    total = total + 0.5 * log1p_gap(xp, d * z, (y + n, x + n))
-    # y^-m - x^-m + m x^(-m-1) (y - x) = d^2 z^2 t_m, with t_1 = w and t_m = w t_{m-1} + m z^(m-1) w.
-    t, power = w, z
-    tail = STIRLING[0] * t
-    for m in range(2, 2 * terms):
-        t = w * t + m * power * w
-        power = power * z
-        if m % 2:
-            tail = tail + STIRLING[m // 2] * t
-    e = d * z
-    return total + e * (e * tail)
+    value = log_of_quotient(xp, a, b)
+    if not xp.differentiable:
+        return value
+    # The derivatives 1 / a and -1 / b; through the quotient they would over- or underflow on the way.
+    log_a, log_b = xp.log(a), xp.log(b)
+    stop = xp.stop_gradient
+    return stop(value) + ((log_a - stop(log_a)) - (log_b - stop(log_b)))
+
+
+def log_quotient(xp: Namespace, a: Array, b: Array, difference: Array | None = None) -> Array:
+    """log(a / b) for positive arguments, also where they nearly agree; `difference` is a - b if known better."""
+    return log1p_product(xp, (a - b if difference is None else difference) / b, (a, b))
+
+
+def log1p_product(xp: Namespace, u: Array, *quotients: tuple[Array, Array]) -> Array:
+    """log(1 + u), where 1 + u is also the product of `quotients`."""
+    near = xp.abs(u) <= 0.5
+    return xp.where(near, xp.log1p(xp.where(near, u, 0.0)), _log_of_product(xp, quotients, near))
 
 
 def log1p_ratio(xp: Namespace, a: Array, b: Array) -> Array:
@@ -240,6 +268,37 @@ def log1p_ratio(xp: Namespace, a: Array, b: Array) -> Array:
     return xp.where(far, log_ratio(xp, xp.where(far, a, 1.0) + b, b), near_log)
 
 
-def log_quotient(xp: Namespace, a: Array, b: Array, difference: Array | None = None) -> Array:
-    """log(a / b) for positive arguments, also where they nearly agree; `difference` is a - b if known better."""
-    return log1p_product(xp, (a - b if difference is None else difference) / b, (a, b))
+def log1p(xp: Namespace, x: Array) -> Array:
+    """log(1 + x), for a framework whose own is not right to the last digits."""
+    near = (x >= _NEAR[0]) & (x <= _NEAR[1])
+    x_near = xp.where(near, x, 0.0)
+    return xp.where(near, x_near - _log1p_gap_near(xp, x_near), xp.log(1 + xp.where(near, 1.0, x)))
+
+
+def log_of_quotient(xp: Namespace, a: Array, b: Array) -> Array:
+    """log(a / b) for positive a and b; no derivative may be taken of it."""
+    # A quotient that leaves the range of normal numbers is shifted into it, with room for one of subnormal numbers.
+    # By products alone: compilers make (a up up) / b of (a up) / (b / up), which leaves it again.
+    shift = 2.0**96 if is_single(xp, a) else 2.0**768
+    r = a / b
+    below, above = r < xp.finfo(r.dtype).smallest_normal, ~(r < inf)
+    one = xp.ones_like(r)
+    up = xp.where(below, shift, xp.where(above, 1 / shift, one))
+    down = xp.where(below, 1 / shift, xp.where(above, shift, one))
+    offset = xp.where(below, -2 * ln(shift), xp.where(above, 2 * ln(shift), 0.0 * one))
+    return xp.log((a * up) / (b * down)) + offset
+
+
+def _log_of_product(xp: Namespace, quotients: tuple[tuple[Array, Array], ...], unwanted: Array) -> Array:
+    """The logarithm of a product of quotients, 0 where it is unwanted."""
+    total = 0.0
+    for a, b in quotients:
+        total = total + log_ratio(xp, xp.where(unwanted, 1.0, a), xp.where(unwanted, 1.0, b))
+    return total
+
+
+def _log1p_gap_near(xp: Namespace, u: Array) -> Array:
+    # log1p(u) = 2 atanh(s), with s between -1/2 and 1/2; its first term cancels against u exactly, as s (2 + u) = u.
+    s = u / (2 + u)
+    z = s * s
+    return s * (u - 2 * z * polynomial(ATANH_TAIL[is_single(xp, u)], z))

@@ -57,6 +57,32 @@ def generalized_normal_gap(
     return value + _generalized_normal_distance_gap(xp, xp.abs(distance), scale_p, power_p, scale_q, power_q)
 
 
+def generalized_normal_variance(xp: Namespace, power: Array) -> Array:
+    """Gamma(3 / power) / Gamma(1 / power)."""
+    return xp.exp(gammaln_difference(xp, 3 / power, 1 / power))
+
+
+def generalized_normal_distance(xp: Namespace, d: Array, power: Array) -> Array:
+    """E |x| of the generalized normal distribution with mean d and scale 1, which is E max(|x - d|, |d|)."""
+    d = xp.abs(d)
+    zero = d == 0
+    k = 1 / power
+    exponent = power * xp.log(xp.where(zero, 1.0, d))
+    bounded = xp.abs(exponent) < 50
+    x = xp.exp(xp.where(bounded, exponent, 0.0))
+    inside, _ = gammainc(xp, k, x)
+    _, outside = gammainc(xp, 2 * k, x)
+    mean = xp.exp(gammaln_difference(xp, 2 * k, k))
+    far = xp.where(exponent > 0, d, mean)
+    return xp.where(zero, mean, xp.where(bounded, d * inside + mean * outside, far))
+
+
+def power_of(xp: Namespace, z: Array, power: Array) -> Array:
+    """z^power for z >= 0."""
+    zero = z == 0
+    return xp.where(zero, 0.0, xp.exp(power * xp.log(xp.where(zero, 1.0, z))))
+
+
 def _log1p_cubic(xp: Namespace, u: Array) -> Array:
     """log1p(u) - u + u^2 / 2 for u near 0."""
     s = u / (2 + u)
@@ -143,29 +169,3 @@ def _generalized_normal_distance_gap(
     total = known + total + integrate_half_line(xp, above_both, d)
     value = xp.where(representable, total, inf)
     return xp.where(zero, 0.0, value)
-
-
-def generalized_normal_variance(xp: Namespace, power: Array) -> Array:
-    """Gamma(3 / power) / Gamma(1 / power)."""
-    return xp.exp(gammaln_difference(xp, 3 / power, 1 / power))
-
-
-def generalized_normal_distance(xp: Namespace, d: Array, power: Array) -> Array:
-    """E |x| of the generalized normal distribution with mean d and scale 1, which is E max(|x - d|, |d|)."""
-    d = xp.abs(d)
-    zero = d == 0
-    k = 1 / power
-    exponent = power * xp.log(xp.where(zero, 1.0, d))
-    bounded = xp.abs(exponent) < 50
-    x = xp.exp(xp.where(bounded, exponent, 0.0))
-    inside, _ = gammainc(xp, k, x)
-    _, outside = gammainc(xp, 2 * k, x)
-    mean = xp.exp(gammaln_difference(xp, 2 * k, k))
-    far = xp.where(exponent > 0, d, mean)
-    return xp.where(zero, mean, xp.where(bounded, d * inside + mean * outside, far))
-
-
-def power_of(xp: Namespace, z: Array, power: Array) -> Array:
-    """z^power for z >= 0."""
-    zero = z == 0
-    return xp.where(zero, 0.0, xp.exp(power * xp.log(xp.where(zero, 1.0, z))))

@@ -34,21 +34,10 @@ def _log_spread(step: float, first: int, last: int) -> tuple[list[float], list[f
 _NODES = (_log_spread(0.25, -152, 140), _log_spread(0.5, -38, 76))
 
 
-def integrate_generating_function(xp: Namespace, function: Callable[[Array, Array], Array], scale: Array) -> Array:
-    """The integral over t > 0 of a function of t and 1 - exp(-t) that is nearly constant below t = 1 / scale."""
-    single = is_single(xp, scale)
-    t, weights = (xp.asarray_like(x, scale, scale.dtype) for x in _NODES[single])
-    t = t / scale[..., None]
-    return xp.sum(function(t, -xp.expm1(-t)) * weights, axis=-1) / scale
-
-
-def stirling_difference(xp: Namespace, x: Array, d: Array) -> Array:
-    """H(x + d) - H(x) for positive x and non-negative d, with H(a) = lgamma(a) - a log a + a."""
-    near = d < 0.5 * x
-    x_near, d_near = xp.where(near, x, 1.0), xp.where(near, d, 0.0)
-    close = stirling_gap(xp, x_near + d_near, x_near, d_near) - d_near * digamma_gap(xp, x_near)
-    x_far, y_far = xp.where(near, 1.0, x), xp.where(near, 1.0, x + d)
-    return xp.where(near, close, stirling(xp, y_far) - stirling(xp, x_far))
+def pochhammer_excess_gap(xp: Namespace, law: GeneratingFunction, r: Array, sign: int) -> Array:
+    """The `log_pochhammer_excess` of a law, or of the opposite sign, where it is known to be at least 0."""
+    value = sign * law.log_pochhammer_excess(r)
+    return non_negative(xp, value)
 
 
 def log_factorial_excess(xp: Namespace, x: Array) -> Array:
@@ -68,21 +57,13 @@ def log_factorial_excess_difference(xp: Namespace, x: Array, d: Array) -> Array:
     return xp.where(near, close, log_factorial_excess(xp, x_far + d_far) - log_factorial_excess(xp, x_far))
 
 
-def spread(xp: Namespace, m: Array, cumulant: Cumulant, t: Array, u: Array) -> Array:
-    """G(z) - z^m at z = exp(-t), at least 0."""
-    log_g, c = cumulant(t, u)
-    power = xp.exp(-m[..., None] * t)
-    small = c < 1
-    return xp.where(small, power * xp.expm1(xp.where(small, c, 0.0)), xp.exp(log_g) - power)
-
-
-def _jensen_gap(xp: Namespace, r: Array, m: Array, scale: Array, cumulant: Cumulant) -> Array:
-    """E log Gamma(x + r) - log Gamma(E x + r)."""
-
-    def integrand(t: Array, u: Array) -> Array:
-        return xp.divide(xp.divide(xp.exp(-r[..., None] * t) * spread(xp, m, cumulant, t, u), u), t)
-
-    return integrate_generating_function(xp, integrand, scale + r)
+def stirling_difference(xp: Namespace, x: Array, d: Array) -> Array:
+    """H(x + d) - H(x) for positive x and non-negative d, with H(a) = lgamma(a) - a log a + a."""
+    near = d < 0.5 * x
+    x_near, d_near = xp.where(near, x, 1.0), xp.where(near, d, 0.0)
+    close = stirling_gap(xp, x_near + d_near, x_near, d_near) - d_near * digamma_gap(xp, x_near)
+    x_far, y_far = xp.where(near, 1.0, x), xp.where(near, 1.0, x + d)
+    return xp.where(near, close, stirling(xp, y_far) - stirling(xp, x_far))
 
 
 class GeneratingFunction:
@@ -164,18 +145,6 @@ def negative_binomial_cgf(xp: Namespace, r: Array, p: Array, q: Array) -> Genera
     return GeneratingFunction(xp, r * odds, r * odds + odds, cumulant)
 
 
-def _log_sinhc(xp: Namespace, x: Array) -> Array:
-    """log(sinh(x) / x), for non-negative x."""
-    near = x < 1
-    y = xp.where(near, x, 0.0)
-    y = y * y
-    series = 0.0 * y
-    for k in range(19, 1, -2):
-        series = (series + 1) * y / (k * (k - 1))
-    far = xp.where(near, 1.0, x)
-    return xp.where(near, xp.log1p(series), far + xp.log(-xp.expm1(-2 * far) / (2 * far)))
-
-
 def discrete_uniform_cgf(xp: Namespace, low: Array, high: Array) -> GeneratingFunction:
     """The discrete uniform distribution, for non-negative `low`."""
     width = (high - low) + 1
@@ -189,7 +158,38 @@ def discrete_uniform_cgf(xp: Namespace, low: Array, high: Array) -> GeneratingFu
     return GeneratingFunction(xp, m, high + 0 * m, cumulant)
 
 
-def pochhammer_excess_gap(xp: Namespace, law: GeneratingFunction, r: Array, sign: int) -> Array:
-    """The `log_pochhammer_excess` of a law, or of the opposite sign, where it is known to be at least 0."""
-    value = sign * law.log_pochhammer_excess(r)
-    return non_negative(xp, value)
+def integrate_generating_function(xp: Namespace, function: Callable[[Array, Array], Array], scale: Array) -> Array:
+    """The integral over t > 0 of a function of t and 1 - exp(-t) that is nearly constant below t = 1 / scale."""
+    single = is_single(xp, scale)
+    t, weights = (xp.asarray_like(x, scale, scale.dtype) for x in _NODES[single])
+    t = t / scale[..., None]
+    return xp.sum(function(t, -xp.expm1(-t)) * weights, axis=-1) / scale
+
+
+def spread(xp: Namespace, m: Array, cumulant: Cumulant, t: Array, u: Array) -> Array:
+    """G(z) - z^m at z = exp(-t), at least 0."""
+    log_g, c = cumulant(t, u)
+    power = xp.exp(-m[..., None] * t)
+    small = c < 1
+    return xp.where(small, power * xp.expm1(xp.where(small, c, 0.0)), xp.exp(log_g) - power)
+
+
+def _jensen_gap(xp: Namespace, r: Array, m: Array, scale: Array, cumulant: Cumulant) -> Array:
+    """E log Gamma(x + r) - log Gamma(E x + r)."""
+
+    def integrand(t: Array, u: Array) -> Array:
+        return xp.divide(xp.divide(xp.exp(-r[..., None] * t) * spread(xp, m, cumulant, t, u), u), t)
+
+    return integrate_generating_function(xp, integrand, scale + r)
+
+
+def _log_sinhc(xp: Namespace, x: Array) -> Array:
+    """log(sinh(x) / x), for non-negative x."""
+    near = x < 1
+    y = xp.where(near, x, 0.0)
+    y = y * y
+    series = 0.0 * y
+    for k in range(19, 1, -2):
+        series = (series + 1) * y / (k * (k - 1))
+    far = xp.where(near, 1.0, x)
+    return xp.where(near, xp.log1p(series), far + xp.log(-xp.expm1(-2 * far) / (2 * far)))

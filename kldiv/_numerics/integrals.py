@@ -6,7 +6,7 @@ functions to the last digits. The nodes do not depend on values, so a compiler c
 
 from __future__ import annotations
 
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, localcontext
 from math import cos, exp, log, pi, sinh
 
 from kldiv._arrays.protocol import Array, Namespace
@@ -21,8 +21,7 @@ def gauss_legendre(n: int) -> tuple[list[float], list[float]]:
     """The nodes between 0 and 1 and the weights of Gauss and Legendre's rule."""
     nodes, weights = [], []
     # In decimals, as a weight has many times the relative error of its node.
-    with localcontext() as context:
-        context.prec = 32
+    with localcontext(Context(prec=32)):
         for i in range(n):
             x, slope = Decimal(cos(pi * (i + 0.75) / (n + 0.5))), Decimal(1)
             for _ in range(5):
@@ -36,19 +35,64 @@ def gauss_legendre(n: int) -> tuple[list[float], list[float]]:
     return nodes, weights
 
 
-_COUNT = 240
+def half_line_nodes(step: float, first: int, last: int) -> tuple[list[float], list[float]]:
+    """w = exp(t - exp(-t)) at equal steps of t, and the weights dw/dt step."""
+    t = [k * step for k in range(first, last + 1)]
+    w = [exp(x - exp(-x)) for x in t]
+    return w, [a * (1 + exp(-x)) * step for a, x in zip(w, t, strict=True)]
 
+
+def unit_interval_nodes(step: float, count: int) -> tuple[list[float], list[float], list[float]]:
+    """u = 1 / (1 + exp(-pi sinh t)) at equal steps of t, 1 - u, and the weights du/dt step (tanh-sinh)."""
+    t = [k * step for k in range(-count, count + 1)]
+    u = [1 / (1 + exp(-pi * sinh(x))) for x in t]
+    v = u[::-1]
+    return u, v, [a * b * pi * (exp(x) + exp(-x)) / 2 * step for a, b, x in zip(u, v, t, strict=True)]
+
+
+_HALF_LINE = half_line_nodes(0.07, -56, 57)
+
+_UNIT_INTERVAL = unit_interval_nodes(0.07, 46)
+
+_COUNT = 240
 
 _STEPS = [k / (_COUNT - 1) for k in range(_COUNT)]
 
 
-def working_digits(xp: Namespace, x: Array) -> float:
-    """How far an exponent must fall for its exponential to be beneath rounding."""
-    return 20.0 if is_single(xp, x) else 40.0
+def integrate_half_line(xp: Namespace, function: Callable[[Array], Array], like: Array) -> Array:
+    """The integral over w > 0 of a function that falls like exp(-w) or faster, for an array of functions.
+
+    `function` takes the nodes along a new last axis, so parameters in it need one too. `like` tells dtype and device.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kldiv import namespace, numerics
+    >>> a = np.asarray([1.0, 2.0, 3.0])
+    >>> xp = namespace(a)
+    >>> print(numerics.integrate_half_line(xp, lambda w: w ** a[..., None] * xp.exp(-w), a))
+    [1. 2. 6.]
+    """
+    w, weights = (xp.asarray_like(x, like, like.dtype) for x in _HALF_LINE)
+    return xp.sum(function(w) * weights, axis=-1)
 
 
-def log_expm1(xp: Namespace, x: Array) -> Array:
-    return x + xp.log(-xp.expm1(-x))
+def integrate_unit_interval(xp: Namespace, function: Callable[[Array, Array], Array], like: Array) -> Array:
+    """The integral over 0 < u < 1 of a function of u and 1 - u, which may be singular at the ends, as u^-0.9 is not.
+
+    `function` takes the nodes along a new last axis, so parameters in it need one too. `like` tells dtype and device.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kldiv import namespace, numerics
+    >>> a = np.asarray([1.0, 2.0, 3.0])
+    >>> xp = namespace(a)
+    >>> print(numerics.integrate_unit_interval(xp, lambda u, v: a[..., None] * u * v, a))
+    [0.16666667 0.33333333 0.5       ]
+    """
+    u, v, weights = (xp.asarray_like(x, like, like.dtype) for x in _UNIT_INTERVAL)
+    return xp.sum(function(u, v) * weights, axis=-1)
 
 
 def integrate_log_line(xp: Namespace, function: Callable[[Array], Array], low: Array, high: Array) -> Array:
@@ -77,40 +121,6 @@ def log1p_by_laplace(xp: Namespace, log_transform: Callable[[Array], Array], mea
     )
 
 
-def half_line_nodes(step: float, first: int, last: int) -> tuple[list[float], list[float]]:
-    """w = exp(t - exp(-t)) at equal steps of t, and the weights dw/dt step."""
-    t = [k * step for k in range(first, last + 1)]
-    w = [exp(x - exp(-x)) for x in t]
-    return w, [a * (1 + exp(-x)) * step for a, x in zip(w, t, strict=True)]
-
-
-def unit_interval_nodes(step: float, count: int) -> tuple[list[float], list[float], list[float]]:
-    """u = 1 / (1 + exp(-pi sinh t)) at equal steps of t, 1 - u, and the weights du/dt step (tanh-sinh)."""
-    t = [k * step for k in range(-count, count + 1)]
-    u = [1 / (1 + exp(-pi * sinh(x))) for x in t]
-    v = u[::-1]
-    return u, v, [a * b * pi * (exp(x) + exp(-x)) / 2 * step for a, b, x in zip(u, v, t, strict=True)]
-
-
-_HALF_LINE = half_line_nodes(0.07, -56, 57)
-
-
-_UNIT_INTERVAL = unit_interval_nodes(0.07, 46)
-
-
-def integrate_half_line(xp: Namespace, function: Callable[[Array], Array], like: Array) -> Array:
-    """The integral over w > 0 of a function that falls like exp(-w) or faster, for an array of functions.
-
-    `function` takes the nodes along a new last axis, so parameters in it need one too. `like` tells dtype and device.
-    """
-    w, weights = (xp.asarray_like(x, like, like.dtype) for x in _HALF_LINE)
-    return xp.sum(function(w) * weights, axis=-1)
-
-
-def integrate_unit_interval(xp: Namespace, function: Callable[[Array, Array], Array], like: Array) -> Array:
-    """The integral over 0 < u < 1 of a function of u and 1 - u, which may be singular at the ends, as u^-0.9 is not.
-
-    `function` takes the nodes along a new last axis, so parameters in it need one too. `like` tells dtype and device.
-    """
-    u, v, weights = (xp.asarray_like(x, like, like.dtype) for x in _UNIT_INTERVAL)
-    return xp.sum(function(u, v) * weights, axis=-1)
+def working_digits(xp: Namespace, x: Array) -> float:
+    """How far an exponent must fall for its exponential to be beneath rounding."""
+    return 20.0 if is_single(xp, x) else 40.0

@@ -14,21 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _inverse_gaussian_mean(xp: Namespace, function: Callable[[Array, Array], Array], ratio: Array) -> Array:
-    """The mean under P of a function of u = |log(x / m)|, even in u after its weight, and of exponents to add to.
-
-    A normal z, with u = 2 asinh(|z| / (2 sqrt(ratio))), has the law that makes the density of log(x / m) that of u.
-    """
-    root = 2 * xp.sqrt(ratio)[..., None]
-
-    def integrand(z: Array) -> Array:
-        y = z / root
-        r = xp.sqrt(1 + y * y)
-        return function(2 * xp.log1p(y + y * (y / (1 + r))), -0.5 * z * z)
-
-    return sqrt(2 / pi) * integrate_half_line(xp, integrand, ratio)
-
-
 def inverse_gaussian_power(xp: Namespace, k: Array, loc: Array, ratio: Array) -> Array:
     """E x^k of the inverse Gaussian distribution with log-mean `loc`: cosh((k - 1/2) u) / cosh(u / 2) on average."""
     b = xp.abs(k - 0.5) - 0.5
@@ -45,11 +30,6 @@ def inverse_gaussian_power(xp: Namespace, k: Array, loc: Array, ratio: Array) ->
 
     value = xp.log(_inverse_gaussian_mean(xp, integrand, ratio))
     return exp_or_inf(xp, k * loc + top + value)
-
-
-def _sqrt1pm1(xp: Namespace, y: Array) -> Array:
-    """exp(asinh(sqrt(y))) - 1."""
-    return xp.sqrt(y) + y / (1 + xp.sqrt(1 + y))
 
 
 def inverse_gaussian_log(xp: Namespace, ratio: Array) -> Array:
@@ -90,3 +70,23 @@ def inverse_gaussian_log1p(xp: Namespace, s: Array, m: Array, concentration: Arr
         return -2 * mean[..., None] * w / (1 + xp.sqrt(1 + spread[..., None] * w))
 
     return log1p_by_laplace(xp, log_transform, mean + spread)
+
+
+def _inverse_gaussian_mean(xp: Namespace, function: Callable[[Array, Array], Array], ratio: Array) -> Array:
+    """The mean under P of a function of u = |log(x / m)|, even in u after its weight, and of exponents to add to.
+
+    A normal z, with u = 2 asinh(|z| / (2 sqrt(ratio))), has the law that makes the density of log(x / m) that of u.
+    """
+    root = 2 * xp.sqrt(ratio)[..., None]
+
+    def integrand(z: Array) -> Array:
+        y = z / root
+        r = xp.sqrt(1 + y * y)
+        return function(2 * xp.log1p(y + y * (y / (1 + r))), -0.5 * z * z)
+
+    return sqrt(2 / pi) * integrate_half_line(xp, integrand, ratio)
+
+
+def _sqrt1pm1(xp: Namespace, y: Array) -> Array:
+    """exp(asinh(sqrt(y))) - 1."""
+    return xp.sqrt(y) + y / (1 + xp.sqrt(1 + y))

@@ -2,57 +2,18 @@
 
 from __future__ import annotations
 
-from math import log
-
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.beta import beta_power
 from kldiv._numerics.edges import non_negative
 from kldiv._numerics.gaps import expm1_gap, log_quotient, relative_gap
 from kldiv._numerics.integrals import integrate_half_line
-from kldiv._numerics.special import EULER, betainc, digamma
+from kldiv._numerics.special import EULER, betainc, digamma, log1mexp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
-CLIP = 40.0  # exp(-40) is nothing beside 1
-
-
-def log1mexp(xp: Namespace, v: Array) -> Array:
-    """log(1 - exp(-v)) for positive v."""
-    small = v < log(2)
-    near = xp.log(-xp.expm1(-xp.where(small, v, 0.5)))
-    return xp.where(small, near, xp.log1p(-xp.exp(-xp.where(small, 1.0, v))))
-
-
-def _mean_under_power(xp: Namespace, b: Array, function: Callable[[Array], Array]) -> Array:
-    """The mean of function(v) where v = -log(1 - y) is exponential with rate b, so that y is a beta(1, b) variable."""
-    return integrate_half_line(xp, lambda w: xp.exp(-w) * function(w / b[..., None]), b)
-
-
-def _log_complement_of_power(xp: Namespace, v: Array, c: Array) -> Array:
-    """-log(1 - y^c), where v = -log(1 - y)."""
-    # Beyond the clip it is v - log(c).
-    clipped = xp.where(v < CLIP, v, CLIP)
-    return (v - clipped) - log1mexp(xp, -c * log1mexp(xp, clipped))
-
-
-def _mean_log_complement(xp: Namespace, b: Array, c: Array, log_c: Array) -> tuple[Array, Array]:
-    """Where b < 1; there -E log(1 - y^c) less 1/b - log(c), which is its limit, and elsewhere the mean itself."""
-    small = b < 1
-    step = 1 / xp.where(small, 1.0, b)
-    weight = (b * step)[..., None]
-    limit, log_c, c, step = small[..., None], log_c[..., None], c[..., None], step[..., None]
-
-    def integrand(w: Array) -> Array:
-        v = w * step
-        value = _log_complement_of_power(xp, v, c)
-        clipped = xp.where(v < CLIP, v, CLIP)
-        rest = (log_c - clipped) - log1mexp(xp, -c * log1mexp(xp, clipped))
-        return weight * xp.exp(-weight * w) * xp.where(limit, rest, value)
-
-    return small, integrate_half_line(xp, integrand, b)
+_CLIP = 40.0  # exp(-40) is nothing beside 1
 
 
 def kumaraswamy_gap(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Array) -> Array:
@@ -66,7 +27,7 @@ def kumaraswamy_gap(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Arra
         e, d = xp.where(near, excess, 0.0)[..., None], xp.where(near, b_q - b_p, 0.0)[..., None]
         b = xp.where(near, b_q, 1.0)[..., None]
         constant = xp.where(near, log_ratio_a, 0.0)[..., None] + xp.where(near, log_ratio_b, 0.0)[..., None]
-        clipped = xp.where(v < CLIP, v, CLIP)
+        clipped = xp.where(v < _CLIP, v, _CLIP)
         log_y = log1mexp(xp, clipped)
         # log(1 - y^c) - log(1 - y)
         log_complements = xp.log1p(-xp.expm1(clipped) * xp.expm1(e * log_y))
@@ -106,7 +67,7 @@ def kumaraswamy_logit_variance(xp: Namespace, a: Array, b: Array) -> Array:
     """Var log(x / (1 - x)) of the Kumaraswamy distribution."""
 
     def logit(v: Array) -> Array:
-        clipped = xp.where(v < CLIP, v, CLIP)
+        clipped = xp.where(v < _CLIP, v, _CLIP)
         return log1mexp(xp, clipped) / a[..., None] + _log_complement_of_power(xp, v, 1 / a[..., None])
 
     mean = _mean_under_power(xp, b, logit)[..., None]
@@ -123,3 +84,32 @@ def kumaraswamy_distance(xp: Namespace, m: Array, a: Array, b: Array) -> Array:
     weighted = betainc(xp, 1 + 1 / a, b, y, complement)
     value = m * (2 * below - 1) + mean * (1 - 2 * weighted)
     return xp.where(inside, value, xp.abs(mean - xp.where(inside, 0.0, m)))
+
+
+def _mean_under_power(xp: Namespace, b: Array, function: Callable[[Array], Array]) -> Array:
+    """The mean of function(v) where v = -log(1 - y) is exponential with rate b, so that y is a beta(1, b) variable."""
+    return integrate_half_line(xp, lambda w: xp.exp(-w) * function(w / b[..., None]), b)
+
+
+def _log_complement_of_power(xp: Namespace, v: Array, c: Array) -> Array:
+    """-log(1 - y^c), where v = -log(1 - y)."""
+    # Beyond the clip it is v - log(c).
+    clipped = xp.where(v < _CLIP, v, _CLIP)
+    return (v - clipped) - log1mexp(xp, -c * log1mexp(xp, clipped))
+
+
+def _mean_log_complement(xp: Namespace, b: Array, c: Array, log_c: Array) -> tuple[Array, Array]:
+    """Where b < 1; there -E log(1 - y^c) less 1/b - log(c), which is its limit, and elsewhere the mean itself."""
+    small = b < 1
+    step = 1 / xp.where(small, 1.0, b)
+    weight = (b * step)[..., None]
+    limit, log_c, c, step = small[..., None], log_c[..., None], c[..., None], step[..., None]
+
+    def integrand(w: Array) -> Array:
+        v = w * step
+        value = _log_complement_of_power(xp, v, c)
+        clipped = xp.where(v < _CLIP, v, _CLIP)
+        rest = (log_c - clipped) - log1mexp(xp, -c * log1mexp(xp, clipped))
+        return weight * xp.exp(-weight * w) * xp.where(limit, rest, value)
+
+    return small, integrate_half_line(xp, integrand, b)

@@ -16,11 +16,6 @@ def laplace_gap(xp: Namespace, distance: Array, scale_p: Array, scale_q: Array) 
     return xp.where(near, near_value, xp.where(near, 0.0, xp.abs(distance)) / scale_q - scale_p / scale_q)
 
 
-def laplace_distance(xp: Namespace, d: Array, scale: Array) -> Array:
-    """E |x| of the Laplace distribution with mean d."""
-    return xp.abs(d) + scale * xp.exp(-xp.abs(d) / scale)
-
-
 def asymmetric_laplace_gap(
     xp: Namespace,
     loc_p: Array,
@@ -76,12 +71,9 @@ def asymmetric_laplace_gap(
     return inf_for_nan(xp, non_negative(xp, xp.where(near, near_value, far_value)))
 
 
-def _side_weights(xp: Namespace, k: Array) -> tuple[Array, Array]:
-    """1 / (1 + k^2) and k^2 / (1 + k^2)."""
-    large = k > 1
-    z = xp.where(large, 1 / k, k)
-    small_weight, weight = z * z / (1 + z * z), 1 / (1 + z * z)
-    return xp.where(large, small_weight, weight), xp.where(large, weight, small_weight)
+def laplace_distance(xp: Namespace, d: Array, scale: Array) -> Array:
+    """E |x| of the Laplace distribution with mean d."""
+    return xp.abs(d) + scale * xp.exp(-xp.abs(d) / scale)
 
 
 def asymmetric_laplace_distance(xp: Namespace, d: Array, right: Array, left: Array) -> Array:
@@ -99,3 +91,11 @@ def exponential_sides(xp: Namespace, right: Array, left: Array, shift: Array) ->
     exists = (right < 1) & (left < 1)
     factors = xp.log1p(-xp.where(exists, right, 0.0)) + xp.log1p(-xp.where(exists, left, 0.0))
     return exp_or_inf(xp, shift - factors, exists)
+
+
+def _side_weights(xp: Namespace, k: Array) -> tuple[Array, Array]:
+    """1 / (1 + k^2) and k^2 / (1 + k^2)."""
+    large = k > 1
+    z = xp.where(large, 1 / k, k)
+    small_weight, weight = z * z / (1 + z * z), 1 / (1 + z * z)
+    return xp.where(large, small_weight, weight), xp.where(large, weight, small_weight)

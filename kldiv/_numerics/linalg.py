@@ -7,9 +7,20 @@ from kldiv._numerics.exact import product_excess
 from kldiv._numerics.gaps import log1p_gap
 
 
-def identity_like(xp: Namespace, x: Array) -> Array:
-    """The identity matrices of the shape of `x`."""
-    return xp.tril(xp.triu(xp.ones_like(x)))
+def kronecker_gap(xp: Namespace, row_p: Array, row_q: Array, column_p: Array, column_q: Array) -> Array:
+    """sum_i (Z_ii - log(1 + Z_ii)) + |Z|^2 / 2, with I + Z the Kronecker product of L_q^-1 L_p of columns and of rows.
+
+    The arguments are the triangular factors L.
+    """
+    a, b = _quotient_below(xp, row_p, row_q), _quotient_below(xp, column_p, column_q)
+    row_top, row_bottom = xp.diagonal(row_p)[..., :, None], xp.diagonal(row_q)[..., :, None]
+    column_top, column_bottom = xp.diagonal(column_p)[..., None, :], xp.diagonal(column_q)[..., None, :]
+    diagonal = product_excess(xp, row_top, column_top, row_bottom, column_bottom)
+    gaps = log1p_gap(xp, diagonal, (row_top, row_bottom), (column_top, column_bottom))
+    value = xp.sum(gaps + 0.5 * diagonal * diagonal, axis=(-2, -1))
+    # Off the diagonal, Z has (I + A)_ii' (I + B)_jj' where i > i' or j > j'.
+    row, column = row_top / row_bottom, column_top / column_bottom
+    return value + 0.5 * (_squared_product(xp, a, column) + _squared_product(xp, b, a + row * identity_like(xp, a)))
 
 
 def cholesky_difference(
@@ -36,6 +47,22 @@ def cholesky_difference(
     residual = congruence(factor, excess - x_in - x_t - xp.matmul(x_in, x_t))
     step = xp.matmul(factor, 0.5 * (xp.tril(residual) + xp.tril(residual, k=-1)))
     return x + xp.where(near, step, 0.0)
+
+
+def low_rank_difference(xp: Namespace, factor_p: Array, diag_p: Array, factor_q: Array, diag_q: Array) -> Array:
+    """The difference of the covariance matrices F F' + diag(d) of P and Q, from those of the factors and diagonals.
+
+    Columns that only one of the factors has count as zero in the other.
+    """
+    p, q = xp.pad_last_axis(factor_p, factor_q), xp.pad_last_axis(factor_q, factor_p)
+    half = 0.5 * xp.matmul(p - q, xp.matrix_transpose(p + q))
+    diagonal = (diag_p - diag_q)[..., None]
+    return half + xp.matrix_transpose(half) + diagonal * identity_like(xp, half)
+
+
+def identity_like(xp: Namespace, x: Array) -> Array:
+    """The identity matrices of the shape of `x`."""
+    return xp.tril(xp.triu(xp.ones_like(x)))
 
 
 def index_like(xp: Namespace, x: Array) -> Array:
@@ -70,30 +97,3 @@ def _squared_product(xp: Namespace, a: Array, b: Array) -> Array:
     """The product of the sums of squares of the entries of two matrices, where one alone might over- or underflow."""
     scale = xp.stop_gradient(xp.max(xp.abs(b), axis=(-2, -1), keepdims=True))
     return squares(xp, a * scale) * squares(xp, b / scale)
-
-
-def kronecker_gap(xp: Namespace, row_p: Array, row_q: Array, column_p: Array, column_q: Array) -> Array:
-    """sum_i (Z_ii - log(1 + Z_ii)) + |Z|^2 / 2, with I + Z the Kronecker product of L_q^-1 L_p of columns and of rows.
-
-    The arguments are the triangular factors L.
-    """
-    a, b = _quotient_below(xp, row_p, row_q), _quotient_below(xp, column_p, column_q)
-    row_top, row_bottom = xp.diagonal(row_p)[..., :, None], xp.diagonal(row_q)[..., :, None]
-    column_top, column_bottom = xp.diagonal(column_p)[..., None, :], xp.diagonal(column_q)[..., None, :]
-    diagonal = product_excess(xp, row_top, column_top, row_bottom, column_bottom)
-    gaps = log1p_gap(xp, diagonal, (row_top, row_bottom), (column_top, column_bottom))
-    value = xp.sum(gaps + 0.5 * diagonal * diagonal, axis=(-2, -1))
-    # Off the diagonal, Z has (I + A)_ii' (I + B)_jj' where i > i' or j > j'.
-    row, column = row_top / row_bottom, column_top / column_bottom
-    return value + 0.5 * (_squared_product(xp, a, column) + _squared_product(xp, b, a + row * identity_like(xp, a)))
-
-
-def low_rank_difference(xp: Namespace, factor_p: Array, diag_p: Array, factor_q: Array, diag_q: Array) -> Array:
-    """The difference of the covariance matrices F F' + diag(d) of P and Q, from those of the factors and diagonals.
-
-    Columns that only one of the factors has count as zero in the other.
-    """
-    p, q = xp.pad_last_axis(factor_p, factor_q), xp.pad_last_axis(factor_q, factor_p)
-    half = 0.5 * xp.matmul(p - q, xp.matrix_transpose(p + q))
-    diagonal = (diag_p - diag_q)[..., None]
-    return half + xp.matrix_transpose(half) + diagonal * identity_like(xp, half)

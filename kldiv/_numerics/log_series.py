@@ -12,11 +12,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
 _SERIES = (64, 28)  # terms of a power series in x <= 0.6
 
-
 _RANGE = [-75 + 0.25 * k for k in range(314)]  # of log(-log z), for generating functions at z
+
+_LOGS = [log(k) / k for k in range(2, 66)]
+
+_LOG_FACTORIALS = [lgamma(k + 1) / k for k in range(2, 66)]
+
+
+def log_series_gap(xp: Namespace, p: Array, q: Array) -> Array:
+    """The divergence between the logarithmic distributions with probs p and q."""
+    high = p >= 0.5
+    return xp.where(
+        high,
+        _high_gap(xp, xp.where(high, p, 0.5), xp.where(high, q, 0.5)),
+        _low_gap(xp, xp.where(high, 0.25, p), xp.where(high, 0.25, q)),
+    )
 
 
 def log_series_rest(xp: Namespace, p: Array) -> Array:
@@ -44,13 +56,19 @@ def log_series_variance(xp: Namespace, p: Array) -> Array:
     return rest / width / width
 
 
-def log_series_gap(xp: Namespace, p: Array, q: Array) -> Array:
-    """The divergence between the logarithmic distributions with probs p and q."""
-    high = p >= 0.5
-    return xp.where(
-        high,
-        _high_gap(xp, xp.where(high, p, 0.5), xp.where(high, q, 0.5)),
-        _low_gap(xp, xp.where(high, 0.25, p), xp.where(high, 0.25, q)),
+def log_series_mean_log(xp: Namespace, p: Array) -> Array:
+    """E log k of the logarithmic distribution."""
+    # log k is the integral over v > 0 of [z - z^k] / v, with z = exp(-v); the trapezoid rule in log v is right to the
+    # last digits. The expectation of the bracket is log1p(x) / L - (1 - z).
+    step = _RANGE[1] - _RANGE[0]
+    return _log_series_mean(xp, p, _LOGS, lambda x, logarithm, weight, fall: step * (xp.log1p(x) / logarithm - fall))
+
+
+def log_series_mean_log_factorial(xp: Namespace, p: Array) -> Array:
+    """E log k! of the logarithmic distribution."""
+    # log k! is the integral over v > 0 of [k - (1 - z^k) / (1 - z)] z / v, with z = exp(-v).
+    return _log_series_mean(
+        xp, p, _LOG_FACTORIALS, lambda x, logarithm, weight, fall: weight * log1p_gap(xp, x) / (logarithm * fall)
     )
 
 
@@ -81,12 +99,6 @@ def _low_gap(xp: Namespace, p: Array, q: Array) -> Array:
     return xp.where(near, xp.log1p(total / (1 + rest_p)), far_value)
 
 
-_LOGS = [log(k) / k for k in range(2, 66)]
-
-
-_LOG_FACTORIALS = [lgamma(k + 1) / k for k in range(2, 66)]
-
-
 def _nodes(xp: Namespace, like: Array) -> tuple[Array, Array]:
     """z = exp(-exp(y)) at equal steps of y, as step times z, and 1 - z."""
     step = _RANGE[1] - _RANGE[0]
@@ -107,19 +119,3 @@ def _log_series_mean(xp: Namespace, p: Array, terms: list[float], integral: Call
     # log(1 - p z) - log(1 - p) = log(1 + x), over -log(1 - p).
     value = xp.sum(integral(p * fall / (1 - p), -xp.log1p(-p), weight, fall), axis=-1)
     return xp.where(low, series, value)
-
-
-def log_series_mean_log(xp: Namespace, p: Array) -> Array:
-    """E log k of the logarithmic distribution."""
-    # log k is the integral over v > 0 of [z - z^k] / v, with z = exp(-v); the trapezoid rule in log v is right to the
-    # last digits. The expectation of the bracket is log1p(x) / L - (1 - z).
-    step = _RANGE[1] - _RANGE[0]
-    return _log_series_mean(xp, p, _LOGS, lambda x, logarithm, weight, fall: step * (xp.log1p(x) / logarithm - fall))
-
-
-def log_series_mean_log_factorial(xp: Namespace, p: Array) -> Array:
-    """E log k! of the logarithmic distribution."""
-    # log k! is the integral over v > 0 of [k - (1 - z^k) / (1 - z)] z / v, with z = exp(-v).
-    return _log_series_mean(
-        xp, p, _LOG_FACTORIALS, lambda x, logarithm, weight, fall: weight * log1p_gap(xp, x) / (logarithm * fall)
-    )

@@ -13,18 +13,6 @@ from kldiv._numerics.integrals import integrate_unit_interval
 from kldiv._numerics.special import betainc
 
 
-def logistic_exponential(xp: Namespace, u: Array, shift: Array) -> Array:
-    """exp(shift) Gamma(1 + u) Gamma(1 - u), an exponential moment of the logistic distribution."""
-    exists = xp.abs(u) < 1
-    u = xp.where(exists, u, 0.0)
-    return exp_or_inf(xp, shift + (xp.gammaln(1 + u) + xp.gammaln(1 - u)), exists)
-
-
-def logistic_distance(xp: Namespace, d: Array, scale: Array) -> Array:
-    """2 s log(2 cosh(d / (2 s))), E |x| of the logistic distribution with mean d."""
-    return xp.abs(d) + 2 * scale * xp.log1p(xp.exp(-xp.abs(d) / scale))
-
-
 def _logistic_nodes(step: float, count: int) -> tuple[list[float], list[float], list[float]]:
     """Nodes a >= 0 of the trapezoid rule under the logistic density, with signs for the two halves, and weights."""
     a = [k * step for k in range(count)]
@@ -51,23 +39,16 @@ def logistic_gap(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scal
     return relative_gap(xp, scale_p, scale_q) + 2 * (wide / scale_q) * far_gap
 
 
-def _bernoulli_cumulant_gap(xp: Namespace, a: Array, t: Array) -> Array:
-    """log(1 - p + p exp(t)) - p t, with p = 1 / (1 + exp(a)) and a >= 0."""
-    p = sigmoid(xp, -a)
-    near = xp.abs(t) <= 1
-    t_near = xp.where(near, t, 0.0)
-    near_value = p * expm1_gap(xp, t_near) - log1p_gap(xp, p * xp.expm1(t_near))
-    t_far = xp.where(near, 1.0, t)
-    return xp.where(near, near_value, softplus(xp, t_far - a) - softplus(xp, -a) - p * t_far)
+def logistic_exponential(xp: Namespace, u: Array, shift: Array) -> Array:
+    """exp(shift) Gamma(1 + u) Gamma(1 - u), an exponential moment of the logistic distribution."""
+    exists = xp.abs(u) < 1
+    u = xp.where(exists, u, 0.0)
+    return exp_or_inf(xp, shift + (xp.gammaln(1 + u) + xp.gammaln(1 - u)), exists)
 
 
-def _alternating_tail(x: Array) -> Array:
-    """(sin(b) - b cos(b)) / b^3, with x = b^2, for b up to 2."""
-    value, factor = 0.0 * x, 1.0
-    for k in range(1, 14):
-        factor = factor / ((2 * k) * (2 * k + 1))
-        value = value + (2 * k * factor) * (-x) ** (k - 1)
-    return value
+def logistic_distance(xp: Namespace, d: Array, scale: Array) -> Array:
+    """2 s log(2 cosh(d / (2 s))), E |x| of the logistic distribution with mean d."""
+    return xp.abs(d) + 2 * scale * xp.log1p(xp.exp(-xp.abs(d) / scale))
 
 
 def log_logistic_power(xp: Namespace, k: Array, loc: Array, scale: Array) -> Array:
@@ -118,3 +99,22 @@ def log_logistic_log1p(xp: Namespace, shift: Array, scale: Array) -> Array:
         return 0.5 * z + xp.log1p(xp.exp(-z))
 
     return factor * (0.5 * c[..., 0] + integrate_unit_interval(xp, integrand, c))
+
+
+def _bernoulli_cumulant_gap(xp: Namespace, a: Array, t: Array) -> Array:
+    """log(1 - p + p exp(t)) - p t, with p = 1 / (1 + exp(a)) and a >= 0."""
+    p = sigmoid(xp, -a)
+    near = xp.abs(t) <= 1
+    t_near = xp.where(near, t, 0.0)
+    near_value = p * expm1_gap(xp, t_near) - log1p_gap(xp, p * xp.expm1(t_near))
+    t_far = xp.where(near, 1.0, t)
+    return xp.where(near, near_value, softplus(xp, t_far - a) - softplus(xp, -a) - p * t_far)
+
+
+def _alternating_tail(x: Array) -> Array:
+    """(sin(b) - b cos(b)) / b^3, with x = b^2, for b up to 2."""
+    value, factor = 0.0 * x, 1.0
+    for k in range(1, 14):
+        factor = factor / ((2 * k) * (2 * k + 1))
+        value = value + (2 * k * factor) * (-x) ** (k - 1)
+    return value

@@ -22,42 +22,7 @@ def _normal_nodes(step: float, count: int) -> tuple[list[float], list[float]]:
 
 _NORMAL = _normal_nodes(0.25, 35)
 
-
 _WIDE = 2.0  # the scale from which the sigmoid is a step rather than smooth
-
-
-def _mean_under_normal(xp: Namespace, loc: Array, scale: Array, function: Callable[[Array], Array]) -> Array:
-    """The mean of a function analytic within pi of the real line, for a scale up to 2."""
-    z, weights = (xp.asarray_like(x, loc, loc.dtype) for x in _NORMAL)
-    return xp.sum(weights * function(loc[..., None] + scale[..., None] * z), axis=-1)
-
-
-def _mean_around_zero(
-    xp: Namespace, loc: Array, scale: Array, above: Callable[[Array], Array], below: Callable[[Array], Array]
-) -> Array:
-    """E above(x) for x > 0 and below(-x) for x < 0, of functions that fall like exp(-x), for a scale from 2 on."""
-    loc, scale = loc[..., None], scale[..., None]
-
-    def density(x: Array) -> Array:
-        z = (x - loc) / scale
-        return xp.exp(-0.5 * z * z) / (scale * sqrt(2 * pi))
-
-    return integrate_half_line(xp, lambda w: density(w) * above(w) + density(-w) * below(w), loc[..., 0])
-
-
-def _split_scale(xp: Namespace, loc: Array, scale: Array) -> tuple[Array, tuple[Array, Array], tuple[Array, Array]]:
-    """Where the scale is small; location and scale there, and elsewhere."""
-    small = scale < _WIDE
-    near = xp.where(small, loc, 0.0), xp.where(small, scale, 1.0)
-    return small, near, (xp.where(small, 0.0, loc), xp.where(small, _WIDE, scale))
-
-
-def _positive_part(xp: Namespace, loc: Array, scale: Array) -> tuple[Array, Array]:
-    """E max(x, 0) and E max(x, 0)^2 of a normal variable."""
-    z = loc / scale
-    probability = xp.exp(log_ndtr(xp, z))
-    edge = scale * xp.exp(-0.5 * z * z) / sqrt(2 * pi)
-    return loc * probability + edge, (loc * loc + scale * scale) * probability + loc * edge
 
 
 def sigmoid_mean(xp: Namespace, loc: Array, scale: Array) -> Array:
@@ -112,3 +77,37 @@ def logit_normal_log_density(xp: Namespace, x: Array, loc: Array, scale: Array) 
     log_x, log_y = xp.log(x), xp.log1p(-x)
     z = ((log_x - log_y) - loc) / scale
     return xp.where(edge, -inf, -0.5 * z * z - xp.log(scale) - 0.5 * log(2 * pi) - log_x - log_y)
+
+
+def _mean_under_normal(xp: Namespace, loc: Array, scale: Array, function: Callable[[Array], Array]) -> Array:
+    """The mean of a function analytic within pi of the real line, for a scale up to 2."""
+    z, weights = (xp.asarray_like(x, loc, loc.dtype) for x in _NORMAL)
+    return xp.sum(weights * function(loc[..., None] + scale[..., None] * z), axis=-1)
+
+
+def _mean_around_zero(
+    xp: Namespace, loc: Array, scale: Array, above: Callable[[Array], Array], below: Callable[[Array], Array]
+) -> Array:
+    """E above(x) for x > 0 and below(-x) for x < 0, of functions that fall like exp(-x), for a scale from 2 on."""
+    loc, scale = loc[..., None], scale[..., None]
+
+    def density(x: Array) -> Array:
+        z = (x - loc) / scale
+        return xp.exp(-0.5 * z * z) / (scale * sqrt(2 * pi))
+
+    return integrate_half_line(xp, lambda w: density(w) * above(w) + density(-w) * below(w), loc[..., 0])
+
+
+def _split_scale(xp: Namespace, loc: Array, scale: Array) -> tuple[Array, tuple[Array, Array], tuple[Array, Array]]:
+    """Where the scale is small; location and scale there, and elsewhere."""
+    small = scale < _WIDE
+    near = xp.where(small, loc, 0.0), xp.where(small, scale, 1.0)
+    return small, near, (xp.where(small, 0.0, loc), xp.where(small, _WIDE, scale))
+
+
+def _positive_part(xp: Namespace, loc: Array, scale: Array) -> tuple[Array, Array]:
+    """E max(x, 0) and E max(x, 0)^2 of a normal variable."""
+    z = loc / scale
+    probability = xp.exp(log_ndtr(xp, z))
+    edge = scale * xp.exp(-0.5 * z * z) / sqrt(2 * pi)
+    return loc * probability + edge, (loc * loc + scale * scale) * probability + loc * edge

@@ -31,11 +31,6 @@ def path_gap(xp: Namespace, initial_p: Array, steps_p: Array, initial_q: Array, 
     return xp.where(bad, inf, value)
 
 
-def _states_of(xp: Namespace, like: Array, x: Array) -> Array:
-    """Whether the states x are those of the last axis of `like`, along a new last axis."""
-    return index_like(xp, like)[..., None, :] == x[..., None]
-
-
 def log_path(xp: Namespace, initial: Array, steps: Array, x: Array) -> Array:
     """The logarithm of the probability of the path x."""
     at = _states_of(xp, initial, x)
@@ -74,3 +69,8 @@ def stationary(xp: Namespace, matrix: Array) -> Array:
     system = xp.where(unique[..., None], system, identity)
     law = xp.solve(xp.matrix_transpose(system), uniform[..., None])[..., 0]
     return xp.where(unique, xp.where(remain & (law > 0), law, 0.0), nan)
+
+
+def _states_of(xp: Namespace, like: Array, x: Array) -> Array:
+    """Whether the states x are those of the last axis of `like`, along a new last axis."""
+    return index_like(xp, like)[..., None, :] == x[..., None]

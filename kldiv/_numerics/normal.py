@@ -13,9 +13,7 @@ from kldiv._numerics.special import log1p_square
 # Finer rules than those of _special.py, for sharper peaks.
 _FINE_HALF_LINE = half_line_nodes(0.045, -87, 89)
 
-
 _NORMAL_NODES = [0.5 * k for k in range(-17, 18)]
-
 
 _NORMAL_WEIGHTS = [0.5 * exp(-0.5 * z * z) / sqrt(2 * pi) for z in _NORMAL_NODES]
 

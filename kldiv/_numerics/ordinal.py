@@ -9,31 +9,6 @@ from kldiv._numerics.categorical import bernoulli_logits_gap, select_class, sigm
 from kldiv._numerics.gaps import expm1_gap
 
 
-def _softplus_difference(xp: Namespace, a: Array, b: Array, difference: Array) -> Array:
-    """softplus(b) - softplus(a), for b - a as given."""
-    near = xp.abs(difference) < 1
-    close = xp.log1p(sigmoid(xp, a) * xp.expm1(xp.where(near, difference, 0.0)))
-    return xp.where(near, close, softplus(xp, b) - softplus(xp, a))
-
-
-def _mass_gap(xp: Namespace, log_p: Array, t: Array) -> Array:
-    """p (expm1(t) - t), from log p; p exp(t) is at most 1."""
-    above = t > 1
-    p = xp.exp(log_p)
-    near = p * expm1_gap(xp, xp.where(above, 0.0, t))
-    return xp.where(above, xp.exp(log_p + xp.where(above, t, 0.0)) - p * (1 + t), near)
-
-
-def _log_step(xp: Namespace, width: Array) -> Array:
-    """log(1 - exp(-width)) for positive width."""
-    return xp.log(-xp.expm1(-width))
-
-
-def ordered_log_mass(xp: Namespace, low: Array, high: Array, width: Array) -> Array:
-    """log(sigmoid(high) - sigmoid(low)), with width = high - low; the ends may be infinite."""
-    return -softplus(xp, -high) - softplus(xp, low) + _log_step(xp, width)
-
-
 def ordered_logistic_gap(xp: Namespace, cuts: Array, loc: Array, cuts_q: Array, loc_q: Array) -> Array:
     """The sum over classes of p (expm1(t) - t), with t the difference of the logarithms of their probabilities."""
     a, b = cuts - loc[..., None], cuts_q - loc_q[..., None]
@@ -54,6 +29,20 @@ def ordered_logistic_gap(xp: Namespace, cuts: Array, loc: Array, cuts_q: Array, 
     return first + last + xp.sum(_mass_gap(xp, log_p, t), axis=-1)
 
 
+def stopping_ratio_gap(xp: Namespace, cuts: Array, loc: Array, cuts_q: Array, loc_q: Array) -> Array:
+    """The sum over classes of the probability to reach one times the divergence of stopping there."""
+    a, b = cuts - loc[..., None], cuts_q - loc_q[..., None]
+    passed = softplus(xp, a)
+    reached = xp.exp(passed - xp.cumulative_sum(passed, axis=-1))
+    each = bernoulli_logits_gap(xp, a, b, (cuts_q - cuts) - (loc_q - loc)[..., None])
+    return xp.sum(reached * each, axis=-1)
+
+
+def ordered_log_mass(xp: Namespace, low: Array, high: Array, width: Array) -> Array:
+    """log(sigmoid(high) - sigmoid(low)), with width = high - low; the ends may be infinite."""
+    return -softplus(xp, -high) - softplus(xp, low) + _log_step(xp, width)
+
+
 def ordered_log_density(xp: Namespace, cuts: Array, loc: Array, x: Array) -> Array:
     """The logarithm of the probability of class x; -inf where there is no such class."""
     last = xp.sum(xp.ones_like(cuts), axis=-1)
@@ -70,10 +59,21 @@ def stopping_log_mass(xp: Namespace, logits: Array, x: Array) -> Array:
     return xp.where(x == xp.sum(xp.ones_like(logits), axis=-1), last, stops)
 
 
-def stopping_ratio_gap(xp: Namespace, cuts: Array, loc: Array, cuts_q: Array, loc_q: Array) -> Array:
-    """The sum over classes of the probability to reach one times the divergence of stopping there."""
-    a, b = cuts - loc[..., None], cuts_q - loc_q[..., None]
-    passed = softplus(xp, a)
-    reached = xp.exp(passed - xp.cumulative_sum(passed, axis=-1))
-    each = bernoulli_logits_gap(xp, a, b, (cuts_q - cuts) - (loc_q - loc)[..., None])
-    return xp.sum(reached * each, axis=-1)
+def _softplus_difference(xp: Namespace, a: Array, b: Array, difference: Array) -> Array:
+    """softplus(b) - softplus(a), for b - a as given."""
+    near = xp.abs(difference) < 1
+    close = xp.log1p(sigmoid(xp, a) * xp.expm1(xp.where(near, difference, 0.0)))
+    return xp.where(near, close, softplus(xp, b) - softplus(xp, a))
+
+
+def _mass_gap(xp: Namespace, log_p: Array, t: Array) -> Array:
+    """p (expm1(t) - t), from log p; p exp(t) is at most 1."""
+    above = t > 1
+    p = xp.exp(log_p)
+    near = p * expm1_gap(xp, xp.where(above, 0.0, t))
+    return xp.where(above, xp.exp(log_p + xp.where(above, t, 0.0)) - p * (1 + t), near)
+
+
+def _log_step(xp: Namespace, width: Array) -> Array:
+    """log(1 - exp(-width)) for positive width."""
+    return xp.log(-xp.expm1(-width))

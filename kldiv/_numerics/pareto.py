@@ -7,8 +7,25 @@ from math import inf
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.edges import exp_or_inf, inf_for_nan, lesser, non_negative
 from kldiv._numerics.gaps import expm1_gap, log1p_ratio, log_ratio
-from kldiv._numerics.integrals import integrate_half_line, integrate_log_line, log_expm1, working_digits
+from kldiv._numerics.integrals import integrate_half_line, integrate_log_line, working_digits
 from kldiv._numerics.special import gammaln_difference
+
+
+def lomax_gap(xp: Namespace, scale_p: Array, a_p: Array, scale_q: Array, a_q: Array) -> Array:
+    """The divergence between two Lomax distributions."""
+    ratio = scale_p / scale_q
+    near = (ratio >= 0.3) & (ratio <= 3) & (a_q >= 0.3 * a_p) & (a_q <= 3 * a_p)
+    near_value = _lomax_gap_near(
+        xp,
+        xp.where(near, (scale_p - scale_q) / scale_q, 0.0),
+        xp.where(near, _log1p_signed(xp, scale_p - scale_q, scale_q), 0.0),
+        xp.where(near, a_p, 1.0),
+        xp.where(near, a_q, 1.0),
+    )
+    a, b, r = xp.where(near, 1.0, a_p), xp.where(near, 3.0, a_q), xp.where(near, 1.0, ratio)
+    log_r = xp.where(near, 0.0, log_ratio(xp, scale_p, scale_q))
+    far = log_ratio(xp, a, b) - log_r - 1 - 1 / a + (b + 1) * lomax_log1p(xp, r, a)
+    return xp.where(near, near_value, inf_for_nan(xp, non_negative(xp, far)))
 
 
 def lomax_log1p(xp: Namespace, ratio: Array, a: Array) -> Array:
@@ -17,7 +34,7 @@ def lomax_log1p(xp: Namespace, ratio: Array, a: Array) -> Array:
     wide = ratio > 1
     # Integrated by parts so that both ends fall off whatever the parameters, and no terms cancel.
     r = xp.where(wide, ratio, 1.0)
-    end = log_expm1(xp, digits / (a + 1))
+    end = _log_expm1(xp, digits / (a + 1))
     excess = integrate_log_line(
         xp,
         lambda x: xp.exp(-(a[..., None] + 1) * xp.log1p(x)) / (1 + r[..., None] * x),
@@ -27,7 +44,7 @@ def lomax_log1p(xp: Namespace, ratio: Array, a: Array) -> Array:
     above = 1 / a + (r - 1) * excess
     r = xp.where(wide, 1.0, ratio)
     end = -xp.log(r) + digits / (a + 1)
-    other = log_expm1(xp, digits / a)
+    other = _log_expm1(xp, digits / a)
     share = integrate_log_line(
         xp,
         lambda x: xp.exp(-a[..., None] * xp.log1p(x) - 2 * xp.log1p(r[..., None] * x)),
@@ -38,44 +55,10 @@ def lomax_log1p(xp: Namespace, ratio: Array, a: Array) -> Array:
     return xp.where(wide, above, below)
 
 
-def lomax_gap(xp: Namespace, scale_p: Array, a_p: Array, scale_q: Array, a_q: Array) -> Array:
-    """The divergence between two Lomax distributions."""
-    ratio = scale_p / scale_q
-    near = (ratio >= 0.3) & (ratio <= 3) & (a_q >= 0.3 * a_p) & (a_q <= 3 * a_p)
-    near_value = _lomax_gap_near(
-        xp,
-        xp.where(near, (scale_p - scale_q) / scale_q, 0.0),
-        xp.where(near, log1p_signed(xp, scale_p - scale_q, scale_q), 0.0),
-        xp.where(near, a_p, 1.0),
-        xp.where(near, a_q, 1.0),
-    )
-    a, b, r = xp.where(near, 1.0, a_p), xp.where(near, 3.0, a_q), xp.where(near, 1.0, ratio)
-    log_r = xp.where(near, 0.0, log_ratio(xp, scale_p, scale_q))
-    far = log_ratio(xp, a, b) - log_r - 1 - 1 / a + (b + 1) * lomax_log1p(xp, r, a)
-    return xp.where(near, near_value, inf_for_nan(xp, non_negative(xp, far)))
-
-
-def log1p_signed(xp: Namespace, d: Array, b: Array) -> Array:
+def _log1p_signed(xp: Namespace, d: Array, b: Array) -> Array:
     """log(1 + d / b) for d > -0.8 b, elsewhere something finite."""
     u = d / b
     return xp.log1p(xp.where(u > -0.8, u, 0.0))
-
-
-def _lomax_gap_near(xp: Namespace, u: Array, log_ratio: Array, a: Array, b: Array) -> Array:
-    # The mean under P of expm1(t) - t, with t the logarithm of the ratio of the densities and w = log(1 + x / scale_p).
-    constant = (xp.log1p((b - a) / a) + log_ratio)[..., None]
-    least = lesser(xp, a, b)[..., None]
-    a, b, u = a[..., None], b[..., None], u[..., None]
-
-    def integrand(w: Array) -> Array:
-        y = w / least
-        t = constant + (a - b) * y - (b + 1) * xp.log1p(u * -xp.expm1(-y))
-        large = t > 1
-        gap = expm1_gap(xp, xp.where(large, 0.0, t))
-        t = xp.where(large, t, 0.0)
-        return xp.where(large, xp.exp(t - a * y) - (1 + t) * xp.exp(-a * y), gap * xp.exp(-a * y))
-
-    return (a / least)[..., 0] * integrate_half_line(xp, integrand, constant)
 
 
 def lomax_mean(xp: Namespace, scale: Array, a: Array) -> Array:
@@ -135,6 +118,28 @@ def lomax_exponential(xp: Namespace, t: Array, scale: Array, a: Array) -> Array:
         xp,
         lambda x: a[..., None] * xp.exp(-(a[..., None] + 1) * xp.log1p(x) - b[..., None] * x),
         -digits - xp.log1p(a + b),
-        xp.where(tail < cut, log_expm1(xp, tail), cut),
+        xp.where(tail < cut, _log_expm1(xp, tail), cut),
     )
     return xp.where(moves, value, xp.where(exists, xp.ones_like(t), inf))
+
+
+def _lomax_gap_near(xp: Namespace, u: Array, log_ratio: Array, a: Array, b: Array) -> Array:
+    # The mean under P of expm1(t) - t, with t the logarithm of the ratio of the densities and w = log(1 + x / scale_p).
+    constant = (xp.log1p((b - a) / a) + log_ratio)[..., None]
+    least = lesser(xp, a, b)[..., None]
+    a, b, u = a[..., None], b[..., None], u[..., None]
+
+    def integrand(w: Array) -> Array:
+        y = w / least
+        t = constant + (a - b) * y - (b + 1) * xp.log1p(u * -xp.expm1(-y))
+        large = t > 1
+        gap = expm1_gap(xp, xp.where(large, 0.0, t))
+        t = xp.where(large, t, 0.0)
+        return xp.where(large, xp.exp(t - a * y) - (1 + t) * xp.exp(-a * y), gap * xp.exp(-a * y))
+
+    return (a / least)[..., 0] * integrate_half_line(xp, integrand, constant)
+
+
+def _log_expm1(xp: Namespace, x: Array) -> Array:
+    """log(exp(x) - 1) for positive x."""
+    return x + xp.log(-xp.expm1(-x))

@@ -16,16 +16,23 @@ from kldiv._numerics.integrals import integrate_half_line
 
 EULER = 0.5772156649015329  # Euler's constant
 
-
 # Bernoulli numbers B_2n / (2 n), exact.
 _BERNOULLI = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12, -3617 / 8160)
-
 
 _SHIFT = 8
 
 
 def digamma(xp: Namespace, x: Array) -> Array:
-    """The derivative of lgamma, for positive x."""
+    """The derivative of log Gamma(x), for positive x.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kldiv import namespace, numerics
+    >>> x = np.asarray([1.0, 10.0])
+    >>> print(numerics.digamma(namespace(x), x))
+    [-0.57721566  2.25175259]
+    """
     y = x + _SHIFT
     z = 1 / y
     value = xp.log(y) - 0.5 * z
@@ -70,7 +77,18 @@ def gammaln_gap(xp: Namespace, y: Array, x: Array, difference: Array | None = No
 
 
 def gammaln_difference(xp: Namespace, y: Array, x: Array, difference: Array | None = None) -> Array:
-    """lgamma(y) - lgamma(x) for positive arguments, which may be large and close."""
+    """log Gamma(y) - log Gamma(x) for positive arguments, which may be large and close.
+
+    `difference` is y - x where that is known better than from y and x.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kldiv import namespace, numerics
+    >>> y, x = np.asarray(1e9), np.asarray(1e9 - 1)
+    >>> print(f"{numerics.gammaln_difference(namespace(y, x), y, x):.10f}")
+    20.7232658359
+    """
     d = y - x if difference is None else difference
     # One step of the recurrence, as next to 0 the tangent at x is steep.
     return gammaln_gap(xp, y + 1, x + 1, d) + d * digamma(xp, x + 1) - log_quotient(xp, y, x, d)
@@ -181,6 +199,13 @@ def log1p_square(xp: Namespace, z: Array) -> Array:
     large = xp.abs(z) > 1
     y = xp.where(large, 1 / xp.where(large, z, 1.0), z)
     return xp.log1p(y * y) + 2 * xp.log(xp.where(large, xp.abs(z), 1.0))
+
+
+def log1mexp(xp: Namespace, v: Array) -> Array:
+    """log(1 - exp(-v)) for positive v."""
+    small = v < log(2)
+    near = xp.log(-xp.expm1(-xp.where(small, v, 0.5)))
+    return xp.where(small, near, xp.log1p(-xp.exp(-xp.where(small, 1.0, v))))
 
 
 def log_hypot(xp: Namespace, a: Array, b: Array) -> Array:

@@ -19,11 +19,18 @@ from kldiv._numerics.special import betaln
 
 _PEAK_NODES = ([0.21 * k for k in range(-43, 44)], [0.4 * k for k in range(-15, 16)])
 
-
 _CIRCLE_NODES = 96
 
-
 _SHIFT = 1.0
+
+
+def _turns(count: int) -> tuple[list[float], list[float]]:
+    """cos and sin of the halves of equally spaced angles between -pi and pi."""
+    halves = [(k + 0.5) * pi / count - 0.5 * pi for k in range(count)]
+    return [cos(h) for h in halves], [sin(h) for h in halves]
+
+
+_TURNS = _turns(_CIRCLE_NODES)
 
 
 def circle_gap(xp: Namespace, a: Array, b: Array) -> Array:
@@ -43,84 +50,6 @@ def sphere_gap(xp: Namespace, a: Array, b: Array) -> Array:
     d = a - b
     d = d - c * (xp.sum(d * c, axis=-1, keepdims=True) / xp.sum(c * c, axis=-1, keepdims=True))
     return xp.where(near, 0.5 * xp.sum(d * d, axis=-1), lengths - dot) / lengths
-
-
-def unit_vector(xp: Namespace, x: Array) -> Array:
-    """The direction of a vector along the last axis."""
-    return x / xp.sqrt(xp.sum(x * x, axis=-1, keepdims=True))
-
-
-def half_dimension(xp: Namespace, mean_direction: Array) -> Array:
-    """(d - 1) / 2 for vectors of length d along the last axis."""
-    return 0.5 * (xp.sum(xp.ones_like(mean_direction), axis=-1) - 1)
-
-
-def _hypotenuse(xp: Namespace, a: Array, b: Array) -> Array:
-    swap = b > a
-    large, small = xp.where(swap, b, a), xp.where(swap, a, b)
-    r = small / large
-    return large * xp.sqrt(1 + r * r)
-
-
-class _Peak(NamedTuple):
-    """The density at its nodes, along a new last axis."""
-
-    weight: Array  # the density over its largest value, times the step
-    deviation: Array  # t less the mode
-    roundness: Array  # (1 - t^2) / (1 - mode^2)
-    mode: Array
-    complement: Array  # 1 - mode
-    total: Array  # sum of the weights
-
-
-def _peak(xp: Namespace, b: Array, kappa: Array) -> _Peak:
-    r = _hypotenuse(xp, b, kappa)
-    mode, complement = kappa / (b + r), b * (1 + b / (r + kappa)) / (b + r)
-    nodes = _PEAK_NODES[is_single(xp, kappa)]
-    t0, c0 = mode[..., None], complement[..., None]
-    b2 = 2 * b[..., None]
-    scale = 1 / xp.sqrt(b2)
-    y = xp.asarray_like(nodes, kappa, kappa.dtype) * scale
-    right, left = xp.expm1(y), xp.expm1(-y)
-    w = y + 0.5 * ((right - y) - c0 * (left + y))
-    slope = scale * (nodes[1] - nodes[0]) * (1 + 0.5 * (right + c0 * left))
-    # With tau = tanh w, t = (t0 + tau) / (1 + t0 tau).
-    above = w >= 0
-    size = xp.abs(w)
-    e, rise = xp.exp(-2 * size), -xp.expm1(-2 * size)
-    tau = xp.where(above, rise, -rise) / (1 + e)
-    one = t0 * (xp.where(above, 2.0, 2 * e) / (1 + e)) + c0
-    near = size < 1
-    e_near = xp.where(near, e, 1.0)
-    rise_near = xp.where(near, rise, 0.0)
-    log_cosh = xp.where(near, 0.5 * xp.log1p(rise_near * rise_near / (4 * e_near)), size + xp.log1p(e) - log(2))
-    weight = xp.exp(-b2 * (log1p_gap(xp, -t0 * tau / one) + log_cosh)) * slope
-    curve = 4 * e / ((1 + e) * (1 + e)) / (one * one)
-    return _Peak(weight, c0 * (1 + t0) * tau / one, curve, mode, complement, xp.sum(weight, axis=-1))
-
-
-def bessel_ratio(xp: Namespace, b: Array, kappa: Array) -> Array:
-    """E t, the ratio I_(b + 1/2)(kappa) / I_(b - 1/2)(kappa)."""
-    peak = _peak(xp, b, kappa)
-    return peak.mode * (xp.sum(peak.weight * peak.roundness, axis=-1) / peak.total)
-
-
-def log_partition(xp: Namespace, b: Array, kappa: Array) -> Array:
-    """log of the integral of exp(kappa (t - 1)) (1 - t^2)^(b - 1) over t from -1 to 1."""
-    peak = _peak(xp, b, kappa)
-    height = b * (xp.log(peak.complement) + xp.log1p(peak.mode)) - kappa * peak.complement
-    return height + xp.log(peak.total)
-
-
-def _mode_gap(xp: Namespace, b: Array, kappa_q: Array, kappa_p: Array) -> Array:
-    """The remainder at kappa_q over the tangent at kappa_p of max_t [kappa t + b log(1 - t^2)]."""
-    # With r = sqrt(b^2 + kappa^2) that maximum is r - b log(b + r) and a constant.
-    r_p, r_q = _hypotenuse(xp, b, kappa_p), _hypotenuse(xp, b, kappa_q)
-    d = kappa_q - kappa_p
-    half = 0.5 * r_p + 0.5 * r_q
-    rise = 0.5 * d * (kappa_p / half + kappa_q / half)
-    rest = b * d / (b + r_p) * (b / r_p) * (d / (r_q + kappa_q * (kappa_p / r_p) + b * (b / r_p)))
-    return b * log1p_gap(xp, rise / (b + r_p), (b + r_q, b + r_p)) + rest
 
 
 def log_partition_gap(xp: Namespace, b: Array, kappa_q: Array, kappa_p: Array) -> Array:
@@ -158,16 +87,6 @@ def power_gap(xp: Namespace, b: Array, kappa_p: Array, kappa_q: Array) -> Array:
     share = a_q * log1p_gap(xp, -d / a_q * (b / total_p), (a_p, a_q), (total_q, total_p))
     other = b * log1p_gap(xp, d / total_p, (total_q, total_p))
     return share + other + (stirling_gap(xp, a_q, a_p, d) - stirling_gap(xp, total_q, total_p, d))
-
-
-def power_mean(xp: Namespace, b: Array, kappa: Array) -> Array:
-    """E t of the power spherical distribution."""
-    return kappa / (2 * b + kappa)
-
-
-def log_power_partition(xp: Namespace, b: Array, kappa: Array) -> Array:
-    """log of the integral of (1 + t)^kappa (1 - t^2)^(b - 1) over t from -1 to 1."""
-    return (kappa + 2 * b - 1) * log(2) + betaln(xp, b + kappa, b)
 
 
 def power_von_mises_fisher_gap(xp: Namespace, b: Array, kappa_p: Array, kappa_q: Array, angle_gap: Array) -> Array:
@@ -215,18 +134,42 @@ def power_axis_gap(xp: Namespace, b: Array, kappa: Array, angle_gap: Array) -> A
     return step * xp.sum(xp.exp(b[..., None] * log_v + kappa * log_mix) * change, axis=-1)
 
 
+def unit_vector(xp: Namespace, x: Array) -> Array:
+    """The direction of a vector along the last axis."""
+    return x / xp.sqrt(xp.sum(x * x, axis=-1, keepdims=True))
+
+
+def half_dimension(xp: Namespace, mean_direction: Array) -> Array:
+    """(d - 1) / 2 for vectors of length d along the last axis."""
+    return 0.5 * (xp.sum(xp.ones_like(mean_direction), axis=-1) - 1)
+
+
+def bessel_ratio(xp: Namespace, b: Array, kappa: Array) -> Array:
+    """E t, the ratio I_(b + 1/2)(kappa) / I_(b - 1/2)(kappa)."""
+    peak = _peak(xp, b, kappa)
+    return peak.mode * (xp.sum(peak.weight * peak.roundness, axis=-1) / peak.total)
+
+
+def log_partition(xp: Namespace, b: Array, kappa: Array) -> Array:
+    """log of the integral of exp(kappa (t - 1)) (1 - t^2)^(b - 1) over t from -1 to 1."""
+    peak = _peak(xp, b, kappa)
+    height = b * (xp.log(peak.complement) + xp.log1p(peak.mode)) - kappa * peak.complement
+    return height + xp.log(peak.total)
+
+
+def power_mean(xp: Namespace, b: Array, kappa: Array) -> Array:
+    """E t of the power spherical distribution."""
+    return kappa / (2 * b + kappa)
+
+
+def log_power_partition(xp: Namespace, b: Array, kappa: Array) -> Array:
+    """log of the integral of (1 + t)^kappa (1 - t^2)^(b - 1) over t from -1 to 1."""
+    return (kappa + 2 * b - 1) * log(2) + betaln(xp, b + kappa, b)
+
+
 def log_sphere_area(xp: Namespace, half_dimension: Array) -> Array:
     """log of the area of the unit sphere in n dimensions, where `half_dimension` = n / 2."""
     return log(2) + half_dimension * log(pi) - xp.gammaln(half_dimension)
-
-
-def _turns(count: int) -> tuple[list[float], list[float]]:
-    """cos and sin of the halves of equally spaced angles between -pi and pi."""
-    halves = [(k + 0.5) * pi / count - 0.5 * pi for k in range(count)]
-    return [cos(h) for h in halves], [sin(h) for h in halves]
-
-
-_TURNS = _turns(_CIRCLE_NODES)
 
 
 def mean_log_distance(xp: Namespace, kappa: Array, rho: Array, complement: Array, angle: Array) -> Array:
@@ -258,3 +201,58 @@ def mean_log_distance(xp: Namespace, kappa: Array, rho: Array, complement: Array
     weight = slope * xp.exp(_SHIFT - (k + _SHIFT) * away)
     total = xp.sum(slope * xp.exp(-k * away), axis=-1)
     return xp.sum(weight * (real * xp.cos(phase) + imaginary * xp.sin(phase)), axis=-1) / total
+
+
+def _hypotenuse(xp: Namespace, a: Array, b: Array) -> Array:
+    swap = b > a
+    large, small = xp.where(swap, b, a), xp.where(swap, a, b)
+    r = small / large
+    return large * xp.sqrt(1 + r * r)
+
+
+class _Peak(NamedTuple):
+    """The density at its nodes, along a new last axis."""
+
+    weight: Array  # the density over its largest value, times the step
+    deviation: Array  # t less the mode
+    roundness: Array  # (1 - t^2) / (1 - mode^2)
+    mode: Array
+    complement: Array  # 1 - mode
+    total: Array  # sum of the weights
+
+
+def _peak(xp: Namespace, b: Array, kappa: Array) -> _Peak:
+    r = _hypotenuse(xp, b, kappa)
+    mode, complement = kappa / (b + r), b * (1 + b / (r + kappa)) / (b + r)
+    nodes = _PEAK_NODES[is_single(xp, kappa)]
+    t0, c0 = mode[..., None], complement[..., None]
+    b2 = 2 * b[..., None]
+    scale = 1 / xp.sqrt(b2)
+    y = xp.asarray_like(nodes, kappa, kappa.dtype) * scale
+    right, left = xp.expm1(y), xp.expm1(-y)
+    w = y + 0.5 * ((right - y) - c0 * (left + y))
+    slope = scale * (nodes[1] - nodes[0]) * (1 + 0.5 * (right + c0 * left))
+    # With tau = tanh w, t = (t0 + tau) / (1 + t0 tau).
+    above = w >= 0
+    size = xp.abs(w)
+    e, rise = xp.exp(-2 * size), -xp.expm1(-2 * size)
+    tau = xp.where(above, rise, -rise) / (1 + e)
+    one = t0 * (xp.where(above, 2.0, 2 * e) / (1 + e)) + c0
+    near = size < 1
+    e_near = xp.where(near, e, 1.0)
+    rise_near = xp.where(near, rise, 0.0)
+    log_cosh = xp.where(near, 0.5 * xp.log1p(rise_near * rise_near / (4 * e_near)), size + xp.log1p(e) - log(2))
+    weight = xp.exp(-b2 * (log1p_gap(xp, -t0 * tau / one) + log_cosh)) * slope
+    curve = 4 * e / ((1 + e) * (1 + e)) / (one * one)
+    return _Peak(weight, c0 * (1 + t0) * tau / one, curve, mode, complement, xp.sum(weight, axis=-1))
+
+
+def _mode_gap(xp: Namespace, b: Array, kappa_q: Array, kappa_p: Array) -> Array:
+    """The remainder at kappa_q over the tangent at kappa_p of max_t [kappa t + b log(1 - t^2)]."""
+    # With r = sqrt(b^2 + kappa^2) that maximum is r - b log(b + r) and a constant.
+    r_p, r_q = _hypotenuse(xp, b, kappa_p), _hypotenuse(xp, b, kappa_q)
+    d = kappa_q - kappa_p
+    half = 0.5 * r_p + 0.5 * r_q
+    rise = 0.5 * d * (kappa_p / half + kappa_q / half)
+    rest = b * d / (b + r_p) * (b / r_p) * (d / (r_q + kappa_q * (kappa_p / r_p) + b * (b / r_p)))
+    return b * log1p_gap(xp, rise / (b + r_p), (b + r_q, b + r_p)) + rest

@@ -20,51 +20,6 @@ def _both_sides(nodes: list[float], weights: list[float]) -> tuple[list[float], 
 _PIECE = _both_sides(*gauss_legendre(32))
 
 
-class _Bell:
-    """The function exp(-(x - loc)^2 / (2 scale^2)) between low and high, on nodes on both sides of its mode there."""
-
-    def __init__(self, xp: Namespace, loc: Array, scale: Array, low: Array, high: Array) -> None:
-        self.xp, self.loc, self.scale = xp, loc, scale
-        inside_low = xp.where(loc < low, low, loc)
-        self.mode = mode = xp.where(loc > high, high, inside_low)
-        # Down from the mode the exponent is rho t + t^2 / 2 at a distance of t scales.
-        self.slope = (mode - loc) / scale
-        rho = xp.abs(self.slope)
-        reach = scale * (2 * _DEPTH / (rho + xp.sqrt(rho * rho + 2 * _DEPTH)))
-        above, below = lesser(xp, high - mode, reach), lesser(xp, mode - low, reach)
-        u, weights = (xp.asarray_like(values, mode, mode.dtype) for values in _PIECE)
-        length = xp.where(u > 0, above[..., None], below[..., None])
-        self.offset = u * length  # x - mode at the nodes
-        z = self.offset / scale[..., None]
-        self.depth = z * (self.slope[..., None] + 0.5 * z)  # -log of the function, relative to the mode
-        self.mass = weights * length * xp.exp(-self.depth)
-        self.total = xp.sum(self.mass, axis=-1)
-
-    def mean(self, values: Array) -> Array:
-        return self.xp.sum(self.mass * values, axis=-1) / self.total
-
-    def rise(self, x: Array) -> Array:
-        """The logarithm of the function at its mode, less that at x."""
-        return (x - self.mode) / self.scale * (0.5 * ((x - self.loc) + (self.mode - self.loc)) / self.scale)
-
-
-def _log_outside(
-    xp: Namespace, whole: tuple[Array, Array, Array, Array], inner: _Bell, low: Array, high: Array
-) -> Array:
-    """-log of the probability that a truncated normal variable lies between low and high, where `inner` is its bell."""
-    loc, scale, low_q, high_q = whole
-    left, right = _Bell(xp, loc, scale, low_q, low), _Bell(xp, loc, scale, high, high_q)
-    rise_left, rise_right = left.rise(inner.mode), right.rise(inner.mode)
-    left_share, right_share = left.total / inner.total, right.total / inner.total
-    # At most one of them rises, the one that holds the mode.
-    top = xp.where(rise_left > rise_right, rise_left, rise_right)
-    rises = top > 60  # where the exponential of it may overflow
-    top_in = xp.where(rises, top, 0.0)
-    outside = left_share * xp.exp(rise_left - top_in) + right_share * xp.exp(rise_right - top_in)
-    near = xp.log1p(xp.where(rises, 0.0, outside))
-    return xp.where(rises, top_in + xp.log(xp.where(rises, xp.exp(-top_in) + outside, 1.0)), near)
-
-
 def truncated_normal_gap(
     xp: Namespace,
     loc_p: Array,
@@ -99,21 +54,6 @@ def truncated_normal_gap(
     far_value = non_negative(xp, far_value)
     within = xp.where(near, near_value, xp.where(near, 0.0, far_value))
     return within + _log_outside(xp, (loc_q, scale_q, low_q, high_q), inner, low_p, high_p)
-
-
-def _tail_ratio(xp: Namespace, x: Array) -> Array:
-    """The upper tail of the standard normal distribution over its density, for x >= 0: what a sampler needs of digits.
-
-    From 2 on it is a continued fraction (Laplace), which takes much less memory than the integral of `mills`.
-    """
-    near = x < 2
-    y = xp.where(near, x, 2.0)
-    central = sqrt(pi / 2) * xp.exp(0.5 * y * y) * (1 - xp.erf(y / sqrt(2)))
-    y = xp.where(near, 2.0, x)
-    tail = y
-    for k in range(12 if is_single(xp, x) else 40, 0, -1):
-        tail = y + k / tail
-    return xp.where(near, central, 1 / tail)
 
 
 def truncated_normal_quantile(xp: Namespace, u: Array, loc: Array, scale: Array, low: Array, high: Array) -> Array:
@@ -211,3 +151,63 @@ def truncated_normal_cross_entropy(
     bell = _Bell(xp, loc, scale, low, high)
     z = (mean - bell.mode) / scale
     return xp.log(bell.total) + z * bell.slope + 0.5 * (z * z + variance / scale / scale)
+
+
+class _Bell:
+    """The function exp(-(x - loc)^2 / (2 scale^2)) between low and high, on nodes on both sides of its mode there."""
+
+    def __init__(self, xp: Namespace, loc: Array, scale: Array, low: Array, high: Array) -> None:
+        self.xp, self.loc, self.scale = xp, loc, scale
+        inside_low = xp.where(loc < low, low, loc)
+        self.mode = mode = xp.where(loc > high, high, inside_low)
+        # Down from the mode the exponent is rho t + t^2 / 2 at a distance of t scales.
+        self.slope = (mode - loc) / scale
+        rho = xp.abs(self.slope)
+        reach = scale * (2 * _DEPTH / (rho + xp.sqrt(rho * rho + 2 * _DEPTH)))
+        above, below = lesser(xp, high - mode, reach), lesser(xp, mode - low, reach)
+        u, weights = (xp.asarray_like(values, mode, mode.dtype) for values in _PIECE)
+        length = xp.where(u > 0, above[..., None], below[..., None])
+        self.offset = u * length  # x - mode at the nodes
+        z = self.offset / scale[..., None]
+        self.depth = z * (self.slope[..., None] + 0.5 * z)  # -log of the function, relative to the mode
+        self.mass = weights * length * xp.exp(-self.depth)
+        self.total = xp.sum(self.mass, axis=-1)
+
+    def mean(self, values: Array) -> Array:
+        return self.xp.sum(self.mass * values, axis=-1) / self.total
+
+    def rise(self, x: Array) -> Array:
+        """The logarithm of the function at its mode, less that at x."""
+        return (x - self.mode) / self.scale * (0.5 * ((x - self.loc) + (self.mode - self.loc)) / self.scale)
+
+
+def _log_outside(
+    xp: Namespace, whole: tuple[Array, Array, Array, Array], inner: _Bell, low: Array, high: Array
+) -> Array:
+    """-log of the probability that a truncated normal variable lies between low and high, where `inner` is its bell."""
+    loc, scale, low_q, high_q = whole
+    left, right = _Bell(xp, loc, scale, low_q, low), _Bell(xp, loc, scale, high, high_q)
+    rise_left, rise_right = left.rise(inner.mode), right.rise(inner.mode)
+    left_share, right_share = left.total / inner.total, right.total / inner.total
+    # At most one of them rises, the one that holds the mode.
+    top = xp.where(rise_left > rise_right, rise_left, rise_right)
+    rises = top > 60  # where the exponential of it may overflow
+    top_in = xp.where(rises, top, 0.0)
+    outside = left_share * xp.exp(rise_left - top_in) + right_share * xp.exp(rise_right - top_in)
+    near = xp.log1p(xp.where(rises, 0.0, outside))
+    return xp.where(rises, top_in + xp.log(xp.where(rises, xp.exp(-top_in) + outside, 1.0)), near)
+
+
+def _tail_ratio(xp: Namespace, x: Array) -> Array:
+    """The upper tail of the standard normal distribution over its density, for x >= 0: what a sampler needs of digits.
+
+    From 2 on it is a continued fraction (Laplace), which takes much less memory than the integral of `mills`.
+    """
+    near = x < 2
+    y = xp.where(near, x, 2.0)
+    central = sqrt(pi / 2) * xp.exp(0.5 * y * y) * (1 - xp.erf(y / sqrt(2)))
+    y = xp.where(near, 2.0, x)
+    tail = y
+    for k in range(12 if is_single(xp, x) else 40, 0, -1):
+        tail = y + k / tail
+    return xp.where(near, central, 1 / tail)

@@ -14,7 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
 _TERMS = 12
 
 
@@ -28,55 +27,6 @@ def _factorials(first: int) -> list[float]:
 
 
 _SINE = _factorials(1)
-
-
-def _series(x: Array, coefficients: list[float]) -> Array:
-    """The power series without constant term."""
-    value = 0.0 * x
-    for c in reversed(coefficients):
-        value = (value + c) * x
-    return value
-
-
-def _sinh_deficit(xp: Namespace, y: Array) -> Array:
-    """1 - y / sinh(y) for y >= 0."""
-    near = y < 2
-    x = xp.where(near, y, 0.0)
-    excess = _series(x * x, _SINE)
-    far = xp.where(near, 2.0, y)
-    return xp.where(near, excess / (1 + excess), 1 + 2 * far * xp.exp(-far) / xp.expm1(-2 * far))
-
-
-def _coth_excess(xp: Namespace, y: Array) -> Array:
-    """y coth(y) - 1 for y >= 0."""
-    near = y < 2
-    x = xp.where(near, y, 0.0)
-    x = x * x
-    value = _series(x, [2 * k * c for k, c in enumerate(_SINE, start=1)]) / (1 + _series(x, _SINE))
-    far = xp.where(near, 2.0, y)
-    return xp.where(near, value, -far * (1 + xp.exp(-2 * far)) / xp.expm1(-2 * far) - 1)
-
-
-def _mean_decay(xp: Namespace, z: Array) -> Array:
-    """The mean of exp(-z u) for u between 0 and 1: (1 - exp(-z)) / z, for z >= 0."""
-    small = z < 1
-    positive = z > 0
-    near = xp.where(small & positive, z, 1.0)
-    far = xp.where(small, 1.0, z)
-    return xp.where(positive, xp.where(small, 1 - expm1_gap(xp, -near) / near, -xp.expm1(-far) / far), 1.0)
-
-
-def _log_width(xp: Namespace, low: Array, high: Array) -> Array:
-    return log1p_ratio(xp, high - low, low)
-
-
-def _dilogarithm(xp: Namespace, x: Array) -> Array:
-    """The integral of log(1 + t) / t from 0 to x, for positive x."""
-    large = x > 1
-    y = xp.where(large, 1 / xp.where(large, x, 1.0), x)
-    value = integrate_unit_interval(xp, lambda u, v: xp.log1p(y[..., None] * u) / u, x)
-    log_x = xp.log(xp.where(large, x, 1.0))
-    return xp.where(large, pi * pi / 6 + 0.5 * log_x * log_x - value, value)
 
 
 def interval_distance(xp: Namespace, m: Array, low: Array, high: Array) -> Array:
@@ -173,18 +123,6 @@ def log_uniform_distance(xp: Namespace, m: Array, low: Array, high: Array) -> Ar
     return xp.where(outside, xp.where(below, mean - m, m - mean), inside_value)
 
 
-def _log_mean(
-    xp: Namespace, function: Callable[[Array], Array], low: Array, high: Array, integral: Callable[[Array], Array]
-) -> Array:
-    """The mean of a function of a log-uniform x: over a short interval by quadrature, else by its integral of dx/x."""
-    width = _log_width(xp, low, high)
-    short = width < 2
-    start, step = xp.where(short, low, 1.0)[..., None], xp.where(short, width, 1.0)[..., None]
-    thin = integrate_unit_interval(xp, lambda u, v: function(start * xp.exp(step * u)), width)
-    low, high = xp.where(short, 1.0, low), xp.where(short, 8.0, high)
-    return xp.where(short, thin, (integral(high) - integral(low)) / xp.where(short, 1.0, width))
-
-
 def log_uniform_exponential(xp: Namespace, t: Array, m: Array, low: Array, high: Array) -> Array:
     """E exp(t (x - m)) of the log-uniform distribution."""
     falls = t < 0
@@ -227,6 +165,67 @@ def log_uniform_log_complement(xp: Namespace, low: Array, high: Array) -> Array:
     low, high = xp.where(short, 0.25, low), xp.where(short, 0.5, high)
     wide = _unit_log1p(xp, high) - _unit_log1p(xp, low)
     return xp.where(short, thin, wide / xp.where(short, 1.0, width))
+
+
+def _series(x: Array, coefficients: list[float]) -> Array:
+    """The power series without constant term."""
+    value = 0.0 * x
+    for c in reversed(coefficients):
+        value = (value + c) * x
+    return value
+
+
+def _sinh_deficit(xp: Namespace, y: Array) -> Array:
+    """1 - y / sinh(y) for y >= 0."""
+    near = y < 2
+    x = xp.where(near, y, 0.0)
+    excess = _series(x * x, _SINE)
+    far = xp.where(near, 2.0, y)
+    return xp.where(near, excess / (1 + excess), 1 + 2 * far * xp.exp(-far) / xp.expm1(-2 * far))
+
+
+def _coth_excess(xp: Namespace, y: Array) -> Array:
+    """y coth(y) - 1 for y >= 0."""
+    near = y < 2
+    x = xp.where(near, y, 0.0)
+    x = x * x
+    value = _series(x, [2 * k * c for k, c in enumerate(_SINE, start=1)]) / (1 + _series(x, _SINE))
+    far = xp.where(near, 2.0, y)
+    return xp.where(near, value, -far * (1 + xp.exp(-2 * far)) / xp.expm1(-2 * far) - 1)
+
+
+def _mean_decay(xp: Namespace, z: Array) -> Array:
+    """The mean of exp(-z u) for u between 0 and 1: (1 - exp(-z)) / z, for z >= 0."""
+    small = z < 1
+    positive = z > 0
+    near = xp.where(small & positive, z, 1.0)
+    far = xp.where(small, 1.0, z)
+    return xp.where(positive, xp.where(small, 1 - expm1_gap(xp, -near) / near, -xp.expm1(-far) / far), 1.0)
+
+
+def _log_width(xp: Namespace, low: Array, high: Array) -> Array:
+    return log1p_ratio(xp, high - low, low)
+
+
+def _dilogarithm(xp: Namespace, x: Array) -> Array:
+    """The integral of log(1 + t) / t from 0 to x, for positive x."""
+    large = x > 1
+    y = xp.where(large, 1 / xp.where(large, x, 1.0), x)
+    value = integrate_unit_interval(xp, lambda u, v: xp.log1p(y[..., None] * u) / u, x)
+    log_x = xp.log(xp.where(large, x, 1.0))
+    return xp.where(large, pi * pi / 6 + 0.5 * log_x * log_x - value, value)
+
+
+def _log_mean(
+    xp: Namespace, function: Callable[[Array], Array], low: Array, high: Array, integral: Callable[[Array], Array]
+) -> Array:
+    """The mean of a function of a log-uniform x: over a short interval by quadrature, else by its integral of dx/x."""
+    width = _log_width(xp, low, high)
+    short = width < 2
+    start, step = xp.where(short, low, 1.0)[..., None], xp.where(short, width, 1.0)[..., None]
+    thin = integrate_unit_interval(xp, lambda u, v: function(start * xp.exp(step * u)), width)
+    low, high = xp.where(short, 1.0, low), xp.where(short, 8.0, high)
+    return xp.where(short, thin, (integral(high) - integral(low)) / xp.where(short, 1.0, width))
 
 
 def _unit_log1p(xp: Namespace, x: Array) -> Array:

@@ -5,39 +5,8 @@ from __future__ import annotations
 from math import log, pi
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.categorical import categorical_gap
-from kldiv._numerics.edges import inf_for_nan, non_negative
 from kldiv._numerics.gaps import log1p_gap, log_ratio, stirling_gap
 from kldiv._numerics.linalg import index_like
-
-
-def dirichlet_gap(xp: Namespace, a: Array, b: Array) -> Array:
-    """The divergence between the Dirichlet distributions with concentrations a and b."""
-    difference = b - a
-    totals = (xp.sum(x, axis=-1) for x in (b, a, difference))
-    components = xp.sum(stirling_gap(xp, b, a, difference), axis=-1)
-    shape = components - stirling_gap(xp, *totals)
-    value = xp.sum(b, axis=-1) * categorical_gap(xp, b, a) + shape
-    return inf_for_nan(xp, non_negative(xp, value))
-
-
-def log_multigamma(xp: Namespace, a: Array, like: Array) -> Array:
-    """The logarithm of the multivariate gamma function at a, in as many dimensions as `like` has entries."""
-    half = 0.5 * index_like(xp, like)
-    return xp.sum(xp.gammaln(a[..., None] - half) + half * log(pi), axis=-1)
-
-
-def _common_shift_gap(xp: Namespace, y: Array, x: Array, d: Array, c: Array) -> Array:
-    """y log(y / x) - (y + c) log((y + c) / (x + c)), at least 0, for positive x and y = x + d, and c >= 0."""
-    # y log(1 + v) - c log(1 + w), with v = c d / (x (y + c)) and w = d / (x + c); y v - c w = c^2 d^2 / (...).
-    v, w = c * d / x / (y + c), d / (x + c)
-    near = xp.abs(v) <= 0.5
-    v_near = xp.where(near, v, 0.0)
-    small = v_near * w * c - y * log1p_gap(xp, v_near) + c * log1p_gap(xp, w, (y + c, x + c))
-    y_far, x_far = xp.where(near, 1.0, y), xp.where(near, 1.0, x)
-    log_w = log_ratio(xp, y_far + c, x_far + c)
-    log_v = xp.where(v > 0, xp.log1p(xp.where(near | (v < 0), 0.0, v)), log_ratio(xp, y_far, x_far) - log_w)
-    return xp.where(near, small, y * log_v - c * log_w)
 
 
 def wishart_gap(xp: Namespace, df_p: Array, df_q: Array, x: Array, top: Array, bottom: Array) -> Array:
@@ -59,3 +28,22 @@ def wishart_gap(xp: Namespace, df_p: Array, df_q: Array, x: Array, top: Array, b
     a_p, a_q = 0.5 * df_p - half, 0.5 * df_q - half
     shapes = stirling_gap(xp, a_q, a_p, d) + _common_shift_gap(xp, a_q, a_p, d, half)
     return xp.sum(means + shapes, axis=-1)
+
+
+def log_multigamma(xp: Namespace, a: Array, like: Array) -> Array:
+    """The logarithm of the multivariate gamma function at a, in as many dimensions as `like` has entries."""
+    half = 0.5 * index_like(xp, like)
+    return xp.sum(xp.gammaln(a[..., None] - half) + half * log(pi), axis=-1)
+
+
+def _common_shift_gap(xp: Namespace, y: Array, x: Array, d: Array, c: Array) -> Array:
+    """y log(y / x) - (y + c) log((y + c) / (x + c)), at least 0, for positive x and y = x + d, and c >= 0."""
+    # y log(1 + v) - c log(1 + w), with v = c d / (x (y + c)) and w = d / (x + c); y v - c w = c^2 d^2 / (...).
+    v, w = c * d / x / (y + c), d / (x + c)
+    near = xp.abs(v) <= 0.5
+    v_near = xp.where(near, v, 0.0)
+    small = v_near * w * c - y * log1p_gap(xp, v_near) + c * log1p_gap(xp, w, (y + c, x + c))
+    y_far, x_far = xp.where(near, 1.0, y), xp.where(near, 1.0, x)
+    log_w = log_ratio(xp, y_far + c, x_far + c)
+    log_v = xp.where(v > 0, xp.log1p(xp.where(near | (v < 0), 0.0, v)), log_ratio(xp, y_far, x_far) - log_w)
+    return xp.where(near, small, y * log_v - c * log_w)

@@ -27,11 +27,64 @@ _EULER_MACLAURIN = (
     -174611 / 802857662698291200000,
 )
 
-
 _REACH = ((10, 10), (6, 4))  # the number n and the count of corrections, in float64 and float32
 
-
 _STEEP = 60.0  # a tail from n is nothing beside 2^-s at this exponent s
+
+
+def zeta_gap(xp: Namespace, s_p: Array, s_q: Array) -> Array:
+    """The remainder at s_q of log zeta over its tangent at s_p: the divergence between zeta distributions."""
+    p, q = _zeta(xp, s_p), _zeta(xp, s_q)
+    mean = p.log / (1 + p.power)
+    d = s_q - s_p
+    near = (xp.abs(d) < 1) & (xp.abs(d) < 0.5 * (s_p - 1))
+    value = xp.log1p(q.power) - xp.log1p(p.power) + xp.where(near, 0.0, d) * mean
+    excess = _zeta_excess(xp, xp.where(near, s_p, 2.0), xp.where(near, d, 0.0), xp.where(near, mean, 0.5))
+    return xp.where(near, xp.log1p(excess / (1 + p.power)), value)
+
+
+def zeta_rest(xp: Namespace, s: Array) -> Array:
+    """zeta(s) - 1 for s > 1."""
+    return _zeta(xp, s).power
+
+
+def zeta_mean_log(xp: Namespace, s: Array) -> Array:
+    """E log k of the zeta distribution, -zeta'(s) / zeta(s)."""
+    z = _zeta(xp, s)
+    return z.log / (1 + z.power)
+
+
+def zeta_mean(xp: Namespace, s: Array) -> Array:
+    """E k of the zeta distribution; inf for s <= 2."""
+    exists = s > 2
+    s = xp.where(exists, s, 3.0)
+    here, less = zeta_rest(xp, s), zeta_rest(xp, s - 1)
+    return xp.where(exists, 1 + (less - here) / (1 + here), inf)
+
+
+def zeta_variance(xp: Namespace, s: Array) -> Array:
+    """Var k of the zeta distribution; inf for s <= 3."""
+    exists = s > 3
+    s = xp.where(exists, s, 4.0)
+    # Moments of k - 1.
+    here, less, least = zeta_rest(xp, s), zeta_rest(xp, s - 1), zeta_rest(xp, s - 2)
+    mean = (less - here) / (1 + here)
+    return xp.where(exists, (least - 2 * less + here) / (1 + here) - mean * mean, inf)
+
+
+def zeta_mean_log_factorial(xp: Namespace, s: Array) -> Array:
+    """E log k! of the zeta distribution; inf for s <= 2."""
+    exists = s > 2
+    s = xp.where(exists, s, 3.0)
+    n, _ = _REACH[is_single(xp, s)]
+    # Beyond n, Stirling's series for log k!.
+    less, here = _tail(xp, s - 1), _tail(xp, s)
+    total = less.log - less.power + 0.5 * (here.log + log(2 * pi) * here.power)
+    for j, c in enumerate(STIRLING):
+        total = total + c * _tail(xp, s + (2 * j + 1)).power
+    for k in range(2, n):
+        total = total + lgamma(k + 1) * xp.exp(-log(k) * s)
+    return xp.where(exists, total / (1 + zeta_rest(xp, s)), inf)
 
 
 class _Zeta(NamedTuple):
@@ -66,28 +119,6 @@ def _zeta(xp: Namespace, s: Array) -> _Zeta:
     return _Zeta(total, logs)
 
 
-def zeta_rest(xp: Namespace, s: Array) -> Array:
-    """zeta(s) - 1 for s > 1."""
-    return _zeta(xp, s).power
-
-
-def zeta_mean_log(xp: Namespace, s: Array) -> Array:
-    """E log k of the zeta distribution, -zeta'(s) / zeta(s)."""
-    z = _zeta(xp, s)
-    return z.log / (1 + z.power)
-
-
-def zeta_gap(xp: Namespace, s_p: Array, s_q: Array) -> Array:
-    """The remainder at s_q of log zeta over its tangent at s_p: the divergence between zeta distributions."""
-    p, q = _zeta(xp, s_p), _zeta(xp, s_q)
-    mean = p.log / (1 + p.power)
-    d = s_q - s_p
-    near = (xp.abs(d) < 1) & (xp.abs(d) < 0.5 * (s_p - 1))
-    value = xp.log1p(q.power) - xp.log1p(p.power) + xp.where(near, 0.0, d) * mean
-    excess = _zeta_excess(xp, xp.where(near, s_p, 2.0), xp.where(near, d, 0.0), xp.where(near, mean, 0.5))
-    return xp.where(near, xp.log1p(excess / (1 + p.power)), value)
-
-
 def _zeta_excess(xp: Namespace, s: Array, d: Array, mean: Array) -> Array:
     """The sum over k of k^-s [exp(t) - 1 - t], with t = -d (log k - mean)."""
     n, count = _REACH[is_single(xp, s)]
@@ -109,36 +140,3 @@ def _zeta_excess(xp: Namespace, s: Array, d: Array, mean: Array) -> Array:
             remainder = (remainder * (s + d + i) + d * d * slope) / n
             a, slope = a * (s + i) / n, (slope * (s + i) + a) / n
     return total + power * tail
-
-
-def zeta_mean(xp: Namespace, s: Array) -> Array:
-    """E k of the zeta distribution; inf for s <= 2."""
-    exists = s > 2
-    s = xp.where(exists, s, 3.0)
-    here, less = zeta_rest(xp, s), zeta_rest(xp, s - 1)
-    return xp.where(exists, 1 + (less - here) / (1 + here), inf)
-
-
-def zeta_variance(xp: Namespace, s: Array) -> Array:
-    """Var k of the zeta distribution; inf for s <= 3."""
-    exists = s > 3
-    s = xp.where(exists, s, 4.0)
-    # Moments of k - 1.
-    here, less, least = zeta_rest(xp, s), zeta_rest(xp, s - 1), zeta_rest(xp, s - 2)
-    mean = (less - here) / (1 + here)
-    return xp.where(exists, (least - 2 * less + here) / (1 + here) - mean * mean, inf)
-
-
-def zeta_mean_log_factorial(xp: Namespace, s: Array) -> Array:
-    """E log k! of the zeta distribution; inf for s <= 2."""
-    exists = s > 2
-    s = xp.where(exists, s, 3.0)
-    n, _ = _REACH[is_single(xp, s)]
-    # Beyond n, Stirling's series for log k!.
-    less, here = _tail(xp, s - 1), _tail(xp, s)
-    total = less.log - less.power + 0.5 * (here.log + log(2 * pi) * here.power)
-    for j, c in enumerate(STIRLING):
-        total = total + c * _tail(xp, s + (2 * j + 1)).power
-    for k in range(2, n):
-        total = total + lgamma(k + 1) * xp.exp(-log(k) * s)
-    return xp.where(exists, total / (1 + zeta_rest(xp, s)), inf)

@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.sampling import SamplingContext, positive_softmax
-from kldiv._numerics.wishart import dirichlet_gap
+from kldiv._numerics.dirichlet import dirichlet_gap
 from kldiv.domains import SIMPLEX, PositiveClasses
 from kldiv.families.beta import Beta
 

@@ -12,9 +12,8 @@ from kldiv._numerics.kumaraswamy import (
     kumaraswamy_log_complement,
     kumaraswamy_logit_variance,
     kumaraswamy_variance,
-    log1mexp,
 )
-from kldiv._numerics.special import EULER, digamma, trigamma
+from kldiv._numerics.special import EULER, digamma, log1mexp, trigamma
 from kldiv.domains import UNIT_INTERVAL, Positive
 
 

@@ -6,7 +6,6 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext, positive
-from kldiv._numerics.kumaraswamy import log1mexp
 from kldiv._numerics.log_series import (
     log_series_gap,
     log_series_mean_log,
@@ -15,6 +14,7 @@ from kldiv._numerics.log_series import (
     log_series_rest,
     log_series_variance,
 )
+from kldiv._numerics.special import log1mexp
 from kldiv.domains import OpenUnitInterval, Support
 
 
