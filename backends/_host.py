@@ -81,7 +81,7 @@ def divergence(
 
 
 def sweep(work: Callable[..., bool], parts: Iterator[tuple[Array, ...]], dtype: Any, threads: int) -> bool:
-    """Call ``work(scratch, *part)`` for all parts, and tell whether one is true."""
+    """Plan ``work(scratch, *part)`` for all parts, and tell whether one is true."""
 
     def some(parts: Iterable[tuple[Array, ...]]) -> bool:
         scratch = Scratch(dtype)

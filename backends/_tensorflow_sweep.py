@@ -14,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 from kldiv.backends import _host
 
-from kldiv._arrays.protocol import Call
+from kldiv._arrays.protocol import Plan
 
 
-def call_of(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) -> Call:
+def call_of(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any) -> Plan:
     """Return the values of a kernel, with derivatives."""
     core = _host.in_core(exact)
 

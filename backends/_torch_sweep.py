@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from kldiv.backends import _host
 
-from kldiv._arrays.protocol import Call
+from kldiv._arrays.protocol import Plan
 
 # There are no public tests for what is_plain asks.
 _internals: Any = torch._C  # pyright: ignore
@@ -40,7 +40,7 @@ def _threads(parameters: list[Any]) -> int:
     return torch.get_num_threads() if parameters[0].size > 2**20 else 1
 
 
-def constant(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any, parameters: list[Any]) -> Call:
+def constant(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any, parameters: list[Any]) -> Plan:
     """Return the values of a kernel, of tensors like these that need no gradient."""
     core = _host.in_core(exact)
     numbers = kernel.scalar is not None and not any(np.ndim(x) for x in parameters)
@@ -59,7 +59,7 @@ def constant(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any, parame
 
 def differentiable(
     kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any, slopes: Callable[..., Any] | None = None
-) -> Call:
+) -> Plan:
     """Return the values of a kernel, with derivatives.
 
     Those are ``slopes(weights, needed, tensors)`` if it is given, what the kernel writes if not.

@@ -48,7 +48,7 @@ from array_api_strict import (
 )
 from kldiv.backends import numpy as _numpy
 
-from kldiv._arrays.protocol import Call, FastPathRequest
+from kldiv._arrays.protocol import FastPathRequest, Plan
 
 map_chunks = None
 eager_is_slow = False
@@ -169,7 +169,7 @@ def shape(x: Any, /) -> tuple[int | None, ...]:
     return tuple(x.shape)
 
 
-def fast_path(wanted: FastPathRequest, /) -> Call | None:
+def fast_path(wanted: FastPathRequest, /) -> Plan | None:
     """Return None: this namespace is there to show what the core uses."""
     return None
 

@@ -51,7 +51,7 @@ from kldiv.backends import _host, _jax_categorical as _categorical, _jax_lapack 
 from kldiv.backends._jax_blocks import map_blocks as map_blocks
 from kldiv.backends._jax_lapack import cholesky as cholesky
 
-from kldiv._arrays.protocol import Call, FastPathRequest
+from kldiv._arrays.protocol import FastPathRequest, Plan
 from kldiv._numerics import categorical, exact, gaps
 
 map_chunks = None
@@ -268,7 +268,7 @@ def shape(x: jax.Array, /) -> tuple[int | None, ...]:
     return tuple(x.shape)
 
 
-def fast_path(wanted: FastPathRequest, /) -> Call | None:
+def fast_path(wanted: FastPathRequest, /) -> Plan | None:
     """Return LAPACK's way for large or many covariance matrices on the host; for all else programs of XLA are fast."""
     formula, _, parameters, dtype, exact = wanted
     kernel = _host.kernel_of(formula)

@@ -51,7 +51,7 @@ from numpy.linalg import eigvalsh as eigvalsh
 from scipy.linalg.lapack import get_lapack_funcs
 from scipy.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 
-from kldiv._arrays.protocol import Call, FastPathRequest
+from kldiv._arrays.protocol import FastPathRequest, Plan
 
 map_chunks = None
 eager_is_slow = False
@@ -187,7 +187,7 @@ def shape(x: np.ndarray, /) -> tuple[int | None, ...]:
     return x.shape
 
 
-def fast_path(wanted: FastPathRequest, /) -> Call | None:
+def fast_path(wanted: FastPathRequest, /) -> Plan | None:
     """Return the sweep for a formula if it has one, and that of the core's formula for large batches."""
     formula, axes, parameters, dtype, exact = wanted
     if builtins.any(x.dtype != dtype for x in parameters if hasattr(x, "dtype")):
@@ -218,7 +218,7 @@ def fast_path(wanted: FastPathRequest, /) -> Call | None:
     return call_of_numbers
 
 
-def _call_in_blocks(core: Callable[..., Any], axes: list[int], parameters: list[Any], dtype: Any) -> Call | None:
+def _call_in_blocks(core: Callable[..., Any], axes: list[int], parameters: list[Any], dtype: Any) -> Plan | None:
     """Return the sweep of the core's formula, if there is more than a block and all parameters have like event axes."""
     shapes = [np.shape(x) for x in parameters]
     if len(set(axes)) > 1 or axes[0] > 1 or builtins.max(map(math.prod, shapes)) <= _host.BLOCK:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from kldiv.backends import _host, _tensorflow_sweep
 from tensorflow.python.eager import record  # pyright: ignore  # the one place that tells whether a tape is active
 
-from kldiv._arrays.protocol import Call, FastPathRequest
+from kldiv._arrays.protocol import FastPathRequest, Plan
 
 float32 = tf.float32
 float64 = tf.float64
@@ -289,7 +289,7 @@ def shape(x: tf.Tensor, /) -> tuple[int | None, ...]:
     return tuple(x.shape)
 
 
-def fast_path(wanted: FastPathRequest, /) -> Call | None:
+def fast_path(wanted: FastPathRequest, /) -> Plan | None:
     """Return the sweep for a formula, if it has one and the tensors are on the host and of the dtype."""
     formula, _, parameters, dtype, exact = wanted
     tensors = [x for x in parameters if tf.is_tensor(x)]

@@ -52,7 +52,7 @@ from torch.autograd import forward_ad
 from torch.linalg import diagonal as diagonal, eigvalsh as eigvalsh
 from torch.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
 
-from kldiv._arrays.protocol import Call, FastPathRequest
+from kldiv._arrays.protocol import FastPathRequest, Plan
 from kldiv._numerics import gaps
 
 _NUMPY_DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
@@ -225,7 +225,7 @@ def shape(x: torch.Tensor, /) -> tuple[int | None, ...]:
     return tuple(x.shape)
 
 
-def fast_path(wanted: FastPathRequest, /) -> Call | None:
+def fast_path(wanted: FastPathRequest, /) -> Plan | None:
     """Return the sweep for a formula, if it has one and the tensors are on the host and of the dtype."""
     formula, _, parameters, dtype, exact = wanted
     tensors = [x for x in parameters if isinstance(x, torch.Tensor)]

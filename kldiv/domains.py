@@ -40,9 +40,31 @@ class Domain(NamedTuple):
 
     axes: tuple[str, ...]
     conditions: tuple[Condition, ...]
-    above: str | None = None  # the parameter that it must exceed
-    inclusive: bool = False  # whether it may also equal that one
-    beyond: str | None = None  # the parameter whose last axis, less one, it must exceed
+    low: "End | None" = None  # the parameter that it must lie above
+    high: "End | None" = None  # the parameter that it must lie below
+    exceeds_dimension_of: str | None = None  # the parameter whose last axis, less one, it must exceed
+
+    def __repr__(self) -> str:
+        return f"<Domain: {', '.join([*[c.words for c in self.conditions], *self._constraints()])}>"
+
+    def _constraints(self) -> list[str]:
+        """Return the constraints between parameters in words."""
+        words = [end.words(above) for end, above in ((self.low, True), (self.high, False)) if end]
+        return [*words, "exceed the dimension less one"] if self.exceeds_dimension_of else words
+
+
+class End(NamedTuple):
+    """An end of the interval in which a parameter lives, where it is another parameter of the same distribution."""
+
+    parameter: str
+    inclusive: bool = False
+
+    def words(self, above: bool) -> str:
+        """Return the constraint in words, for the parameter above or below this end."""
+        relation = (
+            ("at least" if above else "at most") if self.inclusive else ("greater than" if above else "less than")
+        )
+        return f"be {relation} {self.parameter}, by a finite amount"
 
 
 class Component(NamedTuple):
@@ -125,8 +147,32 @@ Integer = Domain((), (Condition("be an integer", lambda xp, x, eps: (xp.floor(x)
 Count = Domain(
     (), (Condition("be a non-negative integer", lambda xp, x, eps: (xp.floor(x) == x) & (x >= 0) & (x < inf)),)
 )
-AboveLow = Domain((), (_FINITE,), above="low")
-IntegerFromLow = Domain((), Integer.conditions, above="low", inclusive=True)
+
+
+def Above(parameter: str) -> Domain:
+    """Return the domain of numbers above another parameter, which is named."""
+    return Domain((), (_FINITE,), low=End(parameter))
+
+
+def AtLeast(parameter: str) -> Domain:
+    """Return the domain of numbers that are another parameter or above it."""
+    return Domain((), (_FINITE,), low=End(parameter, inclusive=True))
+
+
+def Between(low: str, high: str) -> Domain:
+    """Return the domain of numbers between two other parameters, both included.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> kldiv.domains.Between("low", "high")
+    <Domain: be finite, be at least low, by a finite amount, be at most high, by a finite amount>
+    """
+    return Domain((), (_FINITE,), low=End(low, inclusive=True), high=End(high, inclusive=True))
+
+
+AboveLow = Above("low")
+IntegerFromLow = Domain((), Integer.conditions, low=End("low", inclusive=True))
 Logit = Domain((), (Condition("be a number, not nan", lambda xp, x, eps: x == x),))
 
 RealVector = Domain(("d",), (_FINITE,))
@@ -181,7 +227,7 @@ PositiveDefinite = Domain(
 )
 
 LowRankFactor = Domain(("d", "_r"), (_FINITE,))
-DegreesOfFreedom = Domain((), (_FINITE,), beyond="scale_tril")
+DegreesOfFreedom = Domain((), (_FINITE,), exceeds_dimension_of="scale_tril")
 RealMatrix = Domain(("n", "m"), (_FINITE,))
 RowFactor = LowerTriangular._replace(axes=("n", "n"))
 ColumnFactor = LowerTriangular._replace(axes=("m", "m"))

@@ -22,7 +22,7 @@ DTYPES = ("float32", "float64")
 KINDS = ("interior", "near", "extreme", "boundary")
 UNIT_INTERVALS = (domains.UnitInterval, domains.OpenUnitInterval, domains.LeftOpenUnitInterval, domains.ZeroToBelowOne)
 FAMILIES = [getattr(kldiv, name) for name in kldiv.families.__all__]
-HOLDERS = [f for f in FAMILIES if any(field.held for field in fields_of(f))]
+HOLDERS = [f for f in FAMILIES if any(field.component for field in fields_of(f))]
 STANDALONE = [f for f in FAMILIES if f not in HOLDERS]
 SIMPLE = [f for f in STANDALONE if f is not kldiv.Delta and f.__name__ in reference.ORACLES]
 LENGTHS = {"d": 3, "k": 5, "c": 4, "n": 2, "m": 3, "s": 3, "t": 2, "_r": 2}  # of event axes
@@ -209,9 +209,9 @@ def _member(
         x = draw(rng, domain, shape)
     else:
         x = _draw_extreme(rng, name, domain, shape, dtype)
-        if domain.above:  # by more than rounding
-            x = np.maximum(x, 1e-3 * abs(others[domain.above]))
-    return x + others[domain.above] if domain.above else x
+        if domain.low:  # by more than rounding
+            x = np.maximum(x, 1e-3 * abs(others[domain.low.parameter]))
+    return x + others[domain.low.parameter] if domain.low else x
 
 
 def _steady(domain: Any, x: np.ndarray) -> np.ndarray:
@@ -244,7 +244,7 @@ def draw(rng: np.random.Generator, domain: Any, shape: tuple[int, ...]) -> np.nd
     positive = np.exp(rng.normal(size=shape))
     positives = (domains.Positive, domains.NonNegative, domains.PositiveVector, domains.PositiveClasses)
     match domain:
-        case _ if domain.above or domain in positives:
+        case _ if domain.low or domain in positives:
             return positive
         case _ if domain in UNIT_INTERVALS:
             return rng.uniform(0.02, 0.98, size=shape)
@@ -336,7 +336,7 @@ def _nudge(rng: np.random.Generator, domain: Any, x: np.ndarray, delta: np.ndarr
     delta = delta.reshape(-1, *(1,) * (x.ndim - 1))
     noise = delta * rng.uniform(-1, 1, size=x.shape)
     if case.p is kldiv.Uniform:  # outwards, so that P stays inside Q
-        return x + abs(noise) * (1 if domain.above else -1)
+        return x + abs(noise) * (1 if domain.low else -1)
     if domain in (domains.Count, domains.Integer):
         return x
     if domain is domains.PositiveDefinite:

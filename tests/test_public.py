@@ -166,7 +166,7 @@ def test_every_parameter_has_a_domain(family):
     assert [field.name for field in fields] == list(family._fields), (
         f"annotate the fields of {family.__name__} as in `loc: Annotated[Array, Real]`"
     )
-    assert all((field.domain is None) != (field.held is None) for field in fields)
+    assert all((field.domain is None) != (field.component is None) for field in fields)
 
 
 @each_family

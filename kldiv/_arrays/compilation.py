@@ -6,10 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from kldiv._arrays import cache
 from kldiv._arrays.protocol import Array, DType, Namespace
-
-_compiled: dict[Any, Callable[..., Any]] = {}
-_programs: dict[tuple[Namespace, Callable[..., Array], DType], Callable[..., Array]] = {}
 
 
 def run(
@@ -30,9 +28,10 @@ def program_of(
     body: Callable[..., Array], function: Callable[..., Array], xp: Namespace, dtype: DType
 ) -> Callable[..., Array]:
     """Return ``body(xp, function, dtype, ...)`` as a function of the rest, compiled where eager calls are slow."""
-    if (xp, function, dtype) not in _programs:
-        _programs[xp, function, dtype] = xp.compiled(functools.partial(body, xp, function, dtype))
-    return _programs[xp, function, dtype]
+    program: Callable[..., Array] = cache.get_or_make(
+        "programs", (body, xp, function, dtype), lambda: xp.compiled(functools.partial(body, xp, function, dtype))
+    )
+    return program
 
 
 def compile_whole(body: Callable[..., Any], xp: Namespace, *static: Any) -> Callable[..., Any]:
@@ -40,8 +39,10 @@ def compile_whole(body: Callable[..., Any], xp: Namespace, *static: Any) -> Call
 
     It is compiled as a whole where each of its operations would be compiled by itself.
     """
-    key = (body, xp, *static)
-    if key not in _compiled:
+
+    def make() -> Callable[..., Any]:
         function = functools.partial(body, xp, *static)
-        _compiled[key] = xp.compiled(function) if xp.eager_is_slow else function
-    return _compiled[key]
+        return xp.compiled(function) if xp.eager_is_slow else function
+
+    program: Callable[..., Any] = cache.get_or_make("programs", (body, xp, *static), make)
+    return program

@@ -12,7 +12,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from kldiv._arrays.protocol import Array, DType, Namespace
@@ -188,6 +188,18 @@ def identify(value: Any, name: str) -> tuple[Namespace | None, Any]:
         f"{name} is {_describe(value)}; pass a number, a list of numbers, "
         "or a dense array of NumPy, PyTorch, TensorFlow, JAX or Dask"
     )
+
+
+def array_converter(xp: Namespace, dtype: DType, parameters: list[Any]) -> Callable[[tuple[Any, ...]], list[Array]]:
+    """Return a function that makes arrays of parameters, of which the same ones are numbers as of those given here."""
+    is_number = [identify(x, "a parameter")[0] is None for x in parameters]
+    array = is_number.index(False) if False in is_number else None
+
+    def convert(parameters: tuple[Any, ...]) -> list[Array]:
+        other = None if array is None else parameters[array]
+        return [xp.asarray_like(x, other, dtype) if n else x for x, n in zip(parameters, is_number, strict=True)]
+
+    return convert
 
 
 def _describe(value: Any) -> str:

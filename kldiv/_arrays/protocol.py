@@ -14,18 +14,18 @@ DType: TypeAlias = Any
 Shape: TypeAlias = tuple[int | None, ...]  # None: a dimension that a traced TensorFlow function does not know yet
 
 
-# call(validate, *parameters) returns the value and whether there is a nan in it that matters: none if not `validate`
-Call: TypeAlias = Callable[..., tuple[Array, bool]]
+# plan(validate, *parameters) returns the value and whether there is a nan in it that matters: none if not `validate`
+Plan: TypeAlias = Callable[..., tuple[Array, bool]]
 
 
 class FastPathRequest(NamedTuple):
-    """Divergences between distributions that a backend may have a fast_path to."""
+    """Divergences between distributions that a backend may have a fast path to."""
 
     formula: tuple[str, int] | None  # its name, and how many batch axes it is summed over; None: of other parameters
     axes: list[int]  # the number of event axes of each parameter
     parameters: list[Any]  # those of a first call, such as all others will have
     dtype: DType
-    exact: Callable[..., Array]  # exact(xp, *arrays) computes them in the core, nan where parameters are invalid
+    core_formula: Callable[..., Array]  # core_formula(xp, *arrays) computes them, nan where parameters are invalid
 
 
 class Random(Protocol):
@@ -206,7 +206,7 @@ class Namespace(Protocol):
         """Return the static shape as a plain tuple."""
         ...
 
-    def fast_path(self, wanted: FastPathRequest, /) -> Call | None:
+    def fast_path(self, wanted: FastPathRequest, /) -> Plan | None:
         """Return a faster way to divergences, None if there is none for such parameters."""
         ...
 

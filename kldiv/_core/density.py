@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from kldiv._arrays.compilation import program_of, run
-from kldiv._arrays.namespace import computing_dtype, gather
+from kldiv._arrays import cache
+from kldiv._arrays.compilation import program_of
+from kldiv._arrays.namespace import array_converter, computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
-from kldiv._core import call_cache
 from kldiv._core.family import Family, fields_of, support_of
 from kldiv._core.parameters import cast, named_leaves, structure_of, unflatten
+from kldiv._core.signature import register_readers, signature
 from kldiv.domains import Support
+
+_PLANS = "plans of log densities"  # their section of the cache
 
 
 def density(formula: Callable[[Any, Namespace, Array], Array]) -> Callable[[Any, Any], Array]:
@@ -22,38 +26,50 @@ def density(formula: Callable[[Any, Namespace, Array], Array]) -> Callable[[Any,
     @functools.wraps(formula)
     def log_density(self: Any, x: Any) -> Array:
         parameters: list[Any] = []
-        key = call_cache.signature((self, (x,)), parameters)
-        call = call_cache.get(key)
-        if call is not None:
-            return call(False, *parameters)[0]
-        names, values = zip(*named_leaves(self, "the distribution"), strict=True)
-        xp, arrays, dtype = gather([x, *values], ["x", *names])
-        distribution = unflatten(self, iter(arrays[1:]))
-        _require_outcomes(xp, distribution, arrays[0])
-        if all(xp.is_concrete(a) for a in arrays):
-            if key is None:
-                call_cache.register_signature_reader(xp, [*values, x])
-            else:
-                program = program_of(_log_density, formula, xp, dtype)
-                make = functools.partial(_outcome_of, structure_of(distribution))
-                call_cache.put(key, call_cache.generic_plan(xp, computing_dtype(xp, dtype), parameters, program, make))
-        return run(_log_density, formula, xp, dtype, arrays, distribution, arrays[0])
+        key = signature((self, (x,)), parameters)
+        plan = None if key is None else cache.get(_PLANS, key)
+        if plan is None:
+            return _first_log_density(formula, self, x)
+        value: Array = plan(parameters)
+        return value
 
+    log_density.__signature__ = _SIGNATURE  # type: ignore[attr-defined]
     return log_density
 
 
-def _outcome_of(like: Family, arrays: Iterator[Array]) -> tuple[Family, Array]:
-    return unflatten(like, arrays), next(arrays)
+_SIGNATURE = inspect.signature(lambda self, x: None)  # that of the method, not of the formula
+
+
+def _first_log_density(formula: Callable[..., Array], d: Any, x: Any) -> Array:
+    """Return a log density, and keep how to compute the next one like it."""
+    names, values = zip(*named_leaves(d, "the distribution"), strict=True)
+    xp, arrays, dtype = gather([x, *values], ["x", *names])
+    distribution = unflatten(d, iter(arrays[1:]))
+    _require_outcomes(xp, distribution, arrays[0])
+    if not all(xp.is_concrete(a) for a in arrays):
+        return _log_density(xp, formula, dtype, distribution, arrays[0])
+    program = program_of(_log_density, formula, xp, dtype)
+    register_readers(xp, [*values, x])
+    parameters: list[Any] = []
+    key = signature((d, (x,)), parameters)
+    if key is not None:
+        convert = array_converter(xp, computing_dtype(xp, dtype), parameters)
+        structure = structure_of(distribution)
+
+        def plan(parameters: list[Any]) -> Array:
+            *leaves, x = convert(parameters)
+            return program(unflatten(structure, iter(leaves)), x)
+
+        cache.put(_PLANS, key, plan)
+    return program(distribution, arrays[0])
 
 
 def _require_outcomes(xp: Namespace, d: Family, x: Array) -> None:
     """Raise ValueError if `x` has not the event axes of the outcomes of a distribution; these never broadcast."""
     lengths: dict[str, int | None] = {}
-    for field in fields_of(type(d)):
-        if field.domain is None:
-            continue
-        axes = field.domain.axes
-        lengths.update(zip(axes, xp.shape(getattr(d, field.name))[-len(axes) :], strict=False))
+    for field, value in zip(fields_of(type(d)), d, strict=True):
+        if field.domain is not None:
+            lengths.update(zip(field.axes, xp.shape(value)[-len(field.axes) :], strict=False))
     support = support_of(type(d))
     event = support.event(lengths) if support else ()
     if event and xp.shape(x)[-len(event) :] != event:

@@ -1,58 +1,110 @@
-"""The evaluation of a rule: from two distributions and a rule to a number."""
+"""The evaluation of a divergence: from two distributions to a plan, and from a plan to numbers.
+
+A *plan* computes the divergence of all distributions of the same families, dtypes and shapes: by a fast path of the
+backend, or by the rule's formula, compiled where eager calls are slow. It is kept under the signature of the call.
+Under a tracer there is no signature and no plan: the formula is traced.
+"""
 
 from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
-from kldiv._arrays.compilation import program_of, run
-from kldiv._arrays.namespace import computing_dtype
-from kldiv._arrays.protocol import Array, DType, FastPathRequest, Namespace
-from kldiv._core.call_cache import Signature, generic_plan, put, register_signature_reader, signature
-from kldiv._core.family import Family, kind_of
-from kldiv._core.parameters import cast, event_axes, gather_families, leaves, structure_of, unflatten_pair
-from kldiv._core.registry import Evaluate
+from kldiv._arrays import cache
+from kldiv._arrays.compilation import program_of
+from kldiv._arrays.namespace import array_converter, computing_dtype
+from kldiv._arrays.protocol import Array, DType, FastPathRequest, Namespace, Plan
+from kldiv._core.family import Family
+from kldiv._core.parameters import (
+    Layout,
+    cast,
+    event_axes,
+    gather_families,
+    leaves,
+    structure_of,
+    unflatten_pair,
+)
+from kldiv._core.registry import Evaluate, Rule
 from kldiv._core.search import find
+from kldiv._core.signature import register_readers, signature
 from kldiv._core.validation import check_structure, tolerances, valid
 
+_PLANS = "plans of divergences"  # their section of the cache
 
-def first_call(p: Any, q: Any, validate: bool, key: Signature | None, parameters: list[Any]) -> tuple[Array, bool]:
-    """Return the divergence and whether a nan in it matters, and remember how to compute the next one like it."""
-    given = p, q
+
+class Pair(NamedTuple):
+    """Two distributions of arrays of one framework, whose shapes agree."""
+
+    xp: Namespace
+    arrays: list[Array]
+    dtype: DType
+    p: Family
+    q: Family
+    layouts: tuple[Layout, Layout]
+    rule: Rule
+
+    def evaluate(self) -> Array:
+        """Return the divergence by the rule's formula, as it is."""
+        return divergence(self.xp, self.rule.evaluate, self.dtype, self.p, self.q)
+
+
+def gather_pair(p: Any, q: Any) -> Pair:
+    """Return what a caller passes as a pair. The layout of each distribution is described here, once.
+
+    Raises TypeError, ValueError or NoClosedForm if it is no pair, shapes do not agree, or there is no rule.
+    """
     xp, arrays, dtype, (p, q) = gather_families(lazy=True, p=p, q=q)
-    check_structure(xp, p, q)
-    rule = find(kind_of(p), kind_of(q))
-    if xp.map_chunks:
-        from kldiv.divergences import chunks
+    layouts = check_structure(xp, p, q)
+    return Pair(xp, arrays, dtype, p, q, layouts, find(layouts[0].kind, layouts[1].kind))
 
-        value = chunks.divergence(xp, dtype, arrays, p, q, validate)
-        if value is not None:
-            return value, False
-    concrete = all(xp.is_concrete(x) for x in arrays)
-    if key is None and concrete:
-        register_signature_reader(xp, [x for d in given for x in leaves(d)])
-        parameters = []
-        key = signature(given, parameters)
-    if key is None or not concrete:
-        value = run(divergence, rule.evaluate, xp, dtype, arrays, p, q)
-        return value, validate and concrete and xp.has_nan(value)
-    hollows = structure_of(p), structure_of(q)
-    exact = functools.partial(_core_formula, rule.evaluate, *hollows)
-    formula = None
-    if rule.formula is not None and rule.sum_axes is not None:
-        formula = rule.formula.__name__, rule.sum_axes
-    shortcut = xp.fast_path(FastPathRequest(formula, [*event_axes(p), *event_axes(q)], parameters, dtype, exact))
-    call = shortcut or generic_plan(
-        xp,
-        computing_dtype(xp, dtype),
-        parameters,
-        program_of(divergence, rule.evaluate, xp, dtype),
-        functools.partial(unflatten_pair, *hollows),
+
+def known_plan(p: Any, q: Any, parameters: list[Any]) -> Plan | None:
+    """Return the plan for what a caller passes, if there is one, and collect the parameters to call it with."""
+    key = signature((p, q), parameters)
+    # A compiler that traces this sets a guard for each key of a dictionary, but what it traces has no signature.
+    plan: Plan | None = None if key is None else cache.get(_PLANS, key)
+    return plan
+
+
+def plan_for(pair: Pair, p: Any, q: Any) -> tuple[Plan, list[Any]]:
+    """Return a plan for a pair and the parameters to call it with; `p` and `q` are what the caller has passed."""
+    xp, rule = pair.xp, pair.rule
+    if not all(xp.is_concrete(x) for x in pair.arrays):
+        return (lambda validate, *arrays: (pair.evaluate(), False)), []
+    passed = [*leaves(p), *leaves(q)]
+    register_readers(xp, passed)
+    parameters: list[Any] = []
+    key = signature((p, q), parameters)
+    program = program_of(divergence, rule.evaluate, xp, pair.dtype)
+    structures = structure_of(pair.p), structure_of(pair.q)
+    if key is None:  # lists, or arrays of a kind that has no signature
+        return _plan(xp, pair.dtype, pair.arrays, program, structures), pair.arrays
+    request = FastPathRequest(
+        formula=None if rule.formula is None or rule.sum_axes is None else (rule.formula.__name__, rule.sum_axes),
+        axes=[*pair.layouts[0].event_axes, *pair.layouts[1].event_axes],
+        parameters=parameters,
+        dtype=pair.dtype,
+        core_formula=functools.partial(_core_formula, rule.evaluate, *structures),
     )
-    put(key, call)
-    return call(validate, *parameters)
+    plan = xp.fast_path(request) or _plan(xp, pair.dtype, parameters, program, structures)
+    cache.put(_PLANS, key, plan)
+    return plan, parameters
+
+
+def _plan(
+    xp: Namespace, dtype: DType, parameters: list[Any], program: Callable[..., Array], structures: tuple[Family, Family]
+) -> Plan:
+    """Return the plan that calls a program; numbers are where these parameters have some."""
+    convert = array_converter(xp, computing_dtype(xp, dtype), parameters)
+
+    def plan(validate: bool, *parameters: Any) -> tuple[Array, bool]:
+        value = program(*unflatten_pair(*structures, iter(convert(parameters))))
+        return value, validate and xp.has_nan(value)
+
+    return plan
 
 
 def _core_formula(evaluate: Evaluate, p: Family, q: Family, xp: Namespace, *arrays: Array) -> Array:
@@ -65,10 +117,10 @@ def divergence(xp: Namespace, evaluate: Evaluate, dtype: DType, p: Family, q: Fa
     if xp.map_blocks is None:
         return _checked(xp, evaluate, dtype, p, q)
 
-    def of(*arrays: Array) -> Array:
+    def of_arrays(*arrays: Array) -> Array:
         return _checked(xp, evaluate, dtype, *unflatten_pair(p, q, iter(arrays)))
 
-    return xp.map_blocks(of, [*leaves(p), *leaves(q)], [*event_axes(p), *event_axes(q)])
+    return xp.map_blocks(of_arrays, [*leaves(p), *leaves(q)], [*event_axes(p), *event_axes(q)])
 
 
 def _checked(xp: Namespace, evaluate: Evaluate, dtype: DType, p: Family, q: Family) -> Array:
@@ -79,6 +131,7 @@ def _checked(xp: Namespace, evaluate: Evaluate, dtype: DType, p: Family, q: Fami
 
 
 def in_base(value: Array, base: Any) -> Array:
+    """Return a divergence in nats in another base, or raise ValueError."""
     if isinstance(base, bool) or not isinstance(base, Real) or not 1 < float(base) < math.inf:
         raise ValueError(f"base must be a number above 1, such as 2 for bits; got {base!r}")
     return value / math.log(base)

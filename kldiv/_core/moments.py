@@ -7,12 +7,13 @@ never goes this way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
+from kldiv._arrays import cache
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, FamilyKey, as_kind, class_of, name_of
-from kldiv._core.registry import Rule, forget_rules, rule_factory_after
+from kldiv._core.registry import Rule, rule_factory_after
 from kldiv._numerics.edges import finite_part, non_negative, product
 
 Expectation: TypeAlias = Callable[..., Array]
@@ -50,20 +51,38 @@ class _Form(NamedTuple):
 
 
 def expectations(family: FamilyKey, **known: Expectation) -> None:
-    """Declare the expectations that a family knows as a P, by the names in `WORDS`; one of them is its entropy."""
-    unknown = set(known) - set(DESCRIPTIONS)
-    if unknown or "entropy" not in known:
-        raise ValueError(f"expectations are an entropy and any of {', '.join(DESCRIPTIONS)}; got {', '.join(known)}")
+    """Declare the expectations that a family knows as a P, by their names; one of them is its entropy.
+
+    Each is a function of the namespace, the arguments of the expectation, and the parameters of the family. It returns
+    inf or -inf where the expectation is infinite. The names are those of the statistics that a `cross_entropy` may
+    need: ``mean``, ``variance``, ``log`` and so on; an unknown one raises an error that lists all.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known, or there is no entropy.
+    """
+    key = as_kind(family)
+    _require_known(f"declare.expectations({name_of(key)}, ...)", known)
+    if "entropy" not in known:
+        raise ValueError(f"declare.expectations({name_of(key)}, ...) needs entropy=, beside {', '.join(known)}")
     if "power" in known:
         power = known["power"]
         known.setdefault("mean", lambda xp, *p: power(xp, xp.ones_like(p[0]), xp.ones_like(p[0]), *p))
         known.setdefault("reciprocal", lambda xp, *p: power(xp, -xp.ones_like(p[0]), xp.ones_like(p[0]), *p))
-    _known[as_kind(family)] = known
-    forget_rules()
+    _known[key] = known
+    cache.clear()
+
+
+def _require_known(what: str, names: Iterable[str]) -> None:
+    """Raise ValueError for a statistic that is not in `DESCRIPTIONS`."""
+    for name in names:
+        if name not in DESCRIPTIONS:
+            raise ValueError(f"{what} names {name!r}, which is no expectation; there are {', '.join(DESCRIPTIONS)}")
 
 
 def known_expectations(kind: FamilyKey) -> dict[str, Expectation]:
-    """Return the expectations that a kind declares, by the names in `WORDS`."""
+    """Return the expectations that a kind declares, by their names."""
     return _known.get(kind, {})
 
 
@@ -74,13 +93,12 @@ def cross_entropy(family: FamilyKey, *statistics: str) -> Callable[[Callable[...
     under P, and ``e.times(coefficient, name, *arguments)`` a product that is 0 where the coefficient is, even if the
     expectation is infinite. The docstring is the equation; a line that begins with "Source:" tells where it comes from.
     """
+    key = as_kind(family)
+    _require_known(f"declare.cross_entropy({name_of(key)}, ...)", statistics)
 
     def declare(formula: Callable[..., Array]) -> Callable[..., Array]:
-        unknown = set(statistics) - set(DESCRIPTIONS)
-        if unknown:
-            raise ValueError(f"no such statistics: {', '.join(sorted(unknown))}")
-        _forms[as_kind(family)] = _Form(statistics, formula)
-        forget_rules()
+        _forms[key] = _Form(statistics, formula)
+        cache.clear()
         return formula
 
     return declare

@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
+from kldiv._arrays import cache
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.call_cache import clear
-from kldiv._core.family import Family, FamilyKey, as_kind, held_kinds, name_of
+from kldiv._core.family import Family, FamilyKey, as_kind, class_of, fields_of, held_kinds, name_of
 
 Evaluate: TypeAlias = Callable[[Namespace, Family, Family], Array]
 
@@ -79,25 +79,16 @@ class Conversion(NamedTuple):
     shared: str | None  # the injective map that both sides must share, or None: a distribution *is a* target
 
 
-# Plain dictionaries, filled by declarations and by search: compilers that trace Python can follow a look-up in them.
+Step: TypeAlias = "tuple[Conversion | None, Conversion | None]"
+Path: TypeAlias = "tuple[Step, ...]"
+RuleFactory: TypeAlias = Callable[[FamilyKey, FamilyKey], Rule | None]
+
+# Plain dictionaries, filled by declarations: compilers that trace Python can follow a look-up in them.
 formulas: dict[tuple[FamilyKey, FamilyKey], Callable[..., Array]] = {}
-
-
+rule_factories_before: list[RuleFactory] = []
+rule_factories_after: list[RuleFactory] = []
 _conversions: dict[FamilyKey, list[Conversion]] = {}
-
-
 _derived_conversions: list[Callable[[FamilyKey], Iterable[Conversion]]] = []
-
-
-rule_factories_before: list[Callable[[FamilyKey, FamilyKey], Rule | None]] = []
-
-
-rule_factories_after: list[Callable[[FamilyKey, FamilyKey], Rule | None]] = []
-
-
-known_rules: dict[
-    FamilyKey, dict[FamilyKey, Rule]
-] = {}  # by P, then by Q: such a compiler takes on every key that it meets
 
 
 def formula(p: FamilyKey, q: FamilyKey) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
@@ -131,11 +122,25 @@ def formula(p: FamilyKey, q: FamilyKey) -> Callable[[Callable[..., Array]], Call
     def declare(formula: Callable[..., Array]) -> Callable[..., Array]:
         if (p, q) in formulas:
             raise ValueError(f"KL({name_of(p)} || {name_of(q)}) has a formula already: {formulas[p, q].__qualname__}")
+        _require_arguments(formula, p, q)
         formulas[p, q] = formula
-        forget_rules()
+        cache.clear()
         return formula
 
     return declare
+
+
+def _require_arguments(formula: Callable[..., Array], p: FamilyKey, q: FamilyKey) -> None:
+    """Raise TypeError unless a formula takes the namespace and the parameters of both distributions."""
+    names = [f"{field.name}_{side}" for side, kind in (("p", p), ("q", q)) for field in fields_of(class_of(kind))]
+    try:
+        inspect.signature(formula).bind("xp", *names)
+    except TypeError:
+        name = getattr(formula, "__name__", "the formula")
+        raise TypeError(
+            f"{name} does not take the arguments of a formula for KL({name_of(p)} || {name_of(q)}); "
+            f"write `def {name}(xp, {', '.join(names)})`"
+        ) from None
 
 
 def conversion(
@@ -153,10 +158,16 @@ def conversion(
 
     def declare(function: Callable[..., Family]) -> Callable[..., Family]:
         def apply(xp: Namespace, d: Family) -> Family:
-            return function(xp, d) if held_kinds(source) else function(xp, *d)
+            converted = function(xp, d) if held_kinds(source) else function(xp, *d)
+            if type(converted) is not class_of(target):
+                raise TypeError(
+                    f"{function.__name__} returns a {type(converted).__name__}; as a conversion from {name_of(source)} "
+                    f"to {name_of(target)} it must return a {name_of(target)}"
+                )
+            return converted
 
         _conversions.setdefault(source, []).append(Conversion(target, apply, words, shared))
-        forget_rules()
+        cache.clear()
         return function
 
     return declare
@@ -170,32 +181,26 @@ def derived_conversions(
     return function
 
 
-def rule_factory_before(
-    function: Callable[[FamilyKey, FamilyKey], Rule | None],
-) -> Callable[[FamilyKey, FamilyKey], Rule | None]:
+def rule_factory_before(factory: RuleFactory) -> RuleFactory:
     """Declare a function that makes a rule for pairs of a certain form, and returns None for all others."""
-    rule_factories_before.append(function)
-    return function
+    rule_factories_before.append(factory)
+    return factory
 
 
-def rule_factory_after(
-    function: Callable[[FamilyKey, FamilyKey], Rule | None],
-) -> Callable[[FamilyKey, FamilyKey], Rule | None]:
+def rule_factory_after(factory: RuleFactory) -> RuleFactory:
     """Declare a function that makes a rule for pairs that have no formula and whose supports are nested."""
-    rule_factories_after.append(function)
-    return function
+    rule_factories_after.append(factory)
+    return factory
 
 
-def forget_rules() -> None:
-    """Search for every rule anew: a declaration has come in."""
-    known_rules.clear()
-    clear()
-
-
-Step: TypeAlias = tuple["Conversion | None", "Conversion | None"]
+def conversions_of(kind: FamilyKey) -> list[Conversion]:
+    """Return the declared and the derived conversions of a kind."""
+    derived = [conversion for derive in _derived_conversions for conversion in derive(kind)]
+    return _conversions.get(kind, []) + derived
 
 
 def steps_from(p: FamilyKey, q: FamilyKey) -> list[Step]:
+    """Return the conversions of one side, and of both under one injective map, that lead from a pair to another."""
     from_p, from_q = conversions_of(p), conversions_of(q)
     steps: list[Step] = [(a, None) for a in from_p if a.shared is None]
     steps += [(None, b) for b in from_q if b.shared is None]
@@ -203,7 +208,9 @@ def steps_from(p: FamilyKey, q: FamilyKey) -> list[Step]:
     return steps
 
 
-def conversions_of(kind: FamilyKey) -> list[Conversion]:
-    """Return the declared and the lifted conversions of a kind."""
-    lifted = [conversion for lift in _derived_conversions for conversion in lift(kind)]
-    return _conversions.get(kind, []) + lifted
+def convert(xp: Namespace, path: Path, d: Family, side: int) -> Family:
+    """Return the distribution on a side of a pair (0: P, 1: Q) after the conversions of a path."""
+    for step in path:
+        conversion = step[side]
+        d = d if conversion is None else conversion.apply(xp, d)
+    return d

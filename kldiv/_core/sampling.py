@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Family, FamilyKey, class_of, fields_of, held_kinds, kind_of, name_of, support_of
-from kldiv._core.parameters import any_batch_array, cast, gather_families
+from kldiv._core.family import Family, FamilyKey, class_of, held_kinds, kind_of, name_of, support_of
+from kldiv._core.parameters import any_batch_array, broadcast_batch, cast, gather_families
 from kldiv._core.registry import conversions_of
 from kldiv._core.validation import diagnose_all, tolerances, valid
 from kldiv._numerics.categorical import sigmoid, softmax
@@ -182,25 +182,6 @@ def sampler(family: type) -> Callable[[Callable[..., Array]], Callable[..., Arra
     return declare
 
 
-def _batch(xp: Namespace, d: Family) -> Array:
-    """Return zeros of the batch shape of a distribution, all its parameters broadcast."""
-    zero: Array = 0.0
-    for x, field in zip(d, fields_of(type(d)), strict=True):
-        axes = (field.held or field.domain).axes  # type: ignore[union-attr]
-        zero = zero + (_batch(xp, x) if field.held else xp.zeros_like(x))[(..., *[0] * len(axes))]
-    return zero
-
-
-def _spread(xp: Namespace, d: Family, zero: Array) -> Family:
-    """Return a distribution whose parameters all have the batch shape of `zero`."""
-    parts = []
-    for x, field in zip(d, fields_of(type(d)), strict=True):
-        axes = (field.held or field.domain).axes  # type: ignore[union-attr]
-        more = zero[(..., *[None] * len(axes))]
-        parts.append(_spread(xp, x, more + _batch(xp, x)) if field.held else x + more)
-    return type(d)(*parts)
-
-
 def _within(xp: Namespace, support: Support | None, d: Family | None, x: Array) -> Array:
     """Return outcomes, those that rounding leads to an end of the support, or beyond, led back into it."""
     if support is None or support.space not in ("line", "integers"):
@@ -223,7 +204,7 @@ def sampler_of(kind: FamilyKey) -> Sampler | None:
     if own is not None and all(sampler_of(held) is not None for held in held_kinds(kind)):
 
         def draw_own(xp: Namespace, draw: SamplingContext, d: Family) -> Array:
-            d = _spread(xp, d, _batch(xp, d))
+            d = broadcast_batch(xp, d)
             return own(xp, draw, d) if held_kinds(kind) else _within(xp, support, d, own(xp, draw, *d))
 
         return Sampler(draw_own)
@@ -299,7 +280,7 @@ def sample(p: Family, n: int, *, rng: Any = None) -> Array:
     sampler = require_sampler(kind_of(p))
     if all(xp.is_concrete(x) for x in arrays) and not bool(xp.all(valid(xp, p, tolerances(xp, p), inherent=True))):
         diagnose_all(xp, dtype, p=p)
-    source = IndependentSource(xp, rng, any_batch_array(p))
+    source = IndependentSource(xp, rng, any_batch_array(xp, p))
     source.n = n
     with xp.ignore_warnings():  # what overflows is led back, and branches not taken are computed
         x = xp.astype(sampler.sample(xp, SamplingContext(source), cast(xp, p, dtype)), dtype)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from kldiv._arrays import cache
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, FamilyKey, as_kind, name_of
 from kldiv._core.registry import (
     NoClosedForm,
+    Path,
     Rule,
-    Step,
+    RuleFactory,
+    convert,
     formulas,
-    known_rules,
     rule_factories_after,
     rule_factories_before,
     steps_from,
@@ -40,12 +40,11 @@ def rule(p: FamilyKey, q: FamilyKey) -> Rule:
 
 def find(p: FamilyKey, q: FamilyKey) -> Rule:
     """Return the rule for a pair of kinds."""
-    if p not in known_rules:
-        known_rules[p] = {}
-    known = known_rules[p]
-    if q not in known:
-        known[q] = _search(p, q)
-    return known[q]
+    known: Rule | None = cache.get(p, q)
+    if known is None:
+        known = _search(p, q)
+        cache.put(p, q, known)
+    return known
 
 
 def _search(p: FamilyKey, q: FamilyKey) -> Rule:
@@ -65,9 +64,9 @@ def _search(p: FamilyKey, q: FamilyKey) -> Rule:
     return found._replace(p=p, q=q)
 
 
-def reachable(p: FamilyKey, q: FamilyKey) -> list[tuple[FamilyKey, FamilyKey, tuple[Step, ...]]]:
+def reachable(p: FamilyKey, q: FamilyKey) -> list[tuple[FamilyKey, FamilyKey, Path]]:
     """Return the pairs that conversions lead to and the way there, the shortest ways first."""
-    states: list[tuple[FamilyKey, FamilyKey, tuple[Step, ...]]] = [(p, q, ())]
+    states: list[tuple[FamilyKey, FamilyKey, Path]] = [(p, q, ())]
     seen = {(p, q)}
     done = 0
     while done < len(states):
@@ -81,11 +80,11 @@ def reachable(p: FamilyKey, q: FamilyKey) -> list[tuple[FamilyKey, FamilyKey, tu
     return states
 
 
-def _first(makers: list[Callable[[FamilyKey, FamilyKey], Rule | None]], p: FamilyKey, q: FamilyKey) -> Rule | None:
-    for make in makers:
-        made = make(p, q)
-        if made is not None:
-            return made
+def _first(factories: list[RuleFactory], p: FamilyKey, q: FamilyKey) -> Rule | None:
+    for make in factories:
+        rule = make(p, q)
+        if rule is not None:
+            return rule
     return None
 
 
@@ -98,7 +97,7 @@ def _no_closed_form(p: FamilyKey, q: FamilyKey) -> str:
     )
 
 
-def _direct(p: FamilyKey, q: FamilyKey, path: tuple[Step, ...]) -> Rule | None:
+def _direct(p: FamilyKey, q: FamilyKey, path: Path) -> Rule | None:
     """Return the rule that goes along `path` and ends in a formula or structural rule for the pair, if there is one."""
     formula = formulas.get((p, q))
     if formula is not None:
@@ -107,27 +106,24 @@ def _direct(p: FamilyKey, q: FamilyKey, path: tuple[Step, ...]) -> Rule | None:
             return formula(xp, *a, *b)
 
         return _along(path, Rule(p, q, "closed form", (), formula, guarded(p, q, evaluate), 0))
-    made = _first(rule_factories_before, p, q)
-    return _along(path, made) if made else None
+    structural = _first(rule_factories_before, p, q)
+    return _along(path, structural) if structural else None
 
 
-def _indirect(p: FamilyKey, q: FamilyKey, path: tuple[Step, ...]) -> Rule | None:
-    """Return the rule that goes along `path` and ends in a last resort for the pair, if there is one."""
-    made = _first(rule_factories_after, p, q)
-    return _along(path, made._replace(evaluate=guarded(p, q, made.evaluate))) if made else None
+def _indirect(p: FamilyKey, q: FamilyKey, path: Path) -> Rule | None:
+    """Return the rule that goes along `path` and ends in the moment rule for the pair, if there is one."""
+    last = _first(rule_factories_after, p, q)
+    return _along(path, last._replace(evaluate=guarded(p, q, last.evaluate))) if last else None
 
 
-def _along(path: tuple[Step, ...], final: Rule) -> Rule:
+def _along(path: Path, final: Rule) -> Rule:
     """Return the rule that converts along `path` and then applies another."""
     if not path:
         return final
-    last = final.evaluate
+    evaluate_final = final.evaluate
 
     def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
-        for step_p, step_q in path:
-            a = step_p.apply(xp, a) if step_p else a
-            b = step_q.apply(xp, b) if step_q else b
-        return last(xp, a, b)
+        return evaluate_final(xp, convert(xp, path, a, 0), convert(xp, path, b, 1))
 
     words = [step.words for pair in path for step in pair if step]
     method = "conversion" if final.method == "closed form" else final.method

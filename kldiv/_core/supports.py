@@ -83,7 +83,7 @@ def _end(d: Family, end: float | str) -> Any:
 
 def _surprisal(xp: Namespace, p: Family, q: Family) -> Array:
     """Return the divergence where P has outcomes that Q rules out: infinite, unless P has no more than one outcome."""
-    member = any_batch_array(p)
+    member = any_batch_array(xp, p)
     value = indicator(xp, member != member, member)  # inf, with derivative 0
     support = support_of(type(p))
     if support is None or not hasattr(p, "is_certain_of") or not hasattr(q, "is_certain_of"):
@@ -102,7 +102,7 @@ def infinite(p: FamilyKey, q: FamilyKey, why: str) -> Rule:
     def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
         # The check of the parameters broadcasts this to the shape of the batch; the derivative of a constant is 0.
         good = valid(xp, a, tolerances(xp, a), inherent=True) & valid(xp, b, tolerances(xp, b), inherent=True)
-        return xp.where(good, _surprisal(xp, a, b), xp.zeros_like(any_batch_array(a)) + math.nan)
+        return xp.where(good, _surprisal(xp, a, b), xp.zeros_like(any_batch_array(xp, a)) + math.nan)
 
     return Rule(p, q, "infinite", (f"infinite: {why}",), None, evaluate)
 

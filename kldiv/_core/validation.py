@@ -4,86 +4,37 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from kldiv._arrays.protocol import Array, DType, Namespace, Shape
-from kldiv._core.family import Family, Field, fields_of, kind_of, name_of, support_of
-from kldiv._core.parameters import cast, tree_map
+from kldiv._core.family import Family, name_of
+from kldiv._core.parameters import Layout, Parameter, broadcast_shapes, cast, describe, leaves, tree_map, walk
+from kldiv.domains import Domain, End
 
 
-def broadcast_shapes(shapes: Iterable[tuple[str, Shape]]) -> Shape:
-    """Return the shape that batch shapes broadcast to; None stands for a length that is not known yet."""
-    result: list[int | None] = []
-    owner = ""
-    for name, shape in shapes:
-        merged = list(shape)
-        for i in range(1, min(len(shape), len(result)) + 1):
-            a, b = result[-i], shape[-i]
-            if a == 1 or a == b:
-                continue
-            if b == 1 or b is None:
-                merged[-i] = a
-            elif a is not None:
-                raise ValueError(
-                    f"batch shapes {tuple(result)} of {owner} and {tuple(shape)} of {name} do not broadcast"
-                )
-        if len(result) > len(shape):
-            merged = result[: len(result) - len(shape)] + merged
-        result, owner = merged, name if not owner else f"{owner} and {name}"
-    return tuple(result)
+def check_structure(xp: Namespace, p: Family, q: Family) -> tuple[Layout, Layout]:
+    """Return the layouts of two distributions, which have like outcomes and axes that agree or broadcast.
+
+    Raises ValueError if they have not.
+    """
+    layouts = describe(xp, p, "p"), describe(xp, q, "q")
+    _require_like(*layouts)
+    return layouts
 
 
-def shapes_of(xp: Namespace, d: Family, name: str, axes: dict[str, tuple[int | None, str]]) -> tuple[Shape, Shape]:
-    """Return batch and event shape of a distribution, and collect the lengths of its named axes in `axes`."""
-    cls = type(d)
-    batches: list[tuple[str, Shape]] = []
-    event: Shape = ()
-    for field in fields_of(cls):
-        where = f"{cls.__name__}.{field.name} of {name}"
-        value = getattr(d, field.name)
-        if field.held:
-            shape, event = shapes_of(xp, value, where, {})
-            names = field.held.axes
-        else:
-            shape = xp.shape(value)
-            names = field.domain.axes  # type: ignore[union-attr]
-        split = len(shape) - len(names)
-        if split < 0:
-            what = "batch" if field.held else "event"
-            raise ValueError(f"{where} has shape {tuple(shape)}; it needs {what} axes {names} at the end")
-        for axis, length in zip(names, shape[split:], strict=True):
-            if length == 0:
-                raise ValueError(f"{where} has shape {tuple(shape)}; its event axis {axis} must not be empty")
-            known, owner = axes.setdefault(axis, (length, where))
-            if known != length and known is not None and length is not None:
-                raise ValueError(f"event sizes differ: {known} in {owner}, {length} in {where}")
-            if field.held and field.held.event:
-                event = (length, *event)
-        batches.append((where, shape[:split]))
-    support = support_of(cls)
-    if support is not None:
-        event = support.event({axis: length for axis, (length, _) in axes.items()})
-    return broadcast_shapes(batches), event
-
-
-def check_structure(xp: Namespace, p: Family, q: Family) -> None:
+def _require_like(p: Layout, q: Layout) -> None:
     """Raise ValueError unless outcomes are alike, event axes agree, and batch axes broadcast."""
-    axes_p: dict[str, tuple[int | None, str]] = {}
-    axes_q: dict[str, tuple[int | None, str]] = {}
-    batch_p, event_p = shapes_of(xp, p, "p", axes_p)
-    batch_q, event_q = shapes_of(xp, q, "q", axes_q)
-    if not (_match(event_p, event_q) or _renames(p, event_p, q) or _renames(q, event_q, p)):
+    if not (_match(p.event_shape, q.event_shape) or _renames(p, q) or _renames(q, p)):
         raise ValueError(
-            f"p and q are distributions of different things: an outcome of p, {name_of(kind_of(p))}, has "
-            f"shape {event_p}, "
-            f"one of q, {name_of(kind_of(q))}, has shape {event_q}"
+            f"p and q are distributions of different things: an outcome of p, {name_of(p.kind)}, has shape "
+            f"{p.event_shape}, one of q, {name_of(q.kind)}, has shape {q.event_shape}"
         )
-    for axis, (length, owner) in axes_p.items():
-        other, other_owner = axes_q.get(axis, (length, ""))
+    for axis, (length, owner) in p.axes.items():
+        other, other_owner = q.axes.get(axis, (length, ""))
         if not axis.startswith("_") and other != length and other is not None and length is not None:
             raise ValueError(f"event sizes differ: {length} in {owner}, {other} in {other_owner}")
-    broadcast_shapes((("p", batch_p), ("q", batch_q)))
+    broadcast_shapes((("p", p.batch_shape), ("q", q.batch_shape)))
 
 
 def _match(a: Shape, b: Shape) -> bool:
@@ -91,13 +42,12 @@ def _match(a: Shape, b: Shape) -> bool:
     return len(a) == len(b) and all(m == n or m is None or n is None for m, n in zip(a, b, strict=True))
 
 
-def _renames(d: Family, event: Shape, other: Family) -> bool:
+def _renames(d: Layout, other: Layout) -> bool:
     """Tell whether the outcomes of a distribution are other names of those of another."""
-    support = support_of(type(d))
-    if support is None or support.renames is None:
+    if d.support is None or d.support.renames is None:
         return False
-    named, shape = support.renames
-    return named == support_of(type(other)) and _match(event, shape)
+    named, shape = d.support.renames
+    return named == other.support and _match(d.event_shape, shape)
 
 
 class _Requirement(NamedTuple):
@@ -106,32 +56,36 @@ class _Requirement(NamedTuple):
     words: str
     holds: Array
     shown: Callable[[], Array]  # the values that a message quotes
-    event_axes: int  # how many of the last axes of `holds` are event axes
+    event_axes: int  # how many of the last axes of `holds` are event axes of the owner
 
 
-def _requirements(xp: Namespace, d: Family, eps: Family, field: Field, *, inherent: bool) -> Iterator[_Requirement]:
+def _requirements(xp: Namespace, parameter: Parameter, eps: float, *, inherent: bool) -> Iterator[_Requirement]:
     """Yield what a parameter must satisfy; with `inherent`, also what formulas tell by nan."""
-    x = getattr(d, field.name)
-    domain = field.domain
+    x, owner, domain = parameter.value, parameter.owner, parameter.field.domain
     assert domain is not None
     batch_axes = len(xp.shape(x)) - len(domain.axes)
     for condition in domain.conditions:
         if condition.inherent and not inherent:
             continue
-        holds = condition.holds(xp, x, getattr(eps, field.name))
-        event_axes = len(xp.shape(holds)) - batch_axes
+        holds = condition.holds(xp, x, eps)
         shown = functools.partial(condition.shown, xp, x)
-        yield _Requirement(condition.words, holds, shown, event_axes)
-    if domain.above:
-        low = getattr(d, domain.above)
-        holds = ((x >= low) if domain.inclusive else (x > low)) & (0.5 * x - 0.5 * low <= 0.5 * xp.finfo(x.dtype).max)
-        words = f"be {'at least' if domain.inclusive else 'greater than'} {domain.above}, by a finite amount"
-        yield _Requirement(words, holds, lambda: x + xp.zeros_like(low), len(domain.axes))
-    if domain.beyond:
-        matrix = getattr(d, domain.beyond)
+        yield _Requirement(condition.words, holds, shown, len(xp.shape(holds)) - batch_axes)
+    if domain.low:
+        yield _on_one_side(xp, x, getattr(owner, domain.low.parameter), domain, domain.low, above=True)
+    if domain.high:
+        yield _on_one_side(xp, x, getattr(owner, domain.high.parameter), domain, domain.high, above=False)
+    if domain.exceeds_dimension_of:
+        matrix = getattr(owner, domain.exceeds_dimension_of)
         dimension = xp.sum(xp.ones_like(matrix[..., 0, :]), axis=-1)
-        holds = x > dimension - 1
-        yield _Requirement("exceed the dimension less one", holds, lambda: x + xp.zeros_like(dimension), 0)
+        yield _Requirement("exceed the dimension less one", x > dimension - 1, lambda: x + xp.zeros_like(dimension), 0)
+
+
+def _on_one_side(xp: Namespace, x: Array, end: Array, domain: Domain, named: End, *, above: bool) -> _Requirement:
+    """Return the requirement that a parameter lies above or below another, by a finite amount."""
+    greater, smaller = (x, end) if above else (end, x)
+    ordered = greater >= smaller if named.inclusive else greater > smaller
+    finite = 0.5 * greater - 0.5 * smaller <= 0.5 * xp.finfo(x.dtype).max
+    return _Requirement(named.words(above), ordered & finite, lambda: x + xp.zeros_like(end), len(domain.axes))
 
 
 def tolerances(xp: Namespace, d: Family) -> Family:
@@ -146,19 +100,11 @@ def tolerances(xp: Namespace, d: Family) -> Family:
 def valid(xp: Namespace, d: Family, eps: Family, *, inherent: bool = False) -> Array:
     """Return where in the batch all parameters are valid, by default as far as formulas do not tell by nan."""
     masks: list[Array] = []
-    for field in fields_of(type(d)):
-        if field.held:
-            inner = valid(xp, getattr(d, field.name), getattr(eps, field.name), inherent=inherent)
-            masks.append(_all_along(xp, inner, len(field.held.axes)))
-        else:
-            required = _requirements(xp, d, eps, field, inherent=inherent)
-            masks += [_all_along(xp, r.holds, r.event_axes) for r in required]
+    for parameter, tolerance in zip(walk(d), leaves(eps), strict=True):
+        for required in _requirements(xp, parameter, tolerance, inherent=inherent):
+            axes = min(required.event_axes + parameter.component_axes, len(xp.shape(required.holds)))
+            masks.append(xp.all(required.holds, axis=tuple(range(-axes, 0))) if axes else required.holds)
     return functools.reduce(operator.and_, masks)
-
-
-def _all_along(xp: Namespace, mask: Array, axes: int) -> Array:
-    """Return whether a mask is true all along its last axes."""
-    return xp.all(mask, axis=tuple(range(-axes, 0))) if axes else mask
 
 
 def diagnose_all(
@@ -174,33 +120,32 @@ def diagnose_all(
 
 def diagnose(xp: Namespace, d: Family, eps: Family, name: str, starts: Family | None = None) -> None:
     """Raise ValueError for the first invalid parameter of a distribution, with its value and place."""
-    cls = type(d)
-    for field in fields_of(cls):
-        if field.held:
-            held_starts = None if starts is None else getattr(starts, field.name)
-            diagnose(xp, getattr(d, field.name), getattr(eps, field.name), name, held_starts)
-            continue
-        for requirement in _requirements(xp, d, eps, field, inherent=True):
+    parts = [None] * len(list(walk(d))) if starts is None else list(walk(starts))
+    for parameter, tolerance, part in zip(walk(d), leaves(eps), parts, strict=True):
+        for requirement in _requirements(xp, parameter, tolerance, inherent=True):
             bad = ~xp.to_numpy(requirement.holds)
-            if bad.any():
-                index = tuple(int(i) for i in next(zip(*bad.nonzero(), strict=True))) if bad.ndim else ()
-                value = xp.to_numpy(requirement.shown())[index]
-                if starts is not None:
-                    index = _moved(index, starts, field, bad.ndim - requirement.event_axes)
-                place = f"at index {index} of" if index else "in"
-                raise ValueError(f"{cls.__name__}.{field.name} must {requirement.words}; got {value} {place} {name}")
+            if not bad.any():
+                continue
+            index = tuple(int(i) for i in next(zip(*bad.nonzero(), strict=True))) if bad.ndim else ()
+            value = xp.to_numpy(requirement.shown())[index]
+            if part is not None:
+                index = _index_in_whole(index, part, bad.ndim - requirement.event_axes)
+            place = f"at index {index} of" if index else "in"
+            raise ValueError(f"{parameter.label} must {requirement.words}; got {value} {place} {name}")
 
 
-def _moved(index: tuple[int, ...], starts: Family, field: Field, batch_axes: int) -> tuple[int, ...]:
-    """Return where an index into a part, with its `batch_axes` in front, is in the whole."""
-    domain = field.domain
+def _index_in_whole(index: tuple[int, ...], start: Parameter, batch_axes: int) -> tuple[int, ...]:
+    """Return where an index into a part, with its `batch_axes` in front, is in the whole.
+
+    The part of a requirement on two parameters begins where the part of that one does which has the axis.
+    """
+    domain = start.field.domain
     assert domain is not None
+    ends = [end.parameter for end in (domain.low, domain.high) if end]
+    names = (start.field.name, *ends, *([domain.exceeds_dimension_of] if domain.exceeds_dimension_of else []))
     moved = list(index)
-    for name in (field.name, domain.above or domain.beyond):
-        if name:
-            axes = next(f.domain.axes for f in fields_of(type(starts)) if f.name == name and f.domain)
-            start = getattr(starts, name)
-            batch = start[: len(start) - len(axes)]
-            for i in range(1, len(batch) + 1):
-                moved[batch_axes - i] = max(moved[batch_axes - i], index[batch_axes - i] + batch[-i])
+    for other in (x for x in walk(start.owner) if x.field.name in names):
+        batch = other.value[: len(other.value) - len(other.field.axes)]
+        for i in range(1, len(batch) + 1):
+            moved[batch_axes - i] = max(moved[batch_axes - i], index[batch_axes - i] + batch[-i])
     return tuple(moved)

@@ -9,16 +9,15 @@ from typing import Any
 from kldiv._arrays.compilation import run
 from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
-from kldiv._core.validation import broadcast_shapes
+from kldiv._core.parameters import broadcast_shapes
 from kldiv._numerics import gaps
+from kldiv.divergences import chunks
 
 
 def _elementwise(kernel: Callable[[Namespace, Array, Array], Array], x: Any, y: Any) -> Array:
     xp, arrays, dtype = gather([x, y], ["x", "y"], lazy=True)
     broadcast_shapes((("x", xp.shape(arrays[0])), ("y", xp.shape(arrays[1]))))
     if xp.map_chunks:
-        from kldiv.divergences import chunks
-
         value = chunks.elementwise(xp, _with_edges, kernel, dtype, arrays)
         if value is not None:
             return value

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import special
 
 from kldiv._core.family import Family, FamilyKey, as_kind, class_of, held_kinds
+from kldiv._core.registry import Path, convert
 from kldiv._core.search import reachable
 from kldiv._numerics.wishart import log_multigamma
 from kldiv.backends import numpy as xp
@@ -75,16 +76,9 @@ def find_form(p: FamilyKey, q: FamilyKey) -> Form | None:
     return None
 
 
-def _along(path: tuple[Any, ...], form: Form) -> Form:
+def _along(path: Path, form: Form) -> Form:
     """Return the form that converts along `path` and then applies another."""
-
-    def sides(a: Family, b: Family) -> tuple[Side, Side]:
-        for step_p, step_q in path:
-            a = step_p.apply(xp, a) if step_p else a
-            b = step_q.apply(xp, b) if step_q else b
-        return form.sides(a, b)
-
-    return form._replace(sides=sides)
+    return form._replace(sides=lambda a, b: form.sides(convert(xp, path, a, 0), convert(xp, path, b, 1)))
 
 
 def _own_form(p: FamilyKey, q: FamilyKey) -> Form | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from kldiv._arrays.protocol import Array
-from kldiv._core.call_cache import get, signature
-from kldiv._core.evaluation import first_call, in_base
+from kldiv._core.evaluation import gather_pair, in_base, known_plan, plan_for
 from kldiv._core.family import Family
 from kldiv._core.parameters import gather_families
 from kldiv._core.validation import diagnose_all
+from kldiv.divergences import chunks
 
 
 def kl_divergence(p: Family, q: Family, *, base: float | None = None, validate: bool = True) -> Array:
@@ -52,13 +52,16 @@ def kl_divergence(p: Family, q: Family, *, base: float | None = None, validate: 
     >>> print(kldiv.kl_divergence(kldiv.Bernoulli(1.0), kldiv.Bernoulli(0.5), base=2))
     1.0
     """
+    validate = validate and __debug__
     parameters: list[Any] = []
-    key = signature((p, q), parameters)
-    call = get(key)
-    if call is None:
-        value, has_nan = first_call(p, q, validate and __debug__, key, parameters)
-    else:
-        value, has_nan = call(validate and __debug__, *parameters)
+    plan = known_plan(p, q, parameters)
+    if plan is None:
+        pair = gather_pair(p, q)
+        chunked = chunks.divergence(pair, validate) if pair.xp.map_chunks else None
+        if chunked is not None:
+            return chunked if base is None else in_base(chunked, base)
+        plan, parameters = plan_for(pair, p, q)
+    value, has_nan = plan(validate, *parameters)
     if has_nan:
         xp, _, dtype, (p, q) = gather_families(p=p, q=q)
         diagnose_all(xp, dtype, p=p, q=q)

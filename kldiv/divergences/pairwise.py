@@ -9,10 +9,18 @@ from kldiv._arrays.compilation import run
 from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.evaluation import divergence, in_base
 from kldiv._core.family import Family, kind_of
-from kldiv._core.parameters import event_axes, event_size, gather_families, leaves, unflatten
+from kldiv._core.parameters import (
+    broadcast_shapes,
+    describe,
+    event_axes,
+    event_size,
+    gather_families,
+    leaves,
+    unflatten,
+)
 from kldiv._core.registry import Rule
 from kldiv._core.search import find
-from kldiv._core.validation import broadcast_shapes, check_structure, diagnose_all, shapes_of
+from kldiv._core.validation import check_structure, diagnose_all
 
 BLOCK = 2**22  # entries of the parameters of a block
 
@@ -84,7 +92,7 @@ def pairwise(p: Family, q: Family, *, base: float | None = None, validate: bool 
 
 
 def _batch(xp: Namespace, d: Family, name: str) -> tuple[Any, ...]:
-    batch = shapes_of(xp, d, name, {})[0]
+    batch = describe(xp, d, name).batch_shape
     if not batch:
         raise ValueError(f"{name} is a single {type(d).__name__}; pairwise needs a batch axis of rows at the end")
     return batch

@@ -54,8 +54,8 @@ def with_axes(xp: Namespace, d: Family, count: int, inside: int = 0) -> Family:
     values: list[Family] = []
     for field in fields_of(type(d)):
         value = getattr(d, field.name)
-        if field.held:
-            values.append(with_axes(xp, value, count, inside + len(field.held.axes)))
+        if field.component:
+            values.append(with_axes(xp, value, count, inside + len(field.axes)))
         else:
             last = inside + len(field.domain.axes)  # type: ignore[union-attr]
             # What the components share has fewer axes, and broadcasts as it is.
@@ -69,8 +69,8 @@ def with_rank(xp: Namespace, d: Family, rank: int, inside: int = 0) -> Family:
     values: list[Family] = []
     for field in fields_of(type(d)):
         value = getattr(d, field.name)
-        if field.held:
-            values.append(with_rank(xp, value, rank, inside + len(field.held.axes)))
+        if field.component:
+            values.append(with_rank(xp, value, rank, inside + len(field.axes)))
         else:
             missing = rank + inside + len(field.domain.axes) - len(xp.shape(value))  # type: ignore[union-attr]
             values.append(value[(*[None] * missing, ...)] if missing > 0 else value)
@@ -104,8 +104,8 @@ def _component(xp: Namespace, d: Family, i: int, inside: int) -> Family:
     values: list[Family] = []
     for field in fields_of(type(d)):
         value = getattr(d, field.name)
-        if field.held:
-            values.append(_component(xp, value, i, inside + len(field.held.axes)))
+        if field.component:
+            values.append(_component(xp, value, i, inside + len(field.axes)))
             continue
         last = inside + len(field.domain.axes)  # type: ignore[union-attr]
         lengths = xp.shape(value)

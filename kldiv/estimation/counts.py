@@ -10,7 +10,7 @@ from typing import Any
 from kldiv._arrays.compilation import run
 from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
-from kldiv._core.validation import broadcast_shapes
+from kldiv._core.parameters import broadcast_shapes
 from kldiv._numerics.categorical import categorical_gap
 from kldiv._numerics.gaps import log_ratio
 from kldiv._numerics.special import digamma_gap

@@ -10,11 +10,12 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
+from kldiv._arrays import cache
 from kldiv._arrays.compilation import run
 from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.family import Family, FamilyKey, class_of, fields_of, held_kinds, kind_of, name_of
 from kldiv._core.parameters import any_batch_array, cast, gather_families
-from kldiv._core.registry import NoClosedForm, Step
+from kldiv._core.registry import NoClosedForm, Path, convert
 from kldiv._core.search import find, reachable
 from kldiv._core.validation import check_structure, diagnose_all, tolerances, valid
 from kldiv._numerics.categorical import categorical_gap, log_mixture, normalized, weighted_gap
@@ -148,7 +149,7 @@ def as_mixture(xp: Namespace, d: Family) -> tuple[Array, Family]:
     """Return the weights of any distribution as a mixture, whose sum is 1, and its components."""
     if isinstance(d, Mixture):
         return normalized(xp, d.probs), d.components
-    return xp.ones_like(any_batch_array(d))[..., None], _with_batch_axis(xp, d, 0)
+    return xp.ones_like(any_batch_array(xp, d))[..., None], _with_batch_axis(xp, d, 0)
 
 
 def component_kind(kind: FamilyKey) -> FamilyKey:
@@ -183,8 +184,8 @@ def _with_batch_axis(xp: Namespace, d: Family, place: int, event: int = 0) -> Fa
     members = [(f, getattr(d, f.name)) for f in fields_of(type(d))]
     return type(d)(
         *[
-            _with_batch_axis(xp, x, place, event + len(f.held.axes))
-            if f.held
+            _with_batch_axis(xp, x, place, event + len(f.axes))
+            if f.component
             else insert(x, event + len(f.domain.axes))  # type: ignore[union-attr]
             for f, x in members
         ]
@@ -407,12 +408,9 @@ class _NormalPair(NamedTuple):
 
 def _normal_pair(p: FamilyKey, q: FamilyKey) -> _NormalPair | None:
     """Return the way to see two kinds as normal: because they are, or because both are the same map of normal ones."""
-    if (p, q) not in _normal_pairs:
-        _normal_pairs[p, q] = _search_normal_pair(p, q)
-    return _normal_pairs[p, q]
-
-
-_normal_pairs: dict[tuple[FamilyKey, FamilyKey], _NormalPair | None] = {}
+    (pair,) = cache.get_or_make("normal pairs", (p, q), lambda: (_search_normal_pair(p, q),))
+    found: _NormalPair | None = pair
+    return found
 
 
 def _search_normal_pair(p: FamilyKey, q: FamilyKey) -> _NormalPair | None:
@@ -422,12 +420,9 @@ def _search_normal_pair(p: FamilyKey, q: FamilyKey) -> _NormalPair | None:
         if at_p == at_q and at_p in _OVERLAPS:
 
             def apply(
-                xp: Namespace, f: Family, own: Family, g: Family, path: tuple[Step, ...] = path
+                xp: Namespace, f: Family, own: Family, g: Family, path: Path = path
             ) -> tuple[Family, Family, Family]:
-                for step_p, step_q in path:
-                    f, own = (step_p.apply(xp, f), step_p.apply(xp, own)) if step_p else (f, own)
-                    g = step_q.apply(xp, g) if step_q else g
-                return f, own, g
+                return convert(xp, path, f, 0), convert(xp, path, own, 0), convert(xp, path, g, 1)
 
             return _NormalPair(apply, _OVERLAPS[at_p])
     return None

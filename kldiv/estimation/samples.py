@@ -16,8 +16,8 @@ from typing import Any
 from kldiv._arrays.namespace import computing_dtype, gather, namespace
 from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.family import FamilyKey, fields_of, held_kinds, kind_of, name_of, support_of
-from kldiv._core.parameters import gather_families, leaves, named_leaves
-from kldiv._core.validation import diagnose_all, shapes_of
+from kldiv._core.parameters import describe, gather_families, leaves, named_leaves
+from kldiv._core.validation import diagnose_all
 from kldiv._numerics.special import digamma
 from kldiv.estimation.estimate_result import Estimate, EstimateWarning
 
@@ -235,7 +235,8 @@ def _log_density(xp: Namespace, x: Array, dtype: DType, q: Any) -> Array:
                 "density over lengths or volumes, which distances could tell. For counts see estimate_from_counts"
             )
         prepared_xp, _, _, (prepared,) = gather_families(q=q)
-        batch, event = shapes_of(prepared_xp, prepared, "q", {})
+        layout = describe(prepared_xp, prepared, "q")
+        batch, event = layout.batch_shape, layout.event_shape
         if batch or event != shape[1:]:
             raise ValueError(
                 f"q, {name_of(kind)}, has batch shape {tuple(batch)} and outcomes of shape {tuple(event)}; for x of "

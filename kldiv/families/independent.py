@@ -23,6 +23,7 @@ from kldiv.families.normal import Normal
 Base = TypeVar("Base")
 
 
+@declare.family()
 class Independent(NamedTuple, Generic[Base]):
     """A vector of independent components, one for each entry of the last batch axis of `base`; nest it for more axes.
 

@@ -14,6 +14,7 @@ from kldiv.families.categorical import sample_categorical
 Components = TypeVar("Components")
 
 
+@declare.family()
 class Mixture(NamedTuple, Generic[Components]):
     """The mixture, with probabilities `probs`, of the distributions along the last batch axis of `components`.
 
@@ -55,15 +56,12 @@ def sample_mixture(xp: Namespace, draw: SamplingContext, d: Family) -> Array:
     return xp.sum(xp.where(chosen[index], components, xp.zeros_like(components)), axis=-1 - event)
 
 
-fields_of(Mixture)  # read here once: a compiler that meets the family first cannot trace how
-
-
 def _event_axes(d: Family) -> int:
     """Return how many axes an outcome of a distribution has."""
     support = support_of(type(d))
     if support is not None:
         return len(support.axes)
-    return sum(_event_axes(getattr(d, f.name)) + f.held.event for f in fields_of(type(d)) if f.held)
+    return sum(_event_axes(getattr(d, f.name)) + f.component.event for f in fields_of(type(d)) if f.component)
 
 
 def along_components(components: Family, x: Array) -> Array:

@@ -90,16 +90,16 @@ def is_fixed(domain: Domain) -> bool:
 
 
 def _chart(domain: Domain) -> Chart | None:
-    if domain.above or domain.beyond:
+    if domain.low or domain.exceeds_dimension_of:
         return _ABOVE
     return _BY_CONDITIONS.get(domain.conditions)
 
 
 def _low(xp: Namespace, domain: Domain, d: Any) -> Any:
-    if domain.above:
-        return getattr(d, domain.above)
-    if domain.beyond:
-        return xp.sum(xp.ones_like(getattr(d, domain.beyond)[..., 0, :]), axis=-1) - 1
+    if domain.low:
+        return getattr(d, domain.low.parameter)
+    if domain.exceeds_dimension_of:
+        return xp.sum(xp.ones_like(getattr(d, domain.exceeds_dimension_of)[..., 0, :]), axis=-1) - 1
     return None
 
 
@@ -119,8 +119,8 @@ def parameters_of(d: Family, unconstrained: bool, prefix: str = "", held: int = 
     """
     for field in fields_of(type(d)):
         name = prefix + field.name
-        if field.held:
-            yield from parameters_of(getattr(d, field.name), unconstrained, f"{name}.", held + len(field.held.axes))
+        if field.component:
+            yield from parameters_of(getattr(d, field.name), unconstrained, f"{name}.", held + len(field.axes))
             continue
         domain = _domain(field)
         if is_fixed(domain):
@@ -144,7 +144,7 @@ def free(xp: Namespace, d: Family, unconstrained: bool) -> list[Array]:
     found: list[Array] = []
     for field in fields_of(type(d)):
         value = getattr(d, field.name)
-        if field.held:
+        if field.component:
             found += free(xp, value, unconstrained)
         elif not is_fixed(_domain(field)):
             chart = _chart(_domain(field)) if unconstrained else _AS_IT_IS
@@ -158,13 +158,13 @@ def bound(xp: Namespace, d: Family, numbers: Iterator[Array], unconstrained: boo
     values: dict[str, Any] = {}
     for field in fields_of(type(d)):
         value = getattr(d, field.name)
-        if field.held:
+        if field.component:
             value = bound(xp, value, numbers, unconstrained)
         elif not is_fixed(_domain(field)):
             domain = _domain(field)
             chart = _chart(domain) if unconstrained else _AS_IT_IS
             assert chart is not None
-            low = values[domain.above] if domain.above else _low(xp, domain, d)
+            low = values[domain.low.parameter] if domain.low else _low(xp, domain, d)
             value = chart.back(xp, next(numbers), low)
         values[field.name] = value
     return type(d)(**values)

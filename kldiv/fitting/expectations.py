@@ -122,8 +122,8 @@ def batch_zeros(xp: Namespace, d: Family) -> Array:
     zeros: Any = 0.0
     for field in fields_of(type(d)):
         value = getattr(d, field.name)
-        axes = (field.held or field.domain).axes  # type: ignore[union-attr]
-        inner = batch_zeros(xp, value) if field.held else value
+        axes = (field.component or field.domain).axes  # type: ignore[union-attr]
+        inner = batch_zeros(xp, value) if field.component else value
         zeros = zeros + xp.zeros_like(inner[(..., *[0] * len(axes))])
     return zeros
 

@@ -150,7 +150,7 @@ def log_weights(xp: Namespace, q: Family, points: Array, width: Array) -> Array:
 def _of_distribution(
     xp: Namespace, density: Family, parameters: list[Array], dtype: DType, points: Array, width: Array
 ) -> tuple[Family, Array]:
-    if any(len(f.domain.axes) if f.domain else len(f.held.axes) for f in fields_of(type(density))):  # type: ignore[union-attr]
+    if any(len(f.domain.axes) if f.domain else len(f.axes) for f in fields_of(type(density))):  # type: ignore[union-attr]
         raise ValueError(f"density is a {type(density).__name__}; pass a distribution of a number, or its density at x")
     logits = log_weights(xp, cast(xp, unflatten(density, iter(parameters)), dtype), points, width)
     if xp.is_concrete(logits) and not bool(xp.all(xp.any(xp.isfinite(logits), axis=-1))):

@@ -79,7 +79,7 @@ def _at(d: Family, parameters: dict[str, Any], index: int, prefix: str = "") -> 
     values: list[Any] = []
     for field in fields_of(type(d)):
         name, value = prefix + field.name, getattr(d, field.name)
-        if field.held:
+        if field.component:
             values.append(_at(value, parameters, index, f"{name}."))
         else:
             values.append(parameters[name][index] if name in parameters else value)

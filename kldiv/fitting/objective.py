@@ -90,7 +90,7 @@ def make_problem(target: Any, init: Family, forward: bool, unconstrained: bool, 
             xp.astype(x, computing) for x in (target.points, target.width, target.mass, target.total)
         )
         target = Grid(points, width, aim, mass, total)
-        if any((f.held or f.domain).axes for f in fields_of(type(init))):  # type: ignore[union-attr]
+        if any((f.component or f.domain).axes for f in fields_of(type(init))):  # type: ignore[union-attr]
             raise ValueError(f"init is a {type(init).__name__}; the target is a grid of numbers")
         if not forward and bool(xp.any(xp.abs(target.total - 1) > float(xp.finfo(dtype).eps) ** 0.5)):
             raise ValueError('the weights of the grid do not sum to 1; only direction="forward" has a meaning')
@@ -116,7 +116,7 @@ def _spread(xp: Namespace, d: Family) -> Family:
     values: list[Any] = []
     for field in fields_of(type(d)):
         value = getattr(d, field.name)
-        if field.held:
+        if field.component:
             zeros = batch_zeros(xp, value)
             axes = [p.axes for p in parameters_of(value, False)]
             numbers = [x + append_axes(zeros, n) for x, n in zip(free(xp, value, False), axes, strict=True)]

@@ -10,10 +10,10 @@ from kldiv._arrays.compilation import run
 from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.family import Family, FamilyKey, as_kind, class_of, fields_of, held_kinds, kind_of, name_of, support_of
-from kldiv._core.parameters import cast, gather_families, leaves, named_leaves, unflatten
+from kldiv._core.parameters import broadcast_shapes, cast, gather_families, leaves, named_leaves, unflatten
 from kldiv._core.registry import NoClosedForm
 from kldiv._core.search import find
-from kldiv._core.validation import broadcast_shapes, diagnose, diagnose_all, tolerances, valid
+from kldiv._core.validation import diagnose, diagnose_all, tolerances, valid
 from kldiv.families.categorical import Categorical, CategoricalLogits
 from kldiv.fitting.expectations import DESCRIPTIONS, Samples, append_axes, batch_zeros, moment, of_samples, one_hot
 from kldiv.fitting.grid import cast_back

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from kldiv._arrays.compilation import run
 from kldiv._arrays.namespace import computing_dtype, gather, identify
 from kldiv._arrays.protocol import Array, DType, Namespace, Shape
-from kldiv._core.validation import broadcast_shapes, diagnose_all, tolerances, valid
+from kldiv._core.parameters import broadcast_shapes
+from kldiv._core.validation import diagnose_all, tolerances, valid
 from kldiv._numerics.categorical import categorical_logits_gap
 from kldiv._numerics.edges import finite_part
 from kldiv._numerics.gaps import expm1_gap_of_difference

@@ -49,7 +49,7 @@ def parameters(p, q):
         rng = np.random.default_rng(seed)
         # An upper end is drawn above every lower one.
         return [
-            draw(rng, domain, (*shape, *[length] * len(domain.axes))) + (10.0 if domain.above else 0.0)
+            draw(rng, domain, (*shape, *[length] * len(domain.axes))) + (10.0 if domain.low else 0.0)
             for (_, domain), shape in zip(both, shapes.input_shapes, strict=True)
         ]
 

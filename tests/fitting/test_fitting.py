@@ -679,7 +679,7 @@ def test_what_is_no_density_on_a_grid_is_refused(eager, case):
 
 
 @kldiv.declare.family(domains.REALS)
-class NormalVariance(NamedTuple):
+class NormalByVariance(NamedTuple):
     """The normal distribution by mean and variance, up to a constant that a grid takes out."""
 
     loc: Annotated[Any, domains.Real]
@@ -705,7 +705,7 @@ def test_classic_descent_digit_for_digit(array):
     grid = kldiv.from_grid(array(x), array(p), width=1.0, normalize=False)
     fit = kldiv.fit(
         grid,
-        NormalVariance(5.0, 1.0),
+        NormalByVariance(5.0, 1.0),
         optimizer="gradient-descent",
         learning_rate=0.01,
         steps=911,
@@ -720,7 +720,7 @@ def test_classic_descent_on_a_normalized_density(eager, array, backend):
     grid = kldiv.from_grid(array(x), array(scipy.stats.norm.pdf(x, 0, 7**0.5)), normalize=True)
     fit = kldiv.fit(
         grid,
-        NormalVariance(5.0, 1.0),
+        NormalByVariance(5.0, 1.0),
         optimizer="gradient-descent",
         learning_rate=0.1,
         steps=111,
