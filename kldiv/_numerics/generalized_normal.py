@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf, log
+from typing import NamedTuple
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.edges import lesser
@@ -101,71 +102,98 @@ def _even_powers(xp: Namespace, b: Array, w: Array) -> Array:
 def _generalized_normal_distance_gap(
     xp: Namespace, distance: Array, scale_p: Array, power_p: Array, scale_q: Array, power_q: Array
 ) -> Array:
-    """E_P (|x - m_q|^b - |x - m_p|^b) / s_q^b, with b = power_q and m_q at a distance from m_p."""
+    """E_P (|x - m_q|^b - |x - m_p|^b) / s_q^b, with b = power_q and m_q at a distance from m_p.
+
+    Both sides of m_p together give the integral over z = |x - m_p| > 0 of the density of P and of a second difference,
+    (z + d)^b + |z - d|^b - 2 z^b. It has a kink at z = d, and the density one at most at z = 1, the scale of P. So the
+    integral is taken below both, between them and above both, where it is smooth but for the ends.
+    """
     zero = distance == 0
     distance = xp.where(zero, scale_p, distance)
-    d = distance / scale_p
-    inside = d < 1
-    d_in = xp.where(inside, d, 0.5)
-    log_d = log_ratio(xp, distance, scale_p)
-    # The unit of length is the larger of the distance and the scale of P.
-    log_unit, log_inner = xp.where(inside, 0.0, log_d)[..., None], xp.where(inside, log_d, 0.0)[..., None]
-    inner, a, b = inside[..., None], power_p[..., None], power_q[..., None]
-
-    log_factor = power_q * (log_ratio(xp, scale_p, scale_q) + log_unit[..., 0]) - xp.gammaln(1 + 1 / power_p) - log(2)
+    d, log_d = distance / scale_p, log_ratio(xp, distance, scale_p)
+    near = d < 1
+    log_unit = xp.where(near, 0.0, log_d)
+    log_factor = power_q * (log_ratio(xp, scale_p, scale_q) + log_unit) - xp.gammaln(1 + 1 / power_p) - log(2)
     representable = log_factor < log(xp.finfo(d.dtype).max) - 1
     log_factor = xp.where(representable, log_factor, 0.0)
-
-    def powers(log_z: Array, log_less: Array, log_weight: Array | float = 0.0) -> Array:
-        """(z + d)^b + |z - d|^b - 2 z^b, with log_less that of |z - d| over the larger; in units of s_q^b."""
-        below = log_z < log_inner
-        top = xp.where(below, log_inner, log_z)
-        w = xp.exp(-xp.abs(log_z - log_inner))
-        twice = xp.exp(b * xp.where(below, log_z - log_inner, 0.0))
-        near, least = ~(below | (w > 0.5)), w < xp.finfo(w.dtype).eps
-        direct = xp.exp(b * xp.log1p(w)) + xp.exp(b * log_less) - 2 * twice
-        even = xp.where(near, _even_powers(xp, b, xp.where(near & ~least, w, 0.25)), direct)
-        # Where w is next to nothing, so that w^2 might be less than the least number, it is b (b - 1) w^2.
-        log_square = xp.where(near & least, -2 * xp.abs(log_z - log_inner), 0.0)
-        exponent = b * top + log_weight + log_factor[..., None] + log_square
-        return xp.exp(exponent) * xp.where(near & least, b * (b - 1), even)
-
-    # Within the scale of P the integral of the powers alone is known, and what its density lacks is integrated.
-    def weight(log_z: Array) -> Array:
-        exponent = -xp.exp(a * log_z)
-        return xp.where(inner, xp.expm1(exponent), xp.exp(exponent))
-
-    def below_both(u: Array, v: Array) -> Array:
-        log_z = log_inner + xp.log(u)  # z = u times the lesser of d and 1
-        less = xp.where(inside, 0.0, xp.where(inside, 2.0, d) - 1)[..., None] + v
-        log_less = xp.log(less) - xp.where(inner, 0.0, log_unit)
-        return xp.exp(log_inner) * weight(log_z) * powers(log_z - log_unit, log_less)
-
-    def between(u: Array, v: Array) -> Array:
-        # From d up to 1 by z = d^u; from 1 up to d, or to where no mass is left, by the power of z that is gamma.
-        span = xp.where(inner, -log_inner, 1.0)
-        log_z = -span * u
-        less = xp.log(-xp.expm1(-span * v))
-        value = span * xp.exp(log_z) * weight(xp.where(inner, log_z, 0.0))
-        low = xp.where(inner, 1.0, a * log_unit)
-        end = xp.exp(lesser(xp, low, log(61.0) + 0.0 * low)) - 1
-        g = 1 + end * u
-        log_g = xp.log(g) / a
-        beyond = end * xp.exp(log_g - xp.log(g) - g) / a
-        rest = lesser(xp, log_g - log_unit, -xp.finfo(d.dtype).eps + 0.0 * log_g)
-        less = xp.where(inner, less, xp.log(-xp.expm1(rest)))
-        return xp.where(inner, value, beyond) * powers(xp.where(inner, log_z, log_g - log_unit), less)
-
-    def above_both(w: Array) -> Array:
-        log_low = lesser(xp, a * log_unit, log(1000.0) + 0.0 * log_unit)
-        low = xp.exp(log_low)
-        rise = xp.log1p(w / low) / a
-        log_density = rise + log_low / a - xp.log(low + w) - low - w
-        return powers(rise, xp.log(-xp.expm1(log_inner - rise)), log_density) / a
-
-    known = xp.where(inside, xp.exp(log_factor) * _even_powers(xp, power_q + 1, d_in) / (power_q + 1), 0.0)
+    log_near, excess = xp.where(near, log_d, 0.0), xp.where(near, 0.0, xp.where(near, 2.0, d) - 1)
+    shift = _Shift(*(x[..., None] for x in (near, excess, log_near, log_unit, power_p, power_q, log_factor)))
+    # Below d < 1 the integral of the powers alone is known, and what the density lacks of 1 is integrated.
+    d_near = xp.where(near, d, 0.5)
+    known = xp.where(near, xp.exp(log_factor) * _even_powers(xp, power_q + 1, d_near) / (power_q + 1), 0.0)
+    below = integrate_unit_interval(xp, lambda u, v: _below_both(xp, shift, u, v), d)
     u, v, weights = (xp.asarray_like(x, d, d.dtype) for x in _FINE_UNIT_INTERVAL)
-    total = integrate_unit_interval(xp, below_both, d) + xp.sum(between(u, v) * weights, axis=-1)
-    total = known + total + integrate_half_line(xp, above_both, d)
-    value = xp.where(representable, total, inf)
-    return xp.where(zero, 0.0, value)
+    between = xp.sum(_between(xp, shift, u, v) * weights, axis=-1)
+    above = integrate_half_line(xp, lambda w: _above_both(xp, shift, w), d)
+    return xp.where(zero, 0.0, xp.where(representable, known + (below + between) + above, inf))
+
+
+class _Shift(NamedTuple):
+    """The distance d of the locations in units of the scale of P, and the powers; with an axis for the nodes.
+
+    The unit of length in integrals is the larger of d and 1.
+    """
+
+    near: Array  # whether d < 1
+    excess: Array  # d - 1, but at least 0
+    log_d: Array  # log(d), but at most 0
+    log_unit: Array  # log(d), but at least 0
+    a: Array  # the power of P
+    b: Array  # the power of Q
+    log_factor: Array  # the unit over the scale of Q to the power b, over the integral of the density of P
+
+
+def _below_both(xp: Namespace, shift: _Shift, u: Array, v: Array) -> Array:
+    """The integrand at z = u times the lesser of d and 1, for 0 < u < 1 and v = 1 - u."""
+    log_z = shift.log_d + xp.log(u)
+    log_rest = xp.log(shift.excess + v) - xp.where(shift.near, 0.0, shift.log_unit)
+    exponent = -xp.exp(shift.a * log_z)
+    density = xp.where(shift.near, xp.expm1(exponent), xp.exp(exponent))
+    return xp.exp(shift.log_d) * density * _second_difference(xp, shift, log_z - shift.log_unit, log_rest)
+
+
+def _between(xp: Namespace, shift: _Shift, u: Array, v: Array) -> Array:
+    """The integrand between d and 1, at u from 0 to 1 and v = 1 - u."""
+    near = shift.near
+    # From d up to 1, by z = d^u.
+    span = xp.where(near, -shift.log_d, 1.0)
+    log_z = -span * u
+    density = span * xp.exp(log_z) * xp.expm1(-xp.exp(shift.a * log_z))
+    log_rest = xp.log(-xp.expm1(-span * v))
+    # From 1 up to d, or to where no mass is left, by the power g of z that is gamma distributed.
+    top = xp.where(near, 1.0, shift.a * shift.log_unit)
+    end = xp.exp(lesser(xp, top, log(61.0) + 0.0 * top)) - 1
+    g = 1 + end * u
+    log_g = xp.log(g) / shift.a
+    density_far = end * xp.exp(log_g - xp.log(g) - g) / shift.a
+    fall = lesser(xp, log_g - shift.log_unit, -xp.finfo(g.dtype).eps + 0.0 * log_g)
+    log_z = xp.where(near, log_z, log_g - shift.log_unit)
+    log_rest = xp.where(near, log_rest, xp.log(-xp.expm1(fall)))
+    return xp.where(near, density, density_far) * _second_difference(xp, shift, log_z, log_rest)
+
+
+def _above_both(xp: Namespace, shift: _Shift, w: Array) -> Array:
+    """The integrand above d and 1, at a distance w from there of the power of z that is gamma distributed."""
+    log_low = lesser(xp, shift.a * shift.log_unit, log(1000.0) + 0.0 * shift.log_unit)
+    low = xp.exp(log_low)
+    rise = xp.log1p(w / low) / shift.a
+    log_density = rise + log_low / shift.a - xp.log(low + w) - low - w
+    return _second_difference(xp, shift, rise, xp.log(-xp.expm1(shift.log_d - rise)), log_density) / shift.a
+
+
+def _second_difference(
+    xp: Namespace, shift: _Shift, log_z: Array, log_rest: Array, log_weight: Array | float = 0.0
+) -> Array:
+    """(z + d)^b + |z - d|^b - 2 z^b over s_q^b; `log_rest` is the logarithm of |z - d| over the larger of z and d."""
+    b, gap = shift.b, xp.abs(log_z - shift.log_d)
+    below = log_z < shift.log_d
+    top = xp.where(below, shift.log_d, log_z)
+    w = xp.exp(-gap)  # the lesser of z and d over the larger
+    twice = xp.exp(b * xp.where(below, log_z - shift.log_d, 0.0))
+    direct = xp.exp(b * xp.log1p(w)) + xp.exp(b * log_rest) - 2 * twice
+    even, tiny = ~(below | (w > 0.5)), w < xp.finfo(w.dtype).eps
+    value = xp.where(even, _even_powers(xp, b, xp.where(even & ~tiny, w, 0.25)), direct)
+    # Where w is next to nothing it is b (b - 1) w^2, and w^2, which might underflow, joins the exponent.
+    value = xp.where(even & tiny, b * (b - 1), value)
+    log_square = xp.where(even & tiny, -2 * gap, 0.0)
+    return xp.exp(b * top + log_weight + shift.log_factor + log_square) * value

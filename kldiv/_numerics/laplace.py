@@ -35,15 +35,12 @@ def asymmetric_laplace_gap(
     q_right, q_left = _side_weights(xp, asymmetry_q)
     u_right = product_excess(xp, scale_p, asymmetry_q, scale_q, asymmetry_p)
     u_left = product_excess(xp, scale_p, asymmetry_p, scale_q, asymmetry_q)
-    # Mirror it where Q lies to the left.
-    d = loc_q - loc_p
-    mirrored = d < 0
-    distance = xp.abs(d)
-    side = xp.where(mirrored, scale_p * asymmetry_p, scale_p / asymmetry_p)
-    other_side = xp.where(mirrored, scale_p / asymmetry_p, scale_p * asymmetry_p)
-    side_q = xp.where(mirrored, scale_q * asymmetry_q, scale_q / asymmetry_q)
-    other_side_q = xp.where(mirrored, scale_q / asymmetry_q, scale_q * asymmetry_q)
-    weight, other_weight = xp.where(mirrored, p_left, p_right), xp.where(mirrored, p_right, p_left)
+    # The side of P that faces Q is the right one, or the left one where Q lies to the left.
+    distance, mirrored = xp.abs(loc_q - loc_p), loc_q - loc_p < 0
+    side, other_side = _swapped(xp, mirrored, scale_p / asymmetry_p, scale_p * asymmetry_p)
+    side_q, other_side_q = _swapped(xp, mirrored, scale_q / asymmetry_q, scale_q * asymmetry_q)
+    weight, other_weight = _swapped(xp, mirrored, p_right, p_left)
+    u, other_u = _swapped(xp, mirrored, u_right, u_left)
     x = distance / side
     near = (xp.abs(u_right) < 0.5) & (xp.abs(u_left) < 0.5) & (x < 1)
 
@@ -54,18 +51,14 @@ def asymmetric_laplace_gap(
     near_value = entropy_gap(xp, safe(p_right, 0.5), safe(q_right, 0.5), difference)
     near_value = near_value + entropy_gap(xp, safe(p_left, 0.5), safe(q_left, 0.5), -difference)
     near_value = near_value + p_right * log1p_gap(xp, safe(u_right, 0.0)) + p_left * log1p_gap(xp, safe(u_left, 0.0))
-    tilt = safe(xp.where(mirrored, u_right - u_left, u_left - u_right), 0.0)
     gap = expm1_gap(xp, -safe(x, 0.0))
     near_value = near_value + weight * gap * safe(side / side_q + side / other_side_q)
-    near_value = near_value + safe(distance / (side + other_side), 0.0) * tilt
+    near_value = near_value + safe(distance / (side + other_side), 0.0) * safe(other_u - u, 0.0)
     # Far apart: log((a_q + b_q) / (a_p + b_p)) - 1 and the mean distances to the sides, in positive terms.
     x = xp.where(near, 1.0, x)
     beyond = weight * xp.exp(-x) * side
     before = other_weight * (other_side + distance) / other_side_q
-    far = x > 1000
-    straight = weight * xp.where(far, distance - side, 0.0) / other_side_q
-    curved = weight * side / other_side_q * expm1_gap(xp, -xp.where(far, 1.0, x))
-    before = before + xp.where(far, straight, curved)
+    before = before + _weighted_laplace_gap(xp, weight, x, distance, side, other_side_q)
     logs = log_ratio(xp, side_q + other_side_q, side + other_side)
     far_value = logs - 1 + xp.where(near, 1.0, beyond / side_q + before)
     return inf_for_nan(xp, non_negative(xp, xp.where(near, near_value, far_value)))
@@ -99,3 +92,18 @@ def _side_weights(xp: Namespace, k: Array) -> tuple[Array, Array]:
     z = xp.where(large, 1 / k, k)
     small_weight, weight = z * z / (1 + z * z), 1 / (1 + z * z)
     return xp.where(large, small_weight, weight), xp.where(large, weight, small_weight)
+
+
+def _swapped(xp: Namespace, swap: Array, a: Array, b: Array) -> tuple[Array, Array]:
+    """a and b, in the other order where `swap` holds."""
+    return xp.where(swap, b, a), xp.where(swap, a, b)
+
+
+def _weighted_laplace_gap(
+    xp: Namespace, weight: Array, x: Array, distance: Array, scale_p: Array, scale_q: Array
+) -> Array:
+    """`laplace_gap` times a weight, without which it might overflow; x = distance / scale_p."""
+    far = x > 1000
+    straight = weight * xp.where(far, distance - scale_p, 0.0) / scale_q
+    curved = weight * scale_p / scale_q * expm1_gap(xp, -xp.where(far, 1.0, x))
+    return xp.where(far, straight, curved)
