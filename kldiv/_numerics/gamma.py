@@ -131,29 +131,7 @@ def power_of_gamma(parameters: Callable[..., Triple]) -> dict[str, Callable[...,
         scale, d, p = parameters(xp, *args)
         return scaled_power(xp, k, log_quotient(xp, scale, s), d, p)
 
-    def entropy(xp: Namespace, *args: Array) -> Array:
-        scale, d, p = parameters(xp, *args)
-        y = d / p
-        return log_quotient(xp, scale, xp.abs(p)) + stirling(xp, y) + y * digamma_gap(xp, y) + digamma(xp, y) / p
-
-    def mean(xp: Namespace, *args: Array) -> Array:
-        scale, d, p = parameters(xp, *args)
-        value, exists = _moment(xp, xp.ones_like(d), xp.zeros_like(d), d, p)
-        return xp.where(exists, scale * value, inf)
-
-    def variance(xp: Namespace, *args: Array) -> Array:
-        # The mean squared, times expm1 of the second difference of lgamma.
-        scale, d, p = parameters(xp, *args)
-        exists = (d + 2) / p > 0
-        d = xp.where(exists, d, p - 2)
-        middle, h = (d + 1) / p, 1 / p
-        second = gammaln_gap(xp, (d + 2) / p, middle, h) + gammaln_gap(xp, d / p, middle, -h)
-        value, finite = _moment(xp, xp.ones_like(d), xp.zeros_like(d), d, p)
-        exists = exists & finite & (second < log(xp.finfo(d.dtype).max))
-        root = scale * value
-        return xp.where(exists, root * (root * xp.expm1(xp.where(exists, second, 0.0))), inf)
-
-    def mean_log(xp: Namespace, *args: Array) -> Array:
+    def log_mean(xp: Namespace, *args: Array) -> Array:
         scale, d, p = parameters(xp, *args)
         return xp.log(scale) + digamma(xp, d / p) / p
 
@@ -161,30 +139,56 @@ def power_of_gamma(parameters: Callable[..., Triple]) -> dict[str, Callable[...,
         _, d, p = parameters(xp, *args)
         return trigamma(xp, d / p) / p / p
 
-    def distance(xp: Namespace, m: Array, *args: Array) -> Array:
-        # E |x - m| = m (2 F(m) - 1) + E x (1 - 2 G(m)), with G the distribution function of the density x p(x) / E x.
-        scale, d, p = parameters(xp, *args)
-        value, exists = _moment(xp, xp.ones_like(d), xp.zeros_like(d), d, p)
-        average = scale * value
-        p = p + xp.zeros_like(d)
-        d = xp.where(exists, d, xp.where(p > 0, p, p - 1))
-        inside = m > 0
-        m_inside = xp.where(inside, m, scale)
-        t = p * log_quotient(xp, m_inside, scale)
-        sign = xp.where(p > 0, xp.ones_like(p), -1.0)
-        odds, odds_1 = _gammainc_of_exp(xp, d / p, t), _gammainc_of_exp(xp, (d + 1) / p, t)
-        value = xp.where(inside, sign * (m_inside * odds - average * odds_1), average - m)
-        return xp.where(exists, value, inf)
-
     return {
-        "entropy": entropy,
-        "mean": mean,
-        "variance": variance,
-        "distance": distance,
-        "log": mean_log,
+        "entropy": lambda xp, *args: generalized_gamma_entropy(xp, *parameters(xp, *args)),
+        "mean": lambda xp, *args: generalized_gamma_mean(xp, *parameters(xp, *args)),
+        "variance": lambda xp, *args: generalized_gamma_variance(xp, *parameters(xp, *args)),
+        "distance": lambda xp, m, *args: generalized_gamma_distance(xp, m, *parameters(xp, *args)),
+        "log": log_mean,
         "log_variance": log_variance,
         "power": power,
     }
+
+
+def generalized_gamma_entropy(xp: Namespace, scale: Array, d: Array, p: Array) -> Array:
+    """The entropy of the generalized gamma distribution."""
+    y = d / p
+    return log_quotient(xp, scale, xp.abs(p)) + stirling(xp, y) + y * digamma_gap(xp, y) + digamma(xp, y) / p
+
+
+def generalized_gamma_mean(xp: Namespace, scale: Array, d: Array, p: Array) -> Array:
+    """E x of the generalized gamma distribution; inf where it does not exist."""
+    value, exists = _unit_mean(xp, d, p)
+    return xp.where(exists, scale * value, inf)
+
+
+def generalized_gamma_variance(xp: Namespace, scale: Array, d: Array, p: Array) -> Array:
+    """Var x of the generalized gamma distribution; inf where it does not exist."""
+    # The mean squared, times expm1 of the second difference of lgamma.
+    exists = (d + 2) / p > 0
+    d = xp.where(exists, d, p - 2)
+    middle, h = (d + 1) / p, 1 / p
+    second = gammaln_gap(xp, (d + 2) / p, middle, h) + gammaln_gap(xp, d / p, middle, -h)
+    value, finite = _unit_mean(xp, d, p)
+    exists = exists & finite & (second < log(xp.finfo(d.dtype).max))
+    root = scale * value
+    return xp.where(exists, root * (root * xp.expm1(xp.where(exists, second, 0.0))), inf)
+
+
+def generalized_gamma_distance(xp: Namespace, m: Array, scale: Array, d: Array, p: Array) -> Array:
+    """E |x - m| of the generalized gamma distribution; inf where it does not exist."""
+    # E |x - m| = m (2 F(m) - 1) + E x (1 - 2 G(m)), with G the distribution function of the density x p(x) / E x.
+    value, exists = _unit_mean(xp, d, p)
+    mean = scale * value
+    p = p + xp.zeros_like(d)
+    d = xp.where(exists, d, xp.where(p > 0, p, p - 1))
+    inside = m > 0
+    m_inside = xp.where(inside, m, scale)
+    t = p * log_quotient(xp, m_inside, scale)
+    sign = xp.where(p > 0, xp.ones_like(p), -1.0)
+    odds, odds_1 = _gammainc_of_exp(xp, d / p, t), _gammainc_of_exp(xp, (d + 1) / p, t)
+    value = xp.where(inside, sign * (m_inside * odds - mean * odds_1), mean - m)
+    return xp.where(exists, value, inf)
 
 
 def gamma_log1p(xp: Namespace, s: Array, a: Array, b: Array) -> Array:
@@ -243,3 +247,8 @@ def _gammainc_of_exp(xp: Namespace, a: Array, t: Array) -> Array:
     # z^a / Gamma(a + 1) is what P is close to.
     power = xp.exp(xp.where(tiny, a * t - xp.gammaln(a + 1), 0.0))
     return xp.where(tiny, 2 * power - 1, xp.where(huge, 1.0, below - above))
+
+
+def _unit_mean(xp: Namespace, d: Array, p: Array) -> tuple[Array, Array]:
+    """E x of scale 1 where it exists, anything elsewhere; and where it does."""
+    return _moment(xp, xp.ones_like(d), xp.zeros_like(d), d, p)

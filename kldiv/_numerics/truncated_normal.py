@@ -58,45 +58,26 @@ def truncated_normal_gap(
 
 def truncated_normal_quantile(xp: Namespace, u: Array, loc: Array, scale: Array, low: Array, high: Array) -> Array:
     """The x below which a truncated normal variable lies with probability u, with its first derivatives."""
-    a, b = xp.stop_gradient((low - loc) / scale), xp.stop_gradient((high - loc) / scale)
-    width = xp.stop_gradient((high - low) / scale)
+    stop = xp.stop_gradient
+    a, b = stop((low - loc) / scale), stop((high - loc) / scale)
+    above, below = a > 0, b < 0  # loc is below the interval, or above it
     # Distances t from the end nearer to loc, or from loc on the side that u chooses; v is the probability to go beyond.
-    above, below = a > 0, b < 0
-    mass_below = xp.erf(xp.where(a < 0, -a, 0.0) / sqrt(2))
-    mass_above = xp.erf(xp.where(b > 0, b, 0.0) / sqrt(2))
-    share = xp.where(
-        above, 0.0, xp.where(below, 1.0, mass_below / (mass_below + xp.where(above | below, 1.0, mass_above)))
-    )
+    share = _share_below(xp, a, b)
     falls = u < share
     v = xp.where(falls, u / xp.where(share > 0, share, 1.0), (1 - u) / xp.where(share < 1, 1 - share, 1.0))
     start = xp.where(above, a, xp.where(below, -b, 0.0))
-    reach = xp.where(above | below, width, xp.where(falls, -a, b))
-    first = _tail_ratio(xp, start)
-
-    def depth(t: Array) -> tuple[Array, Array]:
-        # -log of the probability to go beyond t, were there no other end, and the tail ratio there.
-        ratio = _tail_ratio(xp, start + t)
-        return t * (start + 0.5 * t) - xp.log(ratio / first), ratio
-
-    beyond = xp.exp(-depth(reach)[0])
-    sure = v < 0.5
-    near = -xp.log1p(-(1 - xp.where(sure, 0.5, v)) * (1 - beyond))
-    target = xp.where(sure, -xp.log(xp.where(sure, v, 0.5) + (1 - v) * beyond), near)
-    # The depth is convex, at least t / first and at least t (start + t / 2): Newton's method comes down to the root.
-    t = lesser(xp, target * first, 2 * target / (start + xp.sqrt(start * start + 2 * target)))
-    for _ in range(3 if is_single(xp, u) else 4):
-        value, ratio = depth(t)
-        t = t - (value - target) * ratio
-    t = xp.where(t < 0, 0.0, xp.where(t > reach, reach, t))
-    x = xp.stop_gradient(xp.where(above, low, xp.where(below, high, loc)) + scale * xp.where(falls, -t, t))
+    reach = xp.where(above | below, stop((high - low) / scale), xp.where(falls, -a, b))
+    t = _tail_quantile(xp, v, start, reach)
+    moved = xp.where(falls, -t, t)
+    x = stop(xp.where(above, low, xp.where(below, high, loc)) + scale * moved)
     # From Phi(z) = (1 - u) Phi(a) + u Phi(b), with no change of value.
-    z = xp.stop_gradient(xp.where(above, a, xp.where(below, b, 0.0)) + xp.where(falls, -t, t))
+    z = stop(xp.where(above, a, xp.where(below, b, 0.0)) + moved)
     pull_low = (1 - u) * xp.exp(0.5 * (z - a) * (z + a))
     pull_high = u * xp.exp(0.5 * (z - b) * (z + b))
     for parameter, weight in ((low, pull_low), (high, pull_high), (loc, 1 - pull_low - pull_high)):
-        x = x + weight * (parameter - xp.stop_gradient(parameter))
+        x = x + weight * (parameter - stop(parameter))
     spread = z - pull_low * a - pull_high * b
-    return x + spread * (scale - xp.stop_gradient(scale))
+    return x + spread * (scale - stop(scale))
 
 
 def truncated_normal_log_density(xp: Namespace, x: Array, loc: Array, scale: Array, low: Array, high: Array) -> Array:
@@ -196,6 +177,36 @@ def _log_outside(
     outside = left_share * xp.exp(rise_left - top_in) + right_share * xp.exp(rise_right - top_in)
     near = xp.log1p(xp.where(rises, 0.0, outside))
     return xp.where(rises, top_in + xp.log(xp.where(rises, xp.exp(-top_in) + outside, 1.0)), near)
+
+
+def _share_below(xp: Namespace, a: Array, b: Array) -> Array:
+    """The probability that a standard normal variable between a and b is negative."""
+    above, below = a > 0, b < 0
+    mass_below = xp.erf(xp.where(a < 0, -a, 0.0) / sqrt(2))
+    mass_above = xp.erf(xp.where(b > 0, b, 0.0) / sqrt(2))
+    share = mass_below / (mass_below + xp.where(above | below, 1.0, mass_above))
+    return xp.where(above, 0.0, xp.where(below, 1.0, share))
+
+
+def _tail_quantile(xp: Namespace, v: Array, start: Array, reach: Array) -> Array:
+    """The t beyond which, from `start` on, a normal variable up to `start` + `reach` lies with probability v."""
+    first = _tail_ratio(xp, start)
+
+    def depth(t: Array) -> tuple[Array, Array]:
+        # -log of the probability to go beyond t, were there no other end, and the tail ratio there.
+        ratio = _tail_ratio(xp, start + t)
+        return t * (start + 0.5 * t) - xp.log(ratio / first), ratio
+
+    beyond = xp.exp(-depth(reach)[0])
+    sure = v < 0.5
+    near = -xp.log1p(-(1 - xp.where(sure, 0.5, v)) * (1 - beyond))
+    target = xp.where(sure, -xp.log(xp.where(sure, v, 0.5) + (1 - v) * beyond), near)
+    # The depth is convex, at least t / first and at least t (start + t / 2): Newton's method comes down to the root.
+    t = lesser(xp, target * first, 2 * target / (start + xp.sqrt(start * start + 2 * target)))
+    for _ in range(3 if is_single(xp, v) else 4):
+        value, ratio = depth(t)
+        t = t - (value - target) * ratio
+    return xp.where(t < 0, 0.0, xp.where(t > reach, reach, t))
 
 
 def _tail_ratio(xp: Namespace, x: Array) -> Array:
