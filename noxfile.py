@@ -73,15 +73,17 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """nox -s types  # mypy and pyright, both strict, on the installed package"""
+    """nox -s types  # mypy and pyright, both strict, on the installed package and on programs that use it"""
     with copied() as source, tempfile.TemporaryDirectory() as outside:
         install(session, source, group="types")
         # pyright finds nothing below a folder whose name starts with a dot, such as the session's environment
         session.install("--no-deps", "--target", outside, source, env=uv_settings())
         shutil.copy(ROOT / "pyproject.toml", outside)
+        shutil.copytree(ROOT / "tests" / "typing", Path(outside, "programs"))
         with session.chdir(outside):  # the checkout would hide the installed package
             session.run("mypy", "-p", "kldiv")
-            session.run("pyright", "kldiv")
+            session.run("mypy", "programs")  # right programs, and wrong ones that are to be refused
+            session.run("pyright", "kldiv", "programs")
 
 
 def add_tests(group: str, name: str, what: str, *options: str, default: bool) -> None:

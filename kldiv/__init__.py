@@ -7,7 +7,13 @@ if not os.path.isdir(os.path.join(__path__[0], "backends")):  # a bare checkout 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kldiv import declare as declare, domains as domains, numerics as numerics, plotting as plotting
+    from kldiv import (
+        declare as declare,
+        domains as domains,
+        numerics as numerics,
+        plotting as plotting,
+        typing as typing,
+    )
     from kldiv._arrays.namespace import namespace as namespace
     from kldiv._core.registry import NoClosedForm as NoClosedForm, Rule as Rule
     from kldiv._core.sampling import sample as sample
@@ -69,10 +75,11 @@ _MODULES = {
     "rule": "kldiv._core.search",
     "sequence_kl": "kldiv.sequences.sequence_kl",
     "sample": "kldiv._core.sampling",
+    "typing": "kldiv.typing",
 }
 
 
-def __getattr__(name: str) -> object:
+def _load(name: str) -> object:
     """Load a public name when it is first asked for: families are many, and a program uses few."""
     import importlib
 
@@ -87,6 +94,10 @@ def __getattr__(name: str) -> object:
         value = getattr(families, name)
     globals()[name] = value
     return value
+
+
+if not TYPE_CHECKING:  # a type checker that saw it would take any misspelt name for a public one
+    __getattr__ = _load
 
 
 def __dir__() -> list[str]:

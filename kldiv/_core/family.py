@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, NamedTuple, Protocol, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from kldiv.domains import Component, Domain, Support
 
 Family: TypeAlias = Any  # a NamedTuple whose fields are annotated with domains, or hold a family
 FamilyKey: TypeAlias = Any  # a family's class, or the tuple (class, kind, ...) for a family that holds others
 Declared = TypeVar("Declared")
+
+
+class Distribution(Protocol):
+    """A distribution, as type checkers see it: an instance of a family, which is a named tuple of its parameters."""
+
+    @property
+    def _fields(self) -> tuple[str, ...]: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
 
 
 class Field(NamedTuple):

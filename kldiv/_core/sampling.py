@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Family, FamilyKey, class_of, held_kinds, kind_of, name_of, support_of
+from kldiv._core.family import Distribution, Family, FamilyKey, class_of, held_kinds, kind_of, name_of, support_of
 from kldiv._core.parameters import any_batch_array, broadcast_batch, cast, gather_families
 from kldiv._core.registry import conversions_of
 from kldiv._core.validation import diagnose_all, tolerances, valid
@@ -240,7 +240,7 @@ def require_sampler(kind: FamilyKey) -> Sampler:
     return found
 
 
-def sample(p: Family, n: int, *, rng: Any = None) -> Array:
+def sample(p: Distribution, n: int, *, rng: Any = None) -> Array:
     """Return `n` independent samples of a distribution, along a first axis before the batch axes.
 
     Parameters

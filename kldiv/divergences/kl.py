@@ -6,13 +6,13 @@ from typing import Any
 
 from kldiv._arrays.protocol import Array
 from kldiv._core.evaluation import gather_pair, in_base, known_plan, plan_for
-from kldiv._core.family import Family
+from kldiv._core.family import Distribution
 from kldiv._core.parameters import gather_families
 from kldiv._core.validation import diagnose_all
 from kldiv.divergences import chunks
 
 
-def kl_divergence(p: Family, q: Family, *, base: float | None = None, validate: bool = True) -> Array:
+def kl_divergence(p: Distribution, q: Distribution, *, base: float | None = None, validate: bool = True) -> Array:
     """Return the Kullback-Leibler divergence ``KL(p || q) = E_p[log p(x) - log q(x)]``, one number per batch element.
 
     Parameters

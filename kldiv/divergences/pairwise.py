@@ -8,7 +8,7 @@ from typing import Any
 from kldiv._arrays.compilation import run
 from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.evaluation import divergence, in_base
-from kldiv._core.family import Family, kind_of
+from kldiv._core.family import Distribution, Family, kind_of
 from kldiv._core.parameters import (
     broadcast_shapes,
     describe,
@@ -25,7 +25,7 @@ from kldiv._core.validation import check_structure, diagnose_all
 BLOCK = 2**22  # entries of the parameters of a block
 
 
-def pairwise(p: Family, q: Family, *, base: float | None = None, validate: bool = True) -> Array:
+def pairwise(p: Distribution, q: Distribution, *, base: float | None = None, validate: bool = True) -> Array:
     """Return all divergences ``KL(p[i] || q[j])``, in nats: that of every row of `p` from every row of `q`.
 
     Where the divergence is an inner product plus terms of one side each, as for categorical, normal and many other

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from kldiv._arrays.namespace import computing_dtype
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Family, class_of, held_kinds, kind_of, name_of, support_of
+from kldiv._core.family import Distribution, Family, class_of, held_kinds, kind_of, name_of, support_of
 from kldiv._core.parameters import cast, gather_families
 from kldiv._core.registry import NoClosedForm
 from kldiv._core.sampling import sampler_of
@@ -29,8 +29,8 @@ METHODS = ("auto", "closed-form", "sum", "quadrature", "monte-carlo", "quasi-mon
 
 
 def estimate(
-    p: Family,
-    q: Family,
+    p: Distribution,
+    q: Distribution,
     *,
     method: str = "auto",
     rtol: float = 1e-3,

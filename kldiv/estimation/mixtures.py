@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from kldiv._arrays import cache
 from kldiv._arrays.compilation import run
 from kldiv._arrays.protocol import Array, DType, Namespace
-from kldiv._core.family import Family, FamilyKey, class_of, fields_of, held_kinds, kind_of, name_of
+from kldiv._core.family import Distribution, Family, FamilyKey, class_of, fields_of, held_kinds, kind_of, name_of
 from kldiv._core.parameters import any_batch_array, cast, gather_families
 from kldiv._core.registry import NoClosedForm, Path, convert
 from kldiv._core.search import find, reachable
@@ -52,7 +52,7 @@ class Bounds(NamedTuple):
 _Method: TypeAlias = "Callable[[Namespace, Family, Family], Bounds]"
 
 
-def bounds(p: Family, q: Family, *, method: str = "tightest") -> Bounds:
+def bounds(p: Distribution, q: Distribution, *, method: str = "tightest") -> Bounds:
     """Return a lower and an upper bound on KL(p || q) for mixtures p and q, or a mixture and a distribution.
 
     With p = sum_a pi_a f_a, q = sum_b om_b g_b, D_ab = KL(f_a || g_b), D_aa' = KL(f_a || f_a'), entropies H_a, and
