@@ -22,13 +22,12 @@ from kldiv.estimation.quadrature import (
     FIRST,
     Integral,
     Integrand,
-    Segment,
     TrapezoidRule,
-    column,
-    locate_mass,
     missing_mass,
     refine,
+    rounding_size,
 )
+from kldiv.estimation.segments import Segment, chart_between, column, end_value, locate_mass
 
 EXACT = 2**14  # outcomes that are all added up, if there are no more
 DENSE = 2**10  # outcomes at each end that are added up, if there are more
@@ -37,7 +36,7 @@ ORDER = 12  # of differences in Gregory's correction
 
 
 class Sum(NamedTuple):
-    """Sums over outcomes: of the terms, of what rounding may change of them, and of the mass of each part."""
+    """Sums over outcomes: of the terms, of what rounding may change of them, and of the mass of each component."""
 
     value: Array
     rounding: Array
@@ -73,34 +72,33 @@ def _ends(xp: Namespace, d: Family, support: Support) -> tuple[Any, Any]:
     """Return the ends of a support, each a number or an array."""
     if isinstance(support.high, str) and not hasattr(d, support.high):  # the last class
         return support.low, float((xp.shape(d[0])[-1] or math.nan) - 1)
-    low, high = (getattr(d, end) if isinstance(end, str) else end for end in (support.low, support.high))
-    return low, high
+    return end_value(d, support.low), end_value(d, support.high)
 
 
 def _prepared(xp: Namespace, p: Family, q: Family, like: Array) -> tuple[Components, _Terms, Array]:
-    parts = components_of(xp, p)
-    like = parts.like(xp, like)
-    return parts, _Terms(xp, p, q, parts, like), like
+    components = components_of(xp, p)
+    like = components.like(xp, like)
+    return components, _Terms(xp, p, q, components, like), like
 
 
 def _over_classes(xp: Namespace, count: int, p: Family, q: Family, like: Array) -> Integral:
-    parts, terms, _ = _prepared(xp, p, q, like)
-    return _finite(xp, parts, terms.over_classes(count), count)
+    components, terms, _ = _prepared(xp, p, q, like)
+    return _finite(xp, components, terms.over_classes(count), count)
 
 
 def _over_all(xp: Namespace, count: int, p: Family, q: Family, like: Array) -> Integral:
-    parts, terms, _ = _prepared(xp, p, q, like)
-    support = support_of(type(parts.components))
+    components, terms, _ = _prepared(xp, p, q, like)
+    support = support_of(type(components.components))
     assert support is not None
-    return _finite(xp, parts, terms.over(*_ends(xp, parts.components, support), count), count)
+    return _finite(xp, components, terms.over(*_ends(xp, components.components, support), count), count)
 
 
 def _with_tail(xp: Namespace, rtol: float, atol: float, p: Family, q: Family, like: Array) -> Integral:
     """Return the sum over the ends of the support, with an integral for the rest."""
-    parts, terms, like = _prepared(xp, p, q, like)
-    support = support_of(type(parts.components))
+    components, terms, like = _prepared(xp, p, q, like)
+    support = support_of(type(components.components))
     assert support is not None
-    low, high = _ends(xp, parts.components, support)
+    low, high = _ends(xp, components.components, support)
     start = low + xp.zeros_like(like)
     rest, stop, many = start + DENSE, None, None
     total = terms.over(start, high, DENSE)
@@ -116,25 +114,28 @@ def _with_tail(xp: Namespace, rtol: float, atol: float, p: Family, q: Family, li
         omitted = xp.where(many, xp.abs(omitted) + xp.abs(terms.weighted(stop, _last_difference(), -1).value), 0.0)
     integrand = Integrand(xp, p, q, extended=True)
     still = Integrand(xp, constant(xp, p), constant(xp, q), extended=True)
-    piece = locate_mass(xp, still, Segment(rest, stop, False, many, False, like, like))
-    integral = refine(xp, [TrapezoidRule(xp, integrand, still, piece)], parts, like, rtol=0.1 * rtol, atol=0.1 * atol)
+    chart = chart_between(rest, stop)
+    segment = Segment(chart, many, *locate_mass(xp, still.log_mass, chart, like))
+    integral = refine(
+        xp, [TrapezoidRule(xp, integrand, still, segment)], components, like, rtol=0.1 * rtol, atol=0.1 * atol
+    )
     # Where the integral is infinite, what is added to it may be anything.
     infinite = xp.abs(xp.stop_gradient(integral.value)) == math.inf
     total = total + ends
-    value = integral.value + xp.where(infinite, 0.0, parts.total(xp, total.value))
-    error = integral.error + xp.stop_gradient(parts.total(xp, total.rounding + xp.abs(omitted)))
-    return _finished(xp, parts, value, error, total.mass + integral.mass, DENSE + integral.points)
+    value = integral.value + xp.where(infinite, 0.0, components.total(xp, total.value))
+    error = integral.error + xp.stop_gradient(components.total(xp, total.rounding + xp.abs(omitted)))
+    return _finished(xp, components, value, error, total.mass + integral.mass, DENSE + integral.points)
 
 
-def _finite(xp: Namespace, parts: Components, total: Sum, points: int) -> Integral:
-    """Return the expectation over the parts, of sums over all outcomes."""
-    error = xp.stop_gradient(parts.total(xp, total.rounding))
-    return _finished(xp, parts, parts.total(xp, total.value), error, total.mass, points)
+def _finite(xp: Namespace, components: Components, total: Sum, points: int) -> Integral:
+    """Return the expectation over the components of sums over all outcomes."""
+    error = xp.stop_gradient(components.total(xp, total.rounding))
+    return _finished(xp, components, components.total(xp, total.value), error, total.mass, points)
 
 
-def _finished(xp: Namespace, parts: Components, value: Array, error: Array, mass: Array, points: int) -> Integral:
+def _finished(xp: Namespace, components: Components, value: Array, error: Array, mass: Array, points: int) -> Integral:
     finite = xp.abs(xp.stop_gradient(value)) < math.inf
-    error = xp.where(finite, error + missing_mass(xp, parts, mass, value), 0.0)
+    error = xp.where(finite, error + missing_mass(xp, components, mass, value), 0.0)
     return Integral(value, error, mass, points)
 
 
@@ -152,24 +153,23 @@ def _count(xp: Namespace, low: Any, high: Any) -> int | None:
 
 
 class _Terms:
-    """The terms of a sum, for the parts of P."""
+    """The terms of a sum, for the components of P."""
 
-    def __init__(self, xp: Namespace, p: Family, q: Family, parts: Components, like: Array) -> None:
-        self._xp, self._like, self._parts = xp, like, parts
-        self._p, self._q = with_axes(xp, p, parts.axes), with_axes(xp, q, parts.axes)
+    def __init__(self, xp: Namespace, p: Family, q: Family, components: Components, like: Array) -> None:
+        self._xp, self._like, self._components = xp, like, components
+        self._p, self._q = with_axes(xp, p, components.axes), with_axes(xp, q, components.axes)
 
     def at(self, x: Array, extended: bool = False) -> Sum:
         """Return the terms for outcomes."""
         xp = self._xp
-        log_f = log_density(xp, self._parts.components, x, extended=extended)
-        log_p = log_f if self._parts.weights is None else log_density(xp, self._p, x, extended=extended)
+        log_f = log_density(xp, self._components.components, x, extended=extended)
+        log_p = log_f if self._components.weights is None else log_density(xp, self._p, x, extended=extended)
         log_q = log_density(xp, self._q, x, extended=extended)
-        there = xp.stop_gradient(log_f) > math.log(xp.finfo(log_f.dtype).smallest_normal)
-        mass = xp.where(there, xp.exp(xp.where(there, log_f, 0.0)), 0.0)
-        log_p, log_q = xp.where(there, log_p, 0.0), xp.where(there, log_q, 0.0)
-        ratio = log_p - log_q
-        size = xp.where((ratio != 0) & (log_q > -math.inf), 1 + xp.abs(log_p) + xp.abs(log_q), 0.0)
-        return Sum(mass * ratio, xp.stop_gradient(4 * float(xp.finfo(mass.dtype).eps) * mass * size), mass)
+        has_mass = xp.stop_gradient(log_f) > math.log(xp.finfo(log_f.dtype).smallest_normal)
+        mass = xp.where(has_mass, xp.exp(xp.where(has_mass, log_f, 0.0)), 0.0)
+        log_p, log_q = xp.where(has_mass, log_p, 0.0), xp.where(has_mass, log_q, 0.0)
+        eps = 4 * float(xp.finfo(mass.dtype).eps)
+        return Sum(mass * (log_p - log_q), xp.stop_gradient(eps * mass * rounding_size(xp, log_p, log_q)), mass)
 
     def over(self, low: Any, high: Any, count: int) -> Sum:
         """Return the sum over the first `count` integers from `low` on, but not beyond `high`."""
