@@ -13,8 +13,8 @@ from typing import NamedTuple, TypeAlias
 from kldiv._arrays import cache
 from kldiv._arrays.compilation import run
 from kldiv._arrays.protocol import Array, DType, Namespace
-from kldiv._core.family import Distribution, Family, FamilyKey, class_of, fields_of, held_kinds, kind_of, name_of
-from kldiv._core.parameters import any_batch_array, cast, gather_families
+from kldiv._core.family import Distribution, Family, FamilyKey, class_of, held_kinds, kind_of, name_of
+from kldiv._core.parameters import any_batch_array, cast, gather_families, insert_batch_axes
 from kldiv._core.registry import NoClosedForm, Path, convert
 from kldiv._core.search import find, reachable
 from kldiv._core.validation import check_structure, diagnose_all, tolerances, valid
@@ -149,7 +149,7 @@ def as_mixture(xp: Namespace, d: Family) -> tuple[Array, Family]:
     """Return the weights of any distribution as a mixture, whose sum is 1, and its components."""
     if isinstance(d, Mixture):
         return normalized(xp, d.probs), d.components
-    return xp.ones_like(any_batch_array(xp, d))[..., None], _with_batch_axis(xp, d, 0)
+    return xp.ones_like(any_batch_array(xp, d))[..., None], insert_batch_axes(xp, d)
 
 
 def component_kind(kind: FamilyKey) -> FamilyKey:
@@ -174,24 +174,6 @@ def _has_closed_form(p: FamilyKey, q: FamilyKey) -> bool:
     return True
 
 
-def _with_batch_axis(xp: Namespace, d: Family, place: int, event: int = 0) -> Family:
-    """Return a distribution with a batch axis of length 1 before the last `place` of its batch axes."""
-
-    def insert(x: Array, axes: int) -> Array:
-        after = min(place, len(xp.shape(x)) - axes) + axes
-        return x[(..., None, *[slice(None)] * after)]
-
-    members = [(f, getattr(d, f.name)) for f in fields_of(type(d))]
-    return type(d)(
-        *[
-            _with_batch_axis(xp, x, place, event + len(f.axes))
-            if f.component
-            else insert(x, event + len(f.domain.axes))  # type: ignore[union-attr]
-            for f, x in members
-        ]
-    )
-
-
 class _Grids(NamedTuple):
     """The weights of two mixtures, and what there is between their components."""
 
@@ -205,7 +187,11 @@ class _Grids(NamedTuple):
 
 def _grids(xp: Namespace, p: Family, q: Family) -> _Grids:
     (pi, f), (om, g) = as_mixture(xp, p), as_mixture(xp, q)
-    rows, own, columns = _with_batch_axis(xp, f, 0), _with_batch_axis(xp, f, 1), _with_batch_axis(xp, g, 1)
+    rows, own, columns = (
+        insert_batch_axes(xp, f),
+        insert_batch_axes(xp, f, before=1),
+        insert_batch_axes(xp, g, before=1),
+    )
     kl = find(kind_of(f), kind_of(g)).evaluate(xp, rows, columns)
     return _Grids(pi, om, rows, own, columns, kl + xp.zeros_like(pi[..., :, None] + om[..., None, :]))
 

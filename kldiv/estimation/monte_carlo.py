@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from kldiv._arrays.compilation import compile_whole
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, kind_of
-from kldiv._core.parameters import constant, leaves
+from kldiv._core.parameters import constant, insert_batch_axes, leaves, with_batch_rank
 from kldiv._core.sampling import Counter, IndependentSource, Sampler, SamplingContext, require_sampler
-from kldiv.estimation.components import Components, components_of, with_axes, with_rank
+from kldiv.estimation.components import Components, components_of
 from kldiv.estimation.pareto_tail import is_heavy, normal_quantile, student_quantile
 from kldiv.estimation.sobol import Sobol
 
@@ -81,7 +81,7 @@ class _Problem:
         source.n = n
         source.reparameterized = True
         # With all batch axes, or the samples' own axis would be taken for one.
-        x = self.sampler.sample(xp, SamplingContext(source), with_rank(xp, components, len(xp.shape(self.deep))))
+        x = self.sampler.sample(xp, SamplingContext(source), with_batch_rank(xp, components, len(xp.shape(self.deep))))
         x = x if source.reparameterized else xp.stop_gradient(x)
         xp.block_until_ready(xp.stop_gradient(x))
         found = compile_whole(_terms, xp, source.reparameterized)(self._p, self._q, self.deep, x)
@@ -144,8 +144,8 @@ def _terms(xp: Namespace, reparameterized: bool, p: Family, q: Family, deep: Arr
     """Return what samples of each part add, the fields of `Terms`."""
     parts = components_of(xp, p)
     log_f = parts.components.log_density(x)
-    log_p = log_f if parts.weights is None else with_axes(xp, p, parts.axes).log_density(x)
-    log_q = with_axes(xp, q, parts.axes).log_density(x)
+    log_p = log_f if parts.weights is None else insert_batch_axes(xp, p, parts.axes).log_density(x)
+    log_q = insert_batch_axes(xp, q, parts.axes).log_density(x)
     # A sample may round to where f has no density; it adds nothing.
     there = xp.stop_gradient(log_p) > -math.inf
     log_ratio = xp.where(there, log_p, 0.0) - xp.where(there, log_q, 0.0) + xp.zeros_like(deep)

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from kldiv._arrays.compilation import compile_whole
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family
-from kldiv._core.parameters import constant
-from kldiv.estimation.components import Components, components_of, log_density, with_axes
+from kldiv._core.parameters import constant, insert_batch_axes
+from kldiv.estimation.components import Components, components_of, log_density
 from kldiv.estimation.segments import Node, Segment, column, finite_or_less, range_of, segments_of
 
 FIRST = 256  # steps of the first rule, whose every second and fourth point make coarser ones
@@ -46,7 +46,7 @@ class Integrand:
         self._xp, self._extended = xp, extended
         self._components = components_of(xp, p)
         axes = self._components.axes
-        self._p, self._q = with_axes(xp, p, axes), with_axes(xp, q, axes)
+        self._p, self._q = insert_batch_axes(xp, p, axes), insert_batch_axes(xp, q, axes)
 
     def log_mass(self, node: Node) -> Array:
         """Return log f."""

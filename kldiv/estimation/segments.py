@@ -14,8 +14,9 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, fields_of, kink_of, support_of
+from kldiv._core.parameters import insert_batch_axes
 from kldiv.domains import Support
-from kldiv.estimation.components import Components, components_of, plain_components, with_axes
+from kldiv.estimation.components import Components, components_of, plain_components
 
 
 class UpperEnd(NamedTuple):
@@ -353,7 +354,7 @@ def _kinks(
     for d in (q,) if components.weights is None else (p, q):
         rough = _rough_points(type(components_of(xp, d).components), support)
         for component in plain_components(xp, d) if rough else ():
-            component = with_axes(xp, component, components.axes)
+            component = insert_batch_axes(xp, component, components.axes)
             for point in rough:
                 yield end_value(component, point) + xp.zeros_like(like)
 

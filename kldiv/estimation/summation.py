@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from kldiv._arrays.compilation import compile_whole
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, support_of
-from kldiv._core.parameters import constant
+from kldiv._core.parameters import constant, insert_batch_axes
 from kldiv.domains import ONE_HOT, Support
-from kldiv.estimation.components import Components, components_of, log_density, with_axes
+from kldiv.estimation.components import Components, components_of, log_density
 from kldiv.estimation.quadrature import (
     FIRST,
     Integral,
@@ -157,7 +157,7 @@ class _Terms:
 
     def __init__(self, xp: Namespace, p: Family, q: Family, components: Components, like: Array) -> None:
         self._xp, self._like, self._components = xp, like, components
-        self._p, self._q = with_axes(xp, p, components.axes), with_axes(xp, q, components.axes)
+        self._p, self._q = insert_batch_axes(xp, p, components.axes), insert_batch_axes(xp, q, components.axes)
 
     def at(self, x: Array, extended: bool = False) -> Sum:
         """Return the terms for outcomes."""

@@ -9,7 +9,7 @@ from kldiv._arrays.compilation import run
 from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.family import Family, FamilyKey, class_of, held_kinds, kind_of, name_of
-from kldiv._core.parameters import cast, gather_families, named_leaves, unflatten
+from kldiv._core.parameters import batch_zeros, cast, gather_families, named_leaves, unflatten
 from kldiv._core.registry import NoClosedForm
 from kldiv._core.validation import diagnose_all
 from kldiv._numerics.categorical import normalized, softmax
@@ -39,12 +39,10 @@ from kldiv.families.one_hot_categorical import OneHotCategorical, OneHotCategori
 from kldiv.families.poisson import Poisson
 from kldiv.families.rayleigh import Rayleigh
 from kldiv.families.von_mises import VonMises
-from kldiv.fitting.expectations import append_axes, batch_zeros
+from kldiv.fitting.expectations import append_axes
 from kldiv.fitting.grid import cast_back
 from kldiv.fitting.moment_matching import base_of, inverse, polar, projections, wrapped
 from kldiv.fitting.projection import project
-
-_left_programs: dict[FamilyKey, Callable[..., Family]] = {}
 
 
 def centroid(distributions: Family, *, weights: Any = None, side: str = "right") -> Family:
@@ -114,7 +112,8 @@ def centroid(distributions: Family, *, weights: Any = None, side: str = "right")
         mixture = Mixture(w, cast(xp, d, dtype))
         q = project(mixture, kind_of(d), **_fixed_of(d))
         return cast_back(xp, q, dtype)
-    return run(_left, _left_program(kind_of(d)), xp, dtype, arrays, d, w)
+    _require_natural(kind_of(d))
+    return run(_left, kind_of(d), xp, dtype, arrays, d, w)
 
 
 def _fixed_of(d: Family) -> dict[str, Any]:
@@ -210,33 +209,23 @@ _naturals: dict[type, _Natural] = {
 }
 
 
-def _left_program(kind: FamilyKey) -> Callable[..., Family]:
-    """Return the function from members and weights to their left centroid."""
-    if kind not in _left_programs:
-        _left_programs[kind] = _make_left_program(kind)
-    return _left_programs[kind]
-
-
-def _make_left_program(kind: FamilyKey) -> Callable[..., Family]:
-    base, axes = base_of(kind)
+def _require_natural(kind: FamilyKey) -> None:
+    base, _ = base_of(kind)
     if held_kinds(base) or class_of(base) not in _naturals:
         raise NoClosedForm(f"there is no left centroid of {name_of(kind)}; minimize the divergence with kldiv.fit")
+
+
+def _left(xp: Namespace, kind: FamilyKey, dtype: DType, d: Family, weights: Array) -> Family:
+    """Return the left centroid of members of a kind."""
+    base, axes = base_of(kind)
     natural = _naturals[class_of(base)]
-
-    def program(xp: Namespace, d: Family, weights: Array) -> Family:
-        for _ in range(axes):
-            d = d.base
-        terms: list[Array] = []
-        for x, own in zip(natural.there(xp, *d), natural.axes, strict=True):
-            rank = own + axes
-            zeros = batch_zeros(xp, wrapped(d, axes))
-            term = product(xp, append_axes(weights, rank), x + append_axes(zeros, rank))
-            terms.append(xp.sum(term, axis=-1 - rank))
-        return wrapped(class_of(base)(*natural.back(xp, *terms)), axes)
-
-    return program
-
-
-def _left(xp: Namespace, program: Callable[..., Family], dtype: DType, d: Family, weights: Array) -> Family:
-    q = program(xp, cast(xp, d, dtype), weights)
-    return cast_back(xp, q, dtype)
+    d = cast(xp, d, dtype)
+    zeros = batch_zeros(xp, d)
+    for _ in range(axes):
+        d = d.base
+    averages: list[Array] = []
+    for x, event_axes in zip(natural.there(xp, *d), natural.axes, strict=True):
+        rank = event_axes + axes
+        term = product(xp, append_axes(weights, rank), x + append_axes(zeros, rank))
+        averages.append(xp.sum(term, axis=-1 - rank))
+    return cast_back(xp, wrapped(class_of(base)(*natural.back(xp, *averages)), axes), dtype)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from kldiv import domains
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, Field, fields_of
+from kldiv._core.parameters import Parameter, walk
 from kldiv._numerics.categorical import sigmoid, softmax
 from kldiv._numerics.edges import log, logit
 from kldiv._numerics.linalg import identity_like, index_like
@@ -89,49 +90,46 @@ def is_fixed(domain: Domain) -> bool:
     return any(domain.conditions == count.conditions for count in _COUNTS)
 
 
-def _chart(domain: Domain) -> Chart | None:
+def is_moved(parameter: Parameter) -> bool:
+    """Tell whether a minimization moves a parameter of a distribution."""
+    return not is_fixed(_domain(parameter.field))
+
+
+def _chart(domain: Domain, unconstrained: bool) -> Chart | None:
+    if not unconstrained:
+        return _AS_IT_IS
     if domain.low or domain.exceeds_dimension_of:
         return _ABOVE
     return _BY_CONDITIONS.get(domain.conditions)
 
 
-def _low(xp: Namespace, domain: Domain, d: Any) -> Any:
-    if domain.low:
-        return getattr(d, domain.low.parameter)
-    if domain.exceeds_dimension_of:
-        return xp.sum(xp.ones_like(getattr(d, domain.exceeds_dimension_of)[..., 0, :]), axis=-1) - 1
-    return None
-
-
-class Parameter(NamedTuple):
+class MovedParameter(NamedTuple):
     """A parameter that is moved, and how."""
 
     name: str  # with the names of the fields that hold its family
     owner: str
     axes: int  # event axes, and those of its holders
-    chart: Chart
 
 
-def parameters_of(d: Family, unconstrained: bool, prefix: str = "", held: int = 0) -> Iterator[Parameter]:
-    """Yield the parameters of a distribution that are moved, in the order of `leaves`.
+def moved_parameters(d: Family, unconstrained: bool, prefix: str = "", axes: int = 0) -> Iterator[MovedParameter]:
+    """Yield the parameters of a distribution that are moved, in the order of `walk`.
 
     Raises TypeError if a domain has no chart.
     """
     for field in fields_of(type(d)):
         name = prefix + field.name
         if field.component:
-            yield from parameters_of(getattr(d, field.name), unconstrained, f"{name}.", held + len(field.axes))
+            yield from moved_parameters(getattr(d, field.name), unconstrained, f"{name}.", axes + len(field.axes))
             continue
         domain = _domain(field)
         if is_fixed(domain):
             continue
-        chart = _chart(domain) if unconstrained else _AS_IT_IS
-        if chart is None:
+        if _chart(domain, unconstrained) is None:
             raise TypeError(
                 f"{type(d).__name__}.{field.name} lives in a domain of your own; pass unconstrained=False to descend "
                 "in the parameters themselves"
             )
-        yield Parameter(name, type(d).__name__, held + len(domain.axes), chart)
+        yield MovedParameter(name, type(d).__name__, axes + len(field.axes))
 
 
 def _domain(field: Field) -> Domain:
@@ -141,30 +139,32 @@ def _domain(field: Field) -> Domain:
 
 def free(xp: Namespace, d: Family, unconstrained: bool) -> list[Array]:
     """Return the unconstrained numbers that stand for the parameters of a distribution that are moved."""
-    found: list[Array] = []
-    for field in fields_of(type(d)):
-        value = getattr(d, field.name)
-        if field.component:
-            found += free(xp, value, unconstrained)
-        elif not is_fixed(_domain(field)):
-            chart = _chart(_domain(field)) if unconstrained else _AS_IT_IS
-            assert chart is not None
-            found.append(chart.there(xp, value, _low(xp, _domain(field), d)))
-    return found
+    numbers: list[Array] = []
+    for parameter in filter(is_moved, walk(d)):
+        domain = _domain(parameter.field)
+        chart = _chart(domain, unconstrained)
+        assert chart is not None
+        numbers.append(chart.there(xp, parameter.value, _low(xp, domain, parameter.owner._asdict())))
+    return numbers
 
 
 def bound(xp: Namespace, d: Family, numbers: Iterator[Array], unconstrained: bool) -> Family:
     """Return the distribution whose moved parameters stand for `numbers`, with those of `d` that are held fixed."""
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = d._asdict()
     for field in fields_of(type(d)):
-        value = getattr(d, field.name)
         if field.component:
-            value = bound(xp, value, numbers, unconstrained)
+            values[field.name] = bound(xp, values[field.name], numbers, unconstrained)
         elif not is_fixed(_domain(field)):
-            domain = _domain(field)
-            chart = _chart(domain) if unconstrained else _AS_IT_IS
+            chart = _chart(_domain(field), unconstrained)
             assert chart is not None
-            low = values[domain.low.parameter] if domain.low else _low(xp, domain, d)
-            value = chart.back(xp, next(numbers), low)
-        values[field.name] = value
+            values[field.name] = chart.back(xp, next(numbers), _low(xp, _domain(field), values))
     return type(d)(**values)
+
+
+def _low(xp: Namespace, domain: Domain, values: dict[str, Any]) -> Any:
+    """Return what a parameter must exceed, from those of its distribution; None if there is no such end."""
+    if domain.low:
+        return values[domain.low.parameter]
+    if domain.exceeds_dimension_of:
+        return xp.sum(xp.ones_like(values[domain.exceeds_dimension_of][..., 0, :]), axis=-1) - 1
+    return None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Family, class_of, fields_of, held_kinds, kind_of, name_of
+from kldiv._core.family import Family, class_of, held_kinds, kind_of, name_of
 from kldiv._core.moments import DESCRIPTIONS as _WORDS, known_expectations
+from kldiv._core.parameters import batch_zeros
 from kldiv._core.registry import NoClosedForm, conversions_of
 from kldiv._numerics.categorical import log_softmax, normalized
 from kldiv._numerics.edges import product
@@ -115,17 +116,6 @@ _KNOWN: dict[type, dict[str, Callable[..., Array]]] = {
 }
 # The same of the coordinates that an `Independent` distribution is made of.
 _MARGINALS = {"mean": "vector", "variance": "variances"}
-
-
-def batch_zeros(xp: Namespace, d: Family) -> Array:
-    """Return zeros of the shape of a distribution's batch."""
-    zeros: Any = 0.0
-    for field in fields_of(type(d)):
-        value = getattr(d, field.name)
-        axes = (field.component or field.domain).axes  # type: ignore[union-attr]
-        inner = batch_zeros(xp, value) if field.component else value
-        zeros = zeros + xp.zeros_like(inner[(..., *[0] * len(axes))])
-    return zeros
 
 
 def append_axes(x: Array, count: int) -> Array:

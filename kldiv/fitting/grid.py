@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.family import Family, fields_of
-from kldiv._core.parameters import cast, named_leaves, tree_map, unflatten
+from kldiv._core.parameters import cast, insert_batch_axes, named_leaves, tree_map, unflatten
 from kldiv._numerics.edges import log
 from kldiv._numerics.linalg import index_like
 from kldiv.families.categorical import Categorical, CategoricalLogits
@@ -142,15 +142,14 @@ def _widths(xp: Namespace, points: Array) -> Array:
 
 def log_weights(xp: Namespace, q: Family, points: Array, width: Array) -> Array:
     """Return the logarithms of density times width along a new last batch axis of a distribution of a number."""
-    along = tree_map(lambda x: x[..., None], q)
-    value: Array = along.log_density(points) + xp.log(width)
+    value: Array = insert_batch_axes(xp, q).log_density(points) + xp.log(width)
     return value
 
 
 def _of_distribution(
     xp: Namespace, density: Family, parameters: list[Array], dtype: DType, points: Array, width: Array
 ) -> tuple[Family, Array]:
-    if any(len(f.domain.axes) if f.domain else len(f.axes) for f in fields_of(type(density))):  # type: ignore[union-attr]
+    if any(field.axes for field in fields_of(type(density))):
         raise ValueError(f"density is a {type(density).__name__}; pass a distribution of a number, or its density at x")
     logits = log_weights(xp, cast(xp, unflatten(density, iter(parameters)), dtype), points, width)
     if xp.is_concrete(logits) and not bool(xp.all(xp.any(xp.isfinite(logits), axis=-1))):
@@ -195,11 +194,11 @@ def cell_logits(xp: Namespace, grid: Grid) -> Array:
 def gather_grid(grid: Grid, **more: Family) -> tuple[Namespace, list[Array], DType, Grid, list[Family]]:
     """Return the namespace of a grid and named distributions, all arrays, the dtype of a result, and them."""
     names = ["points", "width", "mass", "total"]
-    parts = [getattr(grid, name) for name in names]
-    found = {"target": grid.distribution, **more}
-    owners, values = zip(*[leaf for name, d in found.items() for leaf in named_leaves(d, name)], strict=True)
-    xp, arrays, dtype = gather([*parts, *values], [*(f"Grid.{name} of target" for name in names), *owners])
-    each = iter(arrays[4:])
-    distribution, *families = [unflatten(d, each) for d in found.values()]
+    cells = [getattr(grid, name) for name in names]
+    distributions = {"target": grid.distribution, **more}
+    owners, values = zip(*[leaf for name, d in distributions.items() for leaf in named_leaves(d, name)], strict=True)
+    xp, arrays, dtype = gather([*cells, *values], [*(f"Grid.{name} of target" for name in names), *owners])
+    parameters = iter(arrays[4:])
+    distribution, *families = [unflatten(d, parameters) for d in distributions.values()]
     points, width, mass, total = arrays[:4]
     return xp, arrays, dtype, Grid(points, width, distribution, mass, total), families

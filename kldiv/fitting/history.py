@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kldiv._arrays.protocol import Array
-from kldiv._core.family import Family, fields_of
+from kldiv._core.family import Family
+from kldiv._core.parameters import unflatten, walk
 from kldiv._core.validation import diagnose
+from kldiv.fitting.charts import is_moved
 from kldiv.fitting.grid import cast_back
 from kldiv.fitting.objective import Problem
 
@@ -72,18 +74,9 @@ class Fit(NamedTuple):
 
     def at(self, index: int) -> Family:
         """Return the distribution at an entry of the history, with NumPy's arrays for the parameters moved."""
-        return _at(self.distribution, self.history.parameters, index)
-
-
-def _at(d: Family, parameters: dict[str, Any], index: int, prefix: str = "") -> Family:
-    values: list[Any] = []
-    for field in fields_of(type(d)):
-        name, value = prefix + field.name, getattr(d, field.name)
-        if field.component:
-            values.append(_at(value, parameters, index, f"{name}."))
-        else:
-            values.append(parameters[name][index] if name in parameters else value)
-    return type(d)(*values)
+        moved = iter(self.history.parameters.values())  # in the order of the distribution's parameters
+        values = [next(moved)[index] if is_moved(x) else x.value for x in walk(self.distribution)]
+        return unflatten(self.distribution, iter(values))
 
 
 class Recorder:
@@ -118,10 +111,8 @@ class Recorder:
         q = self._problem.member(numbers)
         self._steps.append(step)
         self._divergence.append(np.array(xp.to_numpy(value)))
-        for name, values in self._parameters.items():
-            x = q
-            for part in name.split("."):
-                x = getattr(x, part)
+        moved = [x.value for x in walk(q) if is_moved(x)]
+        for values, x in zip(self._parameters.values(), moved, strict=True):
             values.append(np.array(xp.to_numpy(x)))
 
     def require_finite(self, step: int, numbers: list[Array], value: Array, gradients: list[Array]) -> None:

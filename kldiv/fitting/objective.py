@@ -9,13 +9,23 @@ from typing import Any, NamedTuple, TypeAlias
 from kldiv._arrays.namespace import computing_dtype
 from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.family import Family, fields_of, kind_of
-from kldiv._core.parameters import cast, constant, gather_families, require_family
+from kldiv._core.parameters import (
+    batch_zeros,
+    broadcast_batch,
+    cast,
+    constant,
+    gather_families,
+    leaves,
+    require_family,
+    unflatten,
+    walk,
+)
 from kldiv._core.registry import NoClosedForm
 from kldiv._core.search import find
 from kldiv._core.validation import check_structure, diagnose_all, tolerances, valid
 from kldiv._numerics.categorical import categorical_logits_gap
-from kldiv.fitting.charts import Parameter, bound, free, parameters_of
-from kldiv.fitting.expectations import append_axes, batch_zeros
+from kldiv.fitting.charts import MovedParameter, bound, free, is_moved, moved_parameters
+from kldiv.fitting.expectations import append_axes
 from kldiv.fitting.grid import Grid, cell_logits, gather_grid, log_weights
 
 Divergence: TypeAlias = Callable[[Family], Array]
@@ -30,7 +40,7 @@ class Problem(NamedTuple):
     template: Family
     eps: Family
     divergence: Divergence
-    parameters: list[Parameter]
+    parameters: list[MovedParameter]
     unconstrained: bool
 
     def member(self, numbers: list[Array]) -> Family:
@@ -90,7 +100,7 @@ def make_problem(target: Any, init: Family, forward: bool, unconstrained: bool, 
             xp.astype(x, computing) for x in (target.points, target.width, target.mass, target.total)
         )
         target = Grid(points, width, aim, mass, total)
-        if any((f.component or f.domain).axes for f in fields_of(type(init))):  # type: ignore[union-attr]
+        if any(field.axes for field in fields_of(type(init))):
             raise ValueError(f"init is a {type(init).__name__}; the target is a grid of numbers")
         if not forward and bool(xp.any(xp.abs(target.total - 1) > float(xp.finfo(dtype).eps) ** 0.5)):
             raise ValueError('the weights of the grid do not sum to 1; only direction="forward" has a meaning')
@@ -103,26 +113,18 @@ def make_problem(target: Any, init: Family, forward: bool, unconstrained: bool, 
         diagnose_all(xp, dtype, target=target, init=init)
         aim = constant(xp, cast(xp, target, dtype))
         divergence = _between(xp, aim, init, forward, method)
-    template = _spread(xp, constant(xp, cast(xp, init, dtype)))
-    parameters = list(parameters_of(template, unconstrained))
+    template = _broadcast_moved(xp, constant(xp, cast(xp, init, dtype)))
+    parameters = list(moved_parameters(template, unconstrained))
     if not parameters:
         raise ValueError(f"{type(init).__name__} has no parameter that can be moved")
     zeros = batch_zeros(xp, aim) + batch_zeros(xp, template)
     return Problem(xp, dtype, zeros, template, tolerances(xp, init), divergence, parameters, unconstrained)
 
 
-def _spread(xp: Namespace, d: Family) -> Family:
-    """Return the distribution with the parameters of what it holds in one batch, so that each moves on its own."""
-    values: list[Any] = []
-    for field in fields_of(type(d)):
-        value = getattr(d, field.name)
-        if field.component:
-            zeros = batch_zeros(xp, value)
-            axes = [p.axes for p in parameters_of(value, False)]
-            numbers = [x + append_axes(zeros, n) for x, n in zip(free(xp, value, False), axes, strict=True)]
-            value = _spread(xp, bound(xp, value, iter(numbers), False))
-        values.append(value)
-    return type(d)(*values)
+def _broadcast_moved(xp: Namespace, d: Family) -> Family:
+    """Return the distribution with its moved parameters broadcast to its batch, so that each moves by itself."""
+    broadcast = leaves(broadcast_batch(xp, d))
+    return unflatten(d, iter([x if is_moved(p) else p.value for p, x in zip(walk(d), broadcast, strict=True)]))
 
 
 def _require_concrete(xp: Namespace, arrays: list[Array]) -> None:

@@ -3,62 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from kldiv._arrays.compilation import run
 from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.family import Family, FamilyKey, as_kind, class_of, fields_of, held_kinds, kind_of, name_of, support_of
-from kldiv._core.parameters import broadcast_shapes, cast, gather_families, leaves, named_leaves, unflatten
+from kldiv._core.parameters import batch_zeros, broadcast_shapes, cast, gather_families, leaves, named_leaves, unflatten
 from kldiv._core.registry import NoClosedForm
 from kldiv._core.search import find
 from kldiv._core.validation import diagnose, diagnose_all, tolerances, valid
 from kldiv.families.categorical import Categorical, CategoricalLogits
-from kldiv.fitting.expectations import DESCRIPTIONS, Samples, append_axes, batch_zeros, moment, of_samples, one_hot
+from kldiv.fitting.expectations import DESCRIPTIONS, Samples, append_axes, moment, of_samples, one_hot
 from kldiv.fitting.grid import cast_back
 from kldiv.fitting.moment_matching import Projection, base_of, projections, wrapped
 
-# Kept, as compiled programs are known by their function; a plain table, which torch.compile can trace.
-_programs: dict[tuple[FamilyKey, bool], Callable[..., tuple[Family, tuple[Array, ...]]]] = {}
+
+class _Target(NamedTuple):
+    """The family that is projected on, and how."""
+
+    kind: FamilyKey
+    base: FamilyKey  # what an `Independent` kind holds in the end
+    axes: int  # how many `Independent` add to its outcomes
+    projection: Projection
+
+    @property
+    def name(self) -> str:
+        return name_of(self.kind)
 
 
-def _program(kind: FamilyKey, of_distribution: bool) -> Callable[..., tuple[Family, tuple[Array, ...]]]:
-    """Return the function from a distribution or samples to the projection and the expectations that it is made of."""
-    if (kind, of_distribution) not in _programs:
-        _programs[kind, of_distribution] = _make_program(kind, of_distribution)
-    return _programs[kind, of_distribution]
-
-
-def _make_program(kind: FamilyKey, of_distribution: bool) -> Callable[..., tuple[Family, tuple[Array, ...]]]:
+def _target_of(kind: FamilyKey) -> _Target:
     base, axes = base_of(kind)
-    projection = projections[class_of(base)]
-
-    def program(xp: Namespace, p: Any, fixed: tuple[Array, ...], good: Array) -> tuple[Family, tuple[Array, ...]]:
-        if of_distribution:
-            ranks = [DESCRIPTIONS[name][1] + axes for name in projection.needs]
-            # nan where p is invalid, in the shape of its batch.
-            zeros = xp.where(good, batch_zeros(xp, p), math.nan)
-            found = [moment(xp, p, name, axes) for name in projection.needs]
-            moments = tuple([x + append_axes(zeros, rank) for x, rank in zip(found, ranks, strict=True)])
-        else:
-            moments = tuple([of_samples(xp, p, name) for name in projection.needs])
-        return wrapped(projection.formula(xp, *moments, *fixed), axes), moments
-
-    return program
-
-
-def _project(
-    xp: Namespace, program: Callable[..., Any], dtype: DType, p: Any, fixed: tuple[Array, ...]
-) -> tuple[Family, tuple[Array, ...]]:
-    computing = computing_dtype(xp, dtype)
-    if isinstance(p, Samples):
-        p, good = Samples(*[xp.astype(x, computing) for x in p]), True
-    else:
-        good = valid(xp, p, tolerances(xp, p))
-        p = cast(xp, p, dtype)
-    q, moments = program(xp, p, tuple([xp.astype(x, computing) for x in fixed]), good)
-    return cast_back(xp, q, dtype), moments
+    projection = projections.get(class_of(base))
+    if projection is None or held_kinds(base):
+        raise NoClosedForm(f"there is no projection on {name_of(kind)}; minimize the divergence with kldiv.fit")
+    return _Target(kind, base, axes, projection)
 
 
 def project(p: Any, family: Any, *, weights: Any = None, **fixed: Any) -> Family:
@@ -121,114 +101,94 @@ def project(p: Any, family: Any, *, weights: Any = None, **fixed: Any) -> Family
     >>> float(kldiv.project([1.0, 2.0, 6.0, 7.0], kldiv.Exponential).rate)
     0.25
     """
-    kind = as_kind(family)
-    base, axes = base_of(kind)
-    projection = projections.get(class_of(base))
-    if projection is None or held_kinds(base):
-        raise NoClosedForm(f"there is no projection on {name_of(kind)}; minimize the divergence with kldiv.fit")
+    target = _target_of(as_kind(family))
     if fields_of(type(p)):
         if weights is not None:
             raise TypeError("weights are those of samples; a weighted set of distributions is a Mixture")
-        return _project_distribution(p, kind, projection, fixed)
-    return _project_samples(p, kind, projection, weights, fixed, axes)
+        return _project_distribution(p, target, fixed)
+    classes = fixed.pop("classes", None)
+    return _project_samples(p, weights, classes, target, fixed)
 
 
-def _project_distribution(p: Family, kind: FamilyKey, projection: Projection, given: dict[str, Any]) -> Family:
-    values = _fixed_values(kind, projection, given, p)
-    xp, arrays, dtype, (p,) = gather_families(p=p)
-    xp, arrays, dtype = gather([*arrays, *values], [*(name for name, _ in named_leaves(p, "p")), *projection.fixed])
-    each = iter(arrays)
-    p, fixed = unflatten(p, each), tuple(each)
-    if kind_of(p) == kind and not projection.fixed:
-        diagnose_all(xp, dtype, p=p)
-        return p
-    _require_support(p, kind)
-    if all(xp.is_concrete(x) for x in arrays):
-        diagnose_all(xp, dtype, p=p)
-    try:
-        q, moments = run(_project, _program(kind, True), xp, dtype, arrays, p, fixed)
-    except NoClosedForm as error:
-        needs = " and ".join(DESCRIPTIONS[name][0] for name in projection.needs)
-        raise NoClosedForm(
-            f"to project {name_of(kind_of(p))} on {name_of(kind)} takes {needs}: {error}. "
-            "Project samples, or minimize the divergence with kldiv.fit"
-        ) from None
-    _require_result(xp, dtype, q, moments, projection, kind, name_of(kind_of(p)))
-    if _is_bounded_by_parameters(p):
-        _require_finite(xp, dtype, p, q, kind)
-    return q
-
-
-def _project_samples(
-    x: Any, kind: FamilyKey, projection: Projection, weights: Any, given: dict[str, Any], axes: int
-) -> Family:
-    classes = given.pop("classes", None)
-    values = _fixed_values(kind, projection, given, None)
-    (xp, arrays, dtype) = gather(
-        [x, *([] if weights is None else [weights]), *values],
-        ["p", *([] if weights is None else ["weights"]), *projection.fixed],
-    )
-    each = iter(arrays)
-    x = xp.astype(next(each), dtype)
-    event = _event_axes(kind) + axes
-    is_class = class_of(kind) in (Categorical, CategoricalLogits)
-    if is_class:
-        if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
-            raise TypeError(
-                f"to project samples on {name_of(kind)}, pass classes=, how many there are; got {classes!r}"
-            )
-        event = 0
-    elif classes is not None:
-        raise TypeError(f"{name_of(kind)} has no parameter classes")
-    shape = xp.shape(x)
-    if len(shape) < 1 + event or 0 in shape:
-        raise ValueError(
-            f"p has shape {shape}; samples are along the first axis, and an outcome of {name_of(kind)} has {event} axes"
-        )
-    weights = xp.ones_like(x[(..., *[0] * (len(shape) - 1))]) if weights is None else xp.astype(next(each), dtype)
-    if len(xp.shape(weights)) not in (1, len(shape) - event):
-        raise ValueError(f"weights have shape {xp.shape(weights)}; samples have shape {shape}")
-    fixed = tuple(each)
-    batch = shape[: len(shape) - event]
-    broadcast_shapes((("weights", xp.shape(append_axes(weights, len(batch) - len(xp.shape(weights))))), ("p", batch)))
-    if len(xp.shape(weights)) == 1 and xp.shape(weights)[0] != shape[0]:
-        raise ValueError(f"weights have shape {xp.shape(weights)}; there are {shape[0]} samples")
-    if xp.is_concrete(x) and xp.is_concrete(weights):
-        _require_samples(xp, x, weights, kind, classes, dict(zip(projection.fixed, fixed, strict=True)))
-    if classes is not None:
-        x = one_hot(xp, x, classes)
-    q, moments = run(_project, _program(kind, False), xp, dtype, [x, *arrays], Samples(x, weights), fixed)
-    _require_result(xp, dtype, q, moments, projection, kind, "the samples")
-    return q
-
-
-def _fixed_values(kind: FamilyKey, projection: Projection, given: dict[str, Any], p: Any) -> list[Any]:
-    unknown = set(given) - set(projection.fixed)
+def _fixed_values(target: _Target, options: dict[str, Any], p: Any) -> list[Any]:
+    """Return the parameters that are held fixed, of the options or else of p."""
+    unknown = set(options) - set(target.projection.fixed)
     if unknown:
-        raise TypeError(f"{', '.join(sorted(unknown))}: no parameter of {name_of(kind)} that is held fixed")
+        raise TypeError(f"{', '.join(sorted(unknown))}: no parameter of {target.name} that is held fixed")
     values: list[Any] = []
-    for name in projection.fixed:
-        value = given.get(name, getattr(p, name, None))
+    for name in target.projection.fixed:
+        value = options.get(name, getattr(p, name, None))
         if value is None:
-            raise TypeError(f"a projection on {name_of(kind)} needs {name}=, which is held fixed")
+            raise TypeError(f"a projection on {target.name} needs {name}=, which is held fixed")
         values.append(value)
     return values
 
 
-def _event_axes(kind: FamilyKey) -> int:
-    support = support_of(base_of(kind)[0])
-    return len(support.axes) if support else 0
+def _nearest(
+    xp: Namespace, target: _Target, dtype: DType, moments: tuple[Array, ...], fixed: Iterable[Array]
+) -> Family:
+    """Return the member of a family with these expectations."""
+    computing = computing_dtype(xp, dtype)
+    q = target.projection.formula(xp, *moments, *[xp.astype(x, computing) for x in fixed])
+    return cast_back(xp, wrapped(q, target.axes), dtype)
 
 
-def _require_support(p: Family, kind: FamilyKey) -> None:
+# -------------------------------------------------------------------------------------------------------- distributions
+
+
+def _project_distribution(p: Family, target: _Target, options: dict[str, Any]) -> Family:
+    values = _fixed_values(target, options, p)
+    xp, arrays, dtype, (p,) = gather_families(p=p)
+    names = [*(name for name, _ in named_leaves(p, "p")), *target.projection.fixed]
+    xp, arrays, dtype = gather([*arrays, *values], names)
+    remaining = iter(arrays)
+    p, fixed = unflatten(p, remaining), tuple(remaining)
+    if kind_of(p) == target.kind and not fixed:
+        diagnose_all(xp, dtype, p=p)
+        return p
+    _require_support(p, target)
+    if all(xp.is_concrete(x) for x in arrays):
+        diagnose_all(xp, dtype, p=p)
+    name = name_of(kind_of(p))
+    try:
+        q, moments = run(_nearest_to_distribution, target.kind, xp, dtype, arrays, p, fixed)
+    except NoClosedForm as error:
+        needs = " and ".join(DESCRIPTIONS[name][0] for name in target.projection.needs)
+        raise NoClosedForm(
+            f"to project {name} on {target.name} takes {needs}: {error}. "
+            "Project samples, or minimize the divergence with kldiv.fit"
+        ) from None
+    _require_result(xp, dtype, q, moments, target, name)
+    if _is_bounded_by_parameters(p):
+        _require_finite(xp, dtype, p, q, target)
+    return q
+
+
+def _nearest_to_distribution(
+    xp: Namespace, kind: FamilyKey, dtype: DType, p: Family, fixed: tuple[Array, ...]
+) -> tuple[Family, tuple[Array, ...]]:
+    """Return the projection of a distribution, and the expectations that it is made of."""
+    target = _target_of(kind)
+    good = valid(xp, p, tolerances(xp, p))
+    p = cast(xp, p, dtype)
+    # nan where p is invalid, in the shape of its batch.
+    zeros = xp.where(good, batch_zeros(xp, p), math.nan)
+    moments: list[Array] = []
+    for name in target.projection.needs:
+        axes = DESCRIPTIONS[name][1] + target.axes
+        moments.append(moment(xp, p, name, target.axes) + append_axes(zeros, axes))
+    return _nearest(xp, target, dtype, tuple(moments), fixed), tuple(moments)
+
+
+def _require_support(p: Family, target: _Target) -> None:
     """Raise ValueError if every member of a family rules out outcomes of p."""
     try:
-        rule = find(kind_of(p), kind)
+        rule = find(kind_of(p), target.kind)
     except NoClosedForm:
         return
     if rule.method == "infinite":
         raise ValueError(
-            f"{name_of(kind_of(p))} has outcomes that {name_of(kind)} rules out: the divergence to every member is "
+            f"{name_of(kind_of(p))} has outcomes that {target.name} rules out: the divergence to every member is "
             "infinite, and none is nearest"
         )
 
@@ -238,25 +198,87 @@ def _is_bounded_by_parameters(p: Family) -> bool:
     return support is not None and (isinstance(support.low, str) or isinstance(support.high, str))
 
 
-def _require_finite(xp: Namespace, dtype: DType, p: Family, q: Family, kind: FamilyKey) -> None:
+def _require_finite(xp: Namespace, dtype: DType, p: Family, q: Family, target: _Target) -> None:
     try:
-        evaluate = find(kind_of(p), kind).evaluate
+        evaluate = find(kind_of(p), target.kind).evaluate
     except NoClosedForm:
         return
     value = evaluate(xp, cast(xp, p, dtype), cast(xp, q, dtype))
     if xp.is_concrete(value) and bool(xp.any(value == math.inf)):
         raise ValueError(
-            f"p has outcomes that every {name_of(kind)} with these fixed parameters rules out: none is nearest"
+            f"p has outcomes that every {target.name} with these fixed parameters rules out: none is nearest"
         )
 
 
-def _require_samples(
-    xp: Namespace, x: Array, weights: Array, kind: FamilyKey, classes: int | None, fixed: dict[str, Array]
-) -> None:
-    """Raise ValueError for the first sample that a family rules out, and for weights that are none."""
+# -------------------------------------------------------------------------------------------------------------- samples
+
+
+def _project_samples(x: Any, weights: Any, classes: Any, target: _Target, options: dict[str, Any]) -> Family:
+    named = {"p": x} if weights is None else {"p": x, "weights": weights}
+    named.update(zip(target.projection.fixed, _fixed_values(target, options, None), strict=True))
+    xp, arrays, dtype = gather(list(named.values()), list(named))
+    gathered = dict(zip(named, arrays, strict=True))
+    fixed = {name: gathered[name] for name in target.projection.fixed}
+    samples = _samples(xp, xp.astype(gathered["p"], dtype), gathered.get("weights"), classes, target)
+    if xp.is_concrete(samples.values) and xp.is_concrete(samples.weights):
+        _require_weights(xp, samples.weights)
+        _require_outcomes(xp, samples.values, target, classes, fixed)
+    if classes is not None:
+        samples = samples._replace(values=one_hot(xp, samples.values, classes))
+    q, moments = run(_nearest_to_samples, target.kind, xp, dtype, arrays, samples, tuple(fixed.values()))
+    _require_result(xp, dtype, q, moments, target, "the samples")
+    return q
+
+
+def _nearest_to_samples(
+    xp: Namespace, kind: FamilyKey, dtype: DType, samples: Samples, fixed: tuple[Array, ...]
+) -> tuple[Family, tuple[Array, ...]]:
+    """Return the projection of samples, and the expectations that it is made of."""
+    target = _target_of(kind)
+    samples = Samples(*[xp.astype(x, computing_dtype(xp, dtype)) for x in samples])
+    moments = tuple([of_samples(xp, samples, name) for name in target.projection.needs])
+    return _nearest(xp, target, dtype, moments, fixed), moments
+
+
+def _samples(xp: Namespace, x: Array, weights: Array | None, classes: Any, target: _Target) -> Samples:
+    """Return samples and their weights, all 1 by default; raise an error unless their shapes agree."""
+    event, shape = _event_axes(target, classes), xp.shape(x)
+    if len(shape) < 1 + event or 0 in shape:
+        raise ValueError(
+            f"p has shape {shape}; samples are along the first axis, and an outcome of {target.name} has {event} axes"
+        )
+    if weights is None:
+        return Samples(x, xp.ones_like(x[(..., *[0] * (len(shape) - 1))]))
+    weights = xp.astype(weights, x.dtype)
+    batch, lengths = shape[: len(shape) - event], xp.shape(weights)
+    if len(lengths) not in (1, len(batch)):
+        raise ValueError(f"weights have shape {lengths}; samples have shape {shape}")
+    broadcast_shapes((("weights", xp.shape(append_axes(weights, len(batch) - len(lengths)))), ("p", batch)))
+    if len(lengths) == 1 and lengths[0] != shape[0]:
+        raise ValueError(f"weights have shape {lengths}; there are {shape[0]} samples")
+    return Samples(x, weights)
+
+
+def _event_axes(target: _Target, classes: Any) -> int:
+    """Return how many axes a sample has; raise TypeError unless classes are given where they are needed."""
+    if class_of(target.kind) in (Categorical, CategoricalLogits):
+        if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
+            raise TypeError(f"to project samples on {target.name}, pass classes=, how many there are; got {classes!r}")
+        return 0
+    if classes is not None:
+        raise TypeError(f"{target.name} has no parameter classes")
+    support = support_of(target.base)
+    return target.axes + (len(support.axes) if support else 0)
+
+
+def _require_weights(xp: Namespace, weights: Array) -> None:
     if not bool(xp.all((weights >= 0) & xp.isfinite(weights))) or not bool(xp.all(xp.sum(weights, axis=0) > 0)):
         raise ValueError("weights must be non-negative and finite, and not all 0")
-    support = support_of(base_of(kind)[0])
+
+
+def _require_outcomes(xp: Namespace, x: Array, target: _Target, classes: int | None, fixed: dict[str, Array]) -> None:
+    """Raise ValueError for the first sample that a family rules out."""
+    support = support_of(target.base)
     good, words = xp.isfinite(x), "finite numbers"
     if support is not None and support.space in ("line", "integers"):
         low = fixed[support.low] if isinstance(support.low, str) else support.low
@@ -270,25 +292,22 @@ def _require_samples(
     bad = ~xp.to_numpy(good)
     if bad.any():
         index = tuple(int(i[0]) for i in bad.nonzero())
-        raise ValueError(f"samples of {name_of(kind)} are {words}; got {xp.to_numpy(x)[index]} at index {index} of p")
+        raise ValueError(f"samples of {target.name} are {words}; got {xp.to_numpy(x)[index]} at index {index} of p")
+
+
+# ----------------------------------------------------------------------------------------------------------- the result
 
 
 def _require_result(
-    xp: Namespace,
-    dtype: DType,
-    q: Family,
-    moments: tuple[Array, ...],
-    projection: Projection,
-    kind: FamilyKey,
-    source: str,
+    xp: Namespace, dtype: DType, q: Family, moments: tuple[Array, ...], target: _Target, source: str
 ) -> None:
     """Raise ValueError if an expectation is infinite, or there is no member with these expectations."""
     if not all(xp.is_concrete(x) for x in leaves(q)):
         return
-    for name, value in zip(projection.needs, moments, strict=True):
+    for name, value in zip(target.projection.needs, moments, strict=True):
         if not bool(xp.all(xp.isfinite(value))):
-            raise ValueError(f"{DESCRIPTIONS[name][0]} of {source} is not finite: no {name_of(kind)} is nearest")
+            raise ValueError(f"{DESCRIPTIONS[name][0]} of {source} is not finite: no {target.name} is nearest")
     try:
         diagnose(xp, cast(xp, q, dtype), tolerances(xp, q), "the projection")
     except ValueError as error:
-        raise ValueError(f"no {name_of(kind)} is nearest to {source}, which may not vary enough: {error}") from None
+        raise ValueError(f"no {target.name} is nearest to {source}, which may not vary enough: {error}") from None

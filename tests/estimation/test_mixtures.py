@@ -6,7 +6,7 @@ import scipy.special
 import scipy.stats
 
 import kldiv
-from kldiv._arrays import compilation
+from kldiv._arrays import cache
 from kldiv._core.parameters import gather_families
 from kldiv.estimation import mixtures
 from kldiv.estimation.mixtures import variational_approximation
@@ -298,7 +298,7 @@ def test_gradients_at_the_edges_are_finite(differentiable, method):
 def test_under_a_transform(backend, transform, monkeypatch):
     # Fewer steps of the iteration, as some compilers unroll them, and new programs for them.
     monkeypatch.setattr(mixtures, "_STEPS", mixtures._STEPS[:8])
-    monkeypatch.setattr(compilation, "_programs", {})
+    monkeypatch.setattr(cache, "_sections", {})
 
     def value(weights, loc, scale):
         p = kldiv.Mixture(weights, kldiv.Normal(loc, scale))
