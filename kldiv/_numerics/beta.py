@@ -1,4 +1,8 @@
-"""Numerics of the beta and the beta prime distribution."""
+"""Numerics of the beta and the beta prime distribution.
+
+The two concentrations differ in their sum and in the mean a / (a + b). The divergence is a gap of the means and a gap
+of lgamma, and the quotient of two means near 0 or 1 comes from products that are exact to the last digits.
+"""
 
 from __future__ import annotations
 

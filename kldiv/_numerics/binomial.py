@@ -1,4 +1,8 @@
-"""Numerics of the Bernoulli and the binomial distribution."""
+"""Numerics of the Bernoulli and the binomial distribution.
+
+With different numbers of trials the divergence has E log x! of the counts, which has no closed form: it is an integral
+of generating functions, which do not cancel. A certain outcome (p = 0 or 1) is an edge with finite derivatives.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +57,7 @@ def binomial_gap(xp: Namespace, n: Array, p: Array, other: Array, p_other: Array
 
 
 def discrete_uniform_binomial_gap(xp: Namespace, low: Array, high: Array, n: Array, p: Array, q: Array) -> Array:
-    """The divergence of the uniform law on low, ..., high from Binomial(n, p), for high <= n and q = 1 - p."""
+    """The divergence of the uniform distribution on low, ..., high from Binomial(n, p), for high <= n and q = 1 - p."""
     hits, misses = (
         discrete_uniform_cgf(xp, low, high),
         discrete_uniform_cgf(xp, n - high, n - low),
@@ -90,8 +94,8 @@ def bernoulli_pochhammer_excess(xp: Namespace, r: Array, p: Array) -> Array:
 
 def binomial_entropy(xp: Namespace, n: Array, p: Array, q: Array) -> Array:
     """The entropy of the binomial distribution, for q = 1 - p."""
-    each = binomial_cgf(xp, n, p, q).log_factorial_excess() + binomial_cgf(xp, n, q, p).log_factorial_excess()
-    return each - log_factorial_excess(xp, n)
+    counts = binomial_cgf(xp, n, p, q).log_factorial_excess() + binomial_cgf(xp, n, q, p).log_factorial_excess()
+    return counts - log_factorial_excess(xp, n)
 
 
 def binomial_divergence_from_poisson(xp: Namespace, n: Array, p: Array, q: Array) -> Array:
@@ -110,8 +114,8 @@ def thinned_logit(xp: Namespace, n: Array, other: Array, a: Array) -> Array:
     finite = xp.where(more > 0, xp.where(a > -inf, a, 0.0), 0.0)
     least = xp.exp(xp.where(positive, -finite, finite))
     below = xp.where(positive, 0.0, a) - xp.log1p(more + more * xp.where(positive, 0.0, least))
-    some = xp.where(positive & (more > 0), more, 1.0)
-    above = -xp.log(least * (1 + some) + some)
+    more_in = xp.where(positive & (more > 0), more, 1.0)
+    above = -xp.log(least * (1 + more_in) + more_in)
     value = xp.where(more == 0, a, xp.where(positive, above, below))
     return xp.where(none & (other > 0), -inf, value)
 

@@ -1,4 +1,8 @@
-"""Numerics of distributions over classes, from probabilities, weights or logits: sums of gaps along the last axis."""
+"""Numerics of distributions over classes, from probabilities, weights or logits: sums of gaps along the last axis.
+
+Weights need not sum to 1, and a softmax rounds: the divergence between logits is computed from their differences, with
+what the differences lose in rounding. Classes of probability 0 add nothing, or make the divergence infinite.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +43,8 @@ def bernoulli_logits_gap(xp: Namespace, a: Array, b: Array, difference: Array | 
     value = xp.where(rare, root * (root * expm1_gap(xp, xp.where(rare, d, 0.0))), value)
     # An infinite logit is a certain outcome: of P, the divergence is -log q of it; of Q alone, infinite.
     b_in = xp.where(xp.isfinite(b), b, 0.0)
-    surprise = softplus(xp, xp.where(a > 0, -b_in, b_in))
-    certain = xp.where(a == b, 0.0, xp.where(xp.isfinite(b), surprise, inf))
+    surprisal = softplus(xp, xp.where(a > 0, -b_in, b_in))
+    certain = xp.where(a == b, 0.0, xp.where(xp.isfinite(b), surprisal, inf))
     return xp.where(finite, value, certain)
 
 
@@ -201,10 +205,12 @@ def are_counts(xp: Namespace, x: Array, total: Array) -> Array:
 
 
 def _class_index(xp: Namespace, values: Array) -> Array:
+    """0, 1, 2, ... along the last axis."""
     return xp.cumulative_sum(xp.ones_like(values), axis=-1) - 1
 
 
 def _log_sum_exp(xp: Namespace, a: Array) -> Array:
+    """log(sum(exp(a))) along the last axis, -inf where every a is."""
     top = xp.max(a, axis=-1, keepdims=True)
     top = xp.where(top > -inf, top, 0.0)
     return (top + xp.log(xp.sum(xp.exp(a - top), axis=-1, keepdims=True)))[..., 0]

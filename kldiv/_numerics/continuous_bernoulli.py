@@ -1,7 +1,8 @@
 """Numerics of the continuous Bernoulli distribution: density proportional to exp(eta x) between 0 and 1.
 
-Where an expectation has no closed form, fixed nodes integrate it to the last digits: every integrand is smooth, and the
-nodes lie where the mass is.
+The closed forms, such as log((exp(eta) - 1) / eta), are 0 / 0 at eta = 0 and cancel near it. Up to a certain size of
+eta fixed nodes integrate the density to the last digits, and beyond it the closed forms do not cancel. Where an
+expectation has no closed form, every integrand is smooth, and the nodes lie where the mass is.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ def xlog1my(xp: Namespace, x: Array, y: Array) -> Array:
 
 
 def xlogx(xp: Namespace, x: Array) -> Array:
+    """x log(x), 0 at x = 0."""
     zero = x == 0
     return xp.where(zero, 0.0 * x, x * xp.log(xp.where(zero, 1.0, x)))
 
@@ -136,5 +137,6 @@ def positive_part(xp: Namespace, low: Array | float, high: Array | float) -> tup
 
 
 def _inner(low: Array | float, high: Array | float) -> tuple[Array, Array]:
+    """The ends of the middle third of an interval."""
     third = (high - low) / 3.0
     return low + third, high - third

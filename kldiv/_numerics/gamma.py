@@ -1,6 +1,8 @@
 """Numerics of the gamma and the generalized gamma distribution: x = a y^(1/p), y gamma distributed with rate 1.
 
-In the tables of expectations the power p may be negative, and then the concentration d too: d / p is that of y.
+Moments are quotients of gamma functions, which overflow one by one and cancel in logarithms: they are differences of
+lgamma, computed from the difference of the arguments. In the expectations the power p may be negative, and then the
+concentration d too: d / p is that of y.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
 
     class Native(Protocol[P]):
-        """A function that a backend may have in a way of its own; `plain` is the one for all."""
+        """A function that a backend may replace; `plain` is the one that others use."""
 
         plain: Callable[Concatenate[Namespace, P], Array]
 
@@ -68,7 +68,7 @@ _NEAR = (-2 / 3, 2.0)  # where u - log1p(u) is a series: far from there the subt
 
 
 def native(plain: Callable[Concatenate[Namespace, P], Array]) -> Native[P]:
-    """Let a backend have a function in a way of its own, under the function's name."""
+    """Let a backend replace a function by one of the same name."""
 
     @functools.wraps(plain)
     def call(xp: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Array:
@@ -269,7 +269,7 @@ def log1p_ratio(xp: Namespace, a: Array, b: Array) -> Array:
 
 
 def log1p(xp: Namespace, x: Array) -> Array:
-    """log(1 + x), for a framework whose own is not right to the last digits."""
+    """log(1 + x), for a framework whose log1p is not right to the last digits."""
     near = (x >= _NEAR[0]) & (x <= _NEAR[1])
     x_near = xp.where(near, x, 0.0)
     return xp.where(near, x_near - _log1p_gap_near(xp, x_near), xp.log(1 + xp.where(near, 1.0, x)))
@@ -298,6 +298,7 @@ def _log_of_product(xp: Namespace, quotients: tuple[tuple[Array, Array], ...], u
 
 
 def _log1p_gap_near(xp: Namespace, u: Array) -> Array:
+    """u - log(1 + u) for u between -2/3 and 2."""
     # log1p(u) = 2 atanh(s), with s between -1/2 and 1/2; its first term cancels against u exactly, as s (2 + u) = u.
     s = u / (2 + u)
     z = s * s

@@ -1,7 +1,7 @@
 """Expectations of log-factorials of counts, as integrals of generating functions.
 
-With G(z) = E z^x and z = exp(-t), log Gamma is an integral over t > 0 in which x appears as z^x only. What is left of
-E log Gamma(x + r) beyond log Gamma(E x + r) is the integral of exp(-r t) (G(z) - z^m) / ((1 - z) t), m = E x, where
+With G(z) = E z^x and z = exp(-t), log Gamma is an integral over t > 0 in which x appears as z^x only. What is left of E
+log Gamma(x + r) beyond log Gamma(E x + r) is the integral of exp(-r t) (G(z) - z^m) / ((1 - z) t), m = E x, where
 nothing cancels, as the cumulant log G + m t is a sum of gaps. In log t every integrand is smooth on the scale of 1, at
 any mean, so the trapezoid rule on fixed nodes is exact to rounding.
 """
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 def _log_spread(step: float, first: int, last: int) -> tuple[list[float], list[float]]:
+    """Nodes t at equal steps of log(t), and their weights."""
     t = [exp(step * k) for k in range(first, last + 1)]
     return t, [step * x for x in t]
 
@@ -34,9 +35,9 @@ def _log_spread(step: float, first: int, last: int) -> tuple[list[float], list[f
 _NODES = (_log_spread(0.25, -152, 140), _log_spread(0.5, -38, 76))
 
 
-def pochhammer_excess_gap(xp: Namespace, law: GeneratingFunction, r: Array, sign: int) -> Array:
-    """The `log_pochhammer_excess` of a law, or of the opposite sign, where it is known to be at least 0."""
-    value = sign * law.log_pochhammer_excess(r)
+def pochhammer_excess_gap(xp: Namespace, counts: GeneratingFunction, r: Array, sign: int) -> Array:
+    """The `log_pochhammer_excess` of counts, or of the opposite sign, where it is known to be at least 0."""
+    value = sign * counts.log_pochhammer_excess(r)
     return non_negative(xp, value)
 
 
@@ -67,7 +68,7 @@ def stirling_difference(xp: Namespace, x: Array, d: Array) -> Array:
 
 
 class GeneratingFunction:
-    """A law of counts, by its mean, its cumulants, and the scale of its outcomes."""
+    """A distribution of counts, by its mean, its cumulants, and the scale of its outcomes."""
 
     def __init__(self, xp: Namespace, mean: Array, scale: Array, cumulant: Cumulant) -> None:
         self._xp, self.mean, self._scale, self.cumulant = xp, mean, scale + 1, cumulant
@@ -96,8 +97,8 @@ class GeneratingFunction:
             above = -d * t > 1
             gap = expm1_gap(xp, xp.where(above, 0.0, -d * t)) * xp.exp(-r[..., None] * t)
             far = xp.exp(-other[..., None] * t) - (1 - d * t) * xp.exp(-r[..., None] * t)
-            some = -xp.expm1(self.cumulant(t, u)[0])
-            rest = xp.divide(expm1_gap(xp, -t) * some, u) - spread(xp, m[..., 0], self.cumulant, t, u)
+            complement = -xp.expm1(self.cumulant(t, u)[0])  # 1 - G(z)
+            rest = xp.divide(expm1_gap(xp, -t) * complement, u) - spread(xp, m[..., 0], self.cumulant, t, u)
             return xp.divide(xp.divide(xp.where(above, far, gap) * rest, t), t)
 
         return integrate_generating_function(xp, integrand, self._scale + r + other)

@@ -1,4 +1,8 @@
-"""Numerics of the inverse Gaussian distribution."""
+"""Numerics of the inverse Gaussian distribution.
+
+Its moments are quotients of Bessel functions of any order. They are integrals over the logarithm of x, which is
+symmetric about that of the mean up to a weight, on fixed nodes.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +79,7 @@ def inverse_gaussian_log1p(xp: Namespace, s: Array, m: Array, concentration: Arr
 def _inverse_gaussian_mean(xp: Namespace, function: Callable[[Array, Array], Array], ratio: Array) -> Array:
     """The mean under P of a function of u = |log(x / m)|, even in u after its weight, and of exponents to add to.
 
-    A normal z, with u = 2 asinh(|z| / (2 sqrt(ratio))), has the law that makes the density of log(x / m) that of u.
+    A normal z, with u = 2 asinh(|z| / (2 sqrt(ratio))), is such that u has the density of log(x / m).
     """
     root = 2 * xp.sqrt(ratio)[..., None]
 

@@ -1,4 +1,8 @@
-"""Numerics of the Laplace and the asymmetric Laplace distribution."""
+"""Numerics of the Laplace and the asymmetric Laplace distribution.
+
+The density has a kink at the location. What the distance of two locations adds is of second order when it is small, as
+a gap of the exponential, and linear when it is large, where that gap would overflow in its terms.
+"""
 
 from __future__ import annotations
 

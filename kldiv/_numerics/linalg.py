@@ -1,4 +1,8 @@
-"""Numerics of matrices: the identity, differences of Cholesky factors and of matrices of low rank."""
+"""Numerics of matrices: the identity, differences of Cholesky factors and of matrices of low rank.
+
+A divergence between normal distributions with full covariance is a sum of gaps of the triangular matrix L_q^-1 L_p.
+Near equality this must come from the difference of the covariance matrices, as their factors have rounding errors.
+"""
 
 from __future__ import annotations
 

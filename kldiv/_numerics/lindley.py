@@ -1,4 +1,8 @@
-"""Numerics of the Lindley distribution."""
+"""Numerics of the Lindley distribution.
+
+The factor 1 + x of the density cancels in the divergence. What is left is twice a gap of the rate less a gap of 1 +
+rate, which is at most as large as the first, so that at most one bit is lost.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Numerics of the logarithms of gamma variables: Gumbel, Moyal, ExpGamma and their like."""
+"""Numerics of the logarithms of gamma variables: Gumbel, Moyal, ExpGamma and their like.
+
+The divergence has E exp(x / s), a quotient of gamma functions that is nearly 1 for nearly equal scales. Its logarithm
+is a remainder of lgamma, and the divergence a gap of exp at that.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Numerics of the logarithmic distribution on 1, 2, 3, ..."""
+"""Numerics of the logarithmic distribution on 1, 2, 3, ...
+
+The log partition function log(-log(1 - p)) has two scales: p near 0, where it is a power series, and p near 1, where
+the mean is large. Each needs gaps of a different kind. Expectations without a closed form are integrals of the
+generating function.
+"""
 
 from __future__ import annotations
 
@@ -73,6 +78,7 @@ def log_series_mean_log_factorial(xp: Namespace, p: Array) -> Array:
 
 
 def _high_gap(xp: Namespace, p: Array, q: Array) -> Array:
+    """The gap for p >= 1/2."""
     # With L = -log(1 - p) and f(u) = u - log(1 + u), the first-order parts of log(L_q / L_p) and E k log(q / p) cancel.
     d = q - p
     big_p, big_q = -xp.log1p(-p), -xp.log1p(-q)

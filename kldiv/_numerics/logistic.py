@@ -1,4 +1,8 @@
-"""Numerics of the logistic and the log-logistic distribution."""
+"""Numerics of the logistic and the log-logistic distribution.
+
+The divergence has no closed form. It is a gap of the scales and an integral of divergences of Bernoulli distributions,
+each of which is at least 0, on fixed nodes of the trapezoid rule.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Numerics of the logit-normal distribution: expectations under a normal variable on fixed nodes."""
+"""Numerics of the logit-normal distribution: expectations under a normal variable on fixed nodes.
+
+The sigmoid is smooth on the scale of 1. A narrow normal variable is integrated over itself; under a wide one the
+sigmoid is a step, whose expectation is known, and what is left of it falls off like exp(-|x|).
+"""
 
 from __future__ import annotations
 

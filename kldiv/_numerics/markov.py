@@ -1,4 +1,8 @@
-"""Numerics of Markov chains: divergences of paths, and stationary distributions."""
+"""Numerics of Markov chains: divergences of paths, and stationary distributions.
+
+The divergence of paths is summed backwards from the last step, by state, and what is infinite counts only in states
+that P can get to. The stationary distribution is solved for without the subtraction 1 - p of what stays in a state.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +61,7 @@ def recurrent(xp: Namespace, matrix: Array) -> Array:
 
 
 def stationary(xp: Namespace, matrix: Array) -> Array:
-    """The stationary law of a transition matrix, nan where there is more than one; 0 at transient states."""
+    """The stationary distribution of a transition matrix, nan where there is more than one; 0 at transient states."""
     remain = recurrent(xp, matrix)
     unique = xp.any(remain, axis=-1)[..., None]
     # (I - P + 1 u') is regular and its transpose maps pi to u. The diagonal of I - P is what leaves the state.
@@ -67,8 +71,8 @@ def stationary(xp: Namespace, matrix: Array) -> Array:
     uniform = normalized(xp, xp.ones_like(matrix[..., 0, :]))
     system = identity * xp.sum(leaving, axis=-1, keepdims=True) - leaving + uniform[..., None, :]
     system = xp.where(unique[..., None], system, identity)
-    law = xp.solve(xp.matrix_transpose(system), uniform[..., None])[..., 0]
-    return xp.where(unique, xp.where(remain & (law > 0), law, 0.0), nan)
+    probs = xp.solve(xp.matrix_transpose(system), uniform[..., None])[..., 0]
+    return xp.where(unique, xp.where(remain & (probs > 0), probs, 0.0), nan)
 
 
 def _states_of(xp: Namespace, like: Array, x: Array) -> Array:

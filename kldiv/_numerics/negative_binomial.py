@@ -1,4 +1,8 @@
-"""Numerics of the geometric, the negative binomial and the Poisson distribution."""
+"""Numerics of the geometric, the negative binomial and the Poisson distribution.
+
+Entropies, and divergences between different numbers of successes, have E log Gamma(x + r), which has no closed form: it
+is an integral of generating functions, which do not cancel, also for large means.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +29,17 @@ def negative_binomial_gap(
 ) -> Array:
     """The divergence of NegativeBinomial(r, p) from NegativeBinomial(other, p_other), where q are the complements."""
     shape = r + 0 * q + 0 * other
-    law = negative_binomial_cgf(xp, shape, p + 0 * shape, q + 0 * shape)
-    m, total = law.mean, law.mean + other
-    # First to the law of the same mean, from there to Q.
+    counts = negative_binomial_cgf(xp, shape, p + 0 * shape, q + 0 * shape)
+    m, total = counts.mean, counts.mean + other
+    # First to the distribution with the same mean, from there to Q.
     d = ((other - r) * p_other * q + r * xp.where(p < 0.5, p_other - p, q - q_other)) / q
     same = entropy_gap(xp, m, total * p_other, d) + entropy_gap(xp, other + 0 * m, total * q_other, -d)
-    gap = law.rising_gap(shape, other + 0 * shape)
+    gap = counts.rising_gap(shape, other + 0 * shape)
     return same + non_negative(xp, gap)
 
 
 def geometric_entropy(xp: Namespace, m: Array) -> Array:
-    """(m + 1) log(m + 1) - m log m, the entropy of the geometric law with mean m."""
+    """(m + 1) log(m + 1) - m log m, the entropy of the geometric distribution with mean m."""
     zero = m == 0
     x = xp.where(zero, 1.0, m)
     small = x < 1
@@ -52,5 +56,5 @@ def poisson_entropy(xp: Namespace, rate: Array) -> Array:
 
 def negative_binomial_entropy(xp: Namespace, r: Array, p: Array, q: Array) -> Array:
     """The entropy of the negative binomial distribution, for q = 1 - p."""
-    law = negative_binomial_cgf(xp, r, p, q)
-    return law.log_factorial_excess() - law.log_pochhammer_excess(r)
+    counts = negative_binomial_cgf(xp, r, p, q)
+    return counts.log_factorial_excess() - counts.log_pochhammer_excess(r)

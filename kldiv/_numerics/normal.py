@@ -1,4 +1,8 @@
-"""Numerics of the normal and the log-normal distribution."""
+"""Numerics of the normal and the log-normal distribution.
+
+Their divergences are gaps that `kldiv._numerics.gaps` has. Here are expectations of functions with a singularity or a
+bend whose place and width depend on the parameters: each is integrated in the variable in which it is smooth.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from kldiv._numerics.edges import exp_or_inf
 from kldiv._numerics.integrals import half_line_nodes, integrate_half_line, integrate_unit_interval
 from kldiv._numerics.special import log1p_square
 
-# Finer rules than those of _special.py, for sharper peaks.
+# Finer than the nodes of `integrals`, for sharper peaks.
 _FINE_HALF_LINE = half_line_nodes(0.045, -87, 89)
 
 _NORMAL_NODES = [0.5 * k for k in range(-17, 18)]

@@ -1,4 +1,8 @@
-"""Numerics of the ordered logistic and the stopping ratio logistic distribution."""
+"""Numerics of the ordered logistic and the stopping ratio logistic distribution.
+
+The probability of a class is a difference of sigmoids, which cancels in both tails. Its logarithm is a sum of terms of
+one sign, and the divergence comes from differences of these logarithms, computed from those of the parameters.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +38,8 @@ def stopping_ratio_gap(xp: Namespace, cuts: Array, loc: Array, cuts_q: Array, lo
     a, b = cuts - loc[..., None], cuts_q - loc_q[..., None]
     passed = softplus(xp, a)
     reached = xp.exp(passed - xp.cumulative_sum(passed, axis=-1))
-    each = bernoulli_logits_gap(xp, a, b, (cuts_q - cuts) - (loc_q - loc)[..., None])
-    return xp.sum(reached * each, axis=-1)
+    gaps = bernoulli_logits_gap(xp, a, b, (cuts_q - cuts) - (loc_q - loc)[..., None])
+    return xp.sum(reached * gaps, axis=-1)
 
 
 def ordered_log_mass(xp: Namespace, low: Array, high: Array, width: Array) -> Array:

@@ -1,4 +1,8 @@
-"""Numerics of the Pareto and the Lomax distribution, whose moments do not always exist."""
+"""Numerics of the Pareto and the Lomax distribution, whose moments do not always exist.
+
+The divergence between Lomax distributions with different scales has E log(1 + x / s), a hypergeometric function, which
+is integrated. Near equality the gap of the log densities is integrated instead.
+"""
 
 from __future__ import annotations
 
@@ -124,6 +128,7 @@ def lomax_exponential(xp: Namespace, t: Array, scale: Array, a: Array) -> Array:
 
 
 def _lomax_gap_near(xp: Namespace, u: Array, log_ratio: Array, a: Array, b: Array) -> Array:
+    """The gap of nearly equal distributions, with u the relative difference of the scales."""
     # The mean under P of expm1(t) - t, with t the logarithm of the ratio of the densities and w = log(1 + x / scale_p).
     constant = (xp.log1p((b - a) / a) + log_ratio)[..., None]
     least = lesser(xp, a, b)[..., None]

@@ -63,8 +63,8 @@ def log_partition_gap(xp: Namespace, b: Array, kappa_q: Array, kappa_p: Array) -
     between_modes = _mode_gap(xp, b, kappa_q, kappa_p)
     near = between_modes < 0.5
     # Where the density underflows, that of Q is next to nothing too, while their quotient may overflow.
-    seen = p.weight > xp.finfo(d.dtype).smallest_normal
-    tau = xp.where(near, d, 0.0)[..., None] * (xp.where(seen, p.deviation, 0.0) - mean[..., None])
+    has_mass = p.weight > xp.finfo(d.dtype).smallest_normal
+    tau = xp.where(near, d, 0.0)[..., None] * (xp.where(has_mass, p.deviation, 0.0) - mean[..., None])
     excess = xp.sum(p.weight * expm1_gap(xp, tau), axis=-1) / p.total
     q = _peak(xp, b, kappa_q)
     far_value = between_modes + xp.log(q.total / p.total) - d * mean
@@ -204,6 +204,7 @@ def mean_log_distance(xp: Namespace, kappa: Array, rho: Array, complement: Array
 
 
 def _hypotenuse(xp: Namespace, a: Array, b: Array) -> Array:
+    """sqrt(a^2 + b^2) for positive a and non-negative b."""
     swap = b > a
     large, small = xp.where(swap, b, a), xp.where(swap, a, b)
     r = small / large
@@ -222,6 +223,7 @@ class _Peak(NamedTuple):
 
 
 def _peak(xp: Namespace, b: Array, kappa: Array) -> _Peak:
+    """The density exp(kappa t) (1 - t^2)^(b - 1) at nodes about its mode."""
     r = _hypotenuse(xp, b, kappa)
     mode, complement = kappa / (b + r), b * (1 + b / (r + kappa)) / (b + r)
     nodes = _PEAK_NODES[is_single(xp, kappa)]

@@ -1,4 +1,8 @@
-"""Numerics of Student's t distribution and of the Cauchy distribution."""
+"""Numerics of Student's t distribution and of the Cauchy distribution.
+
+For many degrees of freedom everything is a small difference from the normal distribution: of lgammas, or, in the
+divergence from a normal distribution, of an entropy, which is a power series in 1 / df there.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Numerics of the truncated normal distribution, on fixed nodes on both sides of its mode."""
+"""Numerics of the truncated normal distribution, on fixed nodes on both sides of its mode.
+
+Far in a tail the normal distribution function underflows, and on a short interval its differences cancel. Instead of
+it, the density over its largest value is integrated: its exponent is known from the mode on without cancellation.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ _DEPTH = 50.0  # how far in its exponent a density is followed from its mode
 
 
 def _both_sides(nodes: list[float], weights: list[float]) -> tuple[list[float], list[float]]:
+    """Nodes and weights on (-1, 1), from those on (0, 1)."""
     return [-x for x in reversed(nodes)] + nodes, [*reversed(weights), *weights]
 
 

@@ -1,4 +1,8 @@
-"""Numerics of the uniform and the log-uniform distribution, right for very narrow and very wide intervals."""
+"""Numerics of the uniform and the log-uniform distribution, right for very narrow and very wide intervals.
+
+An expectation is the difference of an integral at the two ends over their distance, which cancels for a narrow
+interval. There the function is integrated on fixed nodes, or its closed form is written in the width.
+"""
 
 from __future__ import annotations
 
@@ -204,6 +208,7 @@ def _mean_decay(xp: Namespace, z: Array) -> Array:
 
 
 def _log_width(xp: Namespace, low: Array, high: Array) -> Array:
+    """log(high / low)."""
     return log1p_ratio(xp, high - low, low)
 
 

@@ -95,6 +95,7 @@ class _Zeta(NamedTuple):
 
 
 def _tail(xp: Namespace, s: Array) -> _Zeta:
+    """The sums over k >= n, by Euler and Maclaurin's formula."""
     n, count = _REACH[is_single(xp, s)]
     power = xp.exp(-log(n) * s)
     s = xp.where(s < _STEEP, s, _STEEP)
@@ -111,6 +112,7 @@ def _tail(xp: Namespace, s: Array) -> _Zeta:
 
 
 def _zeta(xp: Namespace, s: Array) -> _Zeta:
+    """The sums over k >= 2."""
     n, _ = _REACH[is_single(xp, s)]
     total, logs = _tail(xp, s)
     for k in range(n - 1, 1, -1):
