@@ -12,6 +12,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.edges import finite_part, indicator, log, product
 from kldiv._numerics.exact import two_difference
 from kldiv._numerics.gaps import entropy_gap, expm1_gap, log1p_gap, native
+from kldiv._numerics.linalg import index_like
 
 
 def bernoulli_logits_gap(xp: Namespace, a: Array, b: Array, difference: Array | None = None) -> Array:
@@ -178,12 +179,12 @@ def log_mixture(xp: Namespace, probs: Array, log_densities: Array) -> Array:
 
 def select_class(xp: Namespace, values: Array, x: Array) -> Array:
     """The entry of `values` along the last axis whose index is x; -inf where there is none."""
-    return xp.max(xp.where(_class_index(xp, values) == x[..., None], values, -inf), axis=-1)
+    return xp.max(xp.where(index_like(xp, values) == x[..., None], values, -inf), axis=-1)
 
 
 def is_only_class(xp: Namespace, possible: Array, x: Array) -> Array:
     """Whether x is the index of the only entry of `possible` along the last axis that is true."""
-    index = _class_index(xp, xp.where(possible, xp.ones_like(x)[..., None], 0.0))
+    index = index_like(xp, xp.where(possible, xp.ones_like(x)[..., None], 0.0))
     return xp.all(possible == (index == x[..., None]), axis=-1)
 
 
@@ -202,11 +203,6 @@ def is_only_count(xp: Namespace, possible: Array, total: Array, x: Array) -> Arr
 def are_counts(xp: Namespace, x: Array, total: Array) -> Array:
     """Whether x holds non-negative integers that sum to `total` along the last axis."""
     return xp.all((x >= 0) & (xp.floor(x) == x), axis=-1) & (xp.sum(x, axis=-1) == total)
-
-
-def _class_index(xp: Namespace, values: Array) -> Array:
-    """0, 1, 2, ... along the last axis."""
-    return xp.cumulative_sum(xp.ones_like(values), axis=-1) - 1
 
 
 def _log_sum_exp(xp: Namespace, a: Array) -> Array:

@@ -7,10 +7,9 @@ expectation has no closed form, every integrand is smooth, and the nodes lie whe
 
 from __future__ import annotations
 
-from math import factorial
-
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.gaps import expm1_gap, log1p_gap, log_ratio
+from kldiv._numerics.exact import is_single, polynomial
+from kldiv._numerics.gaps import EXP_TAIL, expm1_gap, log1p_gap, log_ratio
 from kldiv._numerics.integrals import gauss_legendre, integrate_half_line, integrate_unit_interval
 
 TYPE_CHECKING = False
@@ -173,16 +172,10 @@ def _log_of(xp: Namespace, x: Array, y: Array) -> Array:
     return xp.where(small, xp.log(xp.where(small, x, 0.5)), xp.log1p(-xp.where(small, 0.5, y)))
 
 
-def _exp_tail(xp: Namespace, t: Array) -> Array:
-    """(expm1(t) - t) / t^2 for abs(t) <= 1, by its series."""
-    value = 0.0 * t
-    for k in range(18, 1, -1):
-        value = value * t + 1 / factorial(k)
-    return value
-
-
 def _half_gap(xp: Namespace, t: Array) -> Array:
     """(expm1(t) - t) / t^2 for t <= 0."""
     near = t > -1
     far = xp.where(near, -1.0, t)
-    return xp.where(near, _exp_tail(xp, xp.where(near, t, 0.0)), (xp.exp(far) - 1 - far) / (far * far))
+    return xp.where(
+        near, polynomial(EXP_TAIL[is_single(xp, t)], xp.where(near, t, 0.0)), (xp.exp(far) - 1 - far) / (far * far)
+    )

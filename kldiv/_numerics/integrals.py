@@ -7,7 +7,7 @@ functions to the last digits. The nodes do not depend on values, so a compiler c
 from __future__ import annotations
 
 from decimal import Context, Decimal, localcontext
-from math import cos, exp, log, pi, sinh
+from math import cos, exp, log, pi, sinh, sqrt
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.exact import is_single
@@ -48,6 +48,12 @@ def unit_interval_nodes(step: float, count: int) -> tuple[list[float], list[floa
     u = [1 / (1 + exp(-pi * sinh(x))) for x in t]
     v = u[::-1]
     return u, v, [a * b * pi * (exp(x) + exp(-x)) / 2 * step for a, b, x in zip(u, v, t, strict=True)]
+
+
+def normal_nodes(step: float, count: int) -> tuple[list[float], list[float]]:
+    """Equal steps of a standard normal variable, `count` on each side of 0, and their probabilities."""
+    z = [k * step for k in range(-count, count + 1)]
+    return z, [exp(-0.5 * x * x) / sqrt(2 * pi) * step for x in z]
 
 
 _HALF_LINE = half_line_nodes(0.07, -56, 57)

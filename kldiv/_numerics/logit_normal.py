@@ -6,11 +6,11 @@ sigmoid is a step, whose expectation is known, and what is left of it falls off 
 
 from __future__ import annotations
 
-from math import exp, inf, log, pi, sqrt
+from math import inf, log, pi, sqrt
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.categorical import sigmoid, softplus
-from kldiv._numerics.integrals import integrate_half_line
+from kldiv._numerics.integrals import integrate_half_line, normal_nodes
 from kldiv._numerics.special import log_ndtr
 
 TYPE_CHECKING = False
@@ -18,13 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _normal_nodes(step: float, count: int) -> tuple[list[float], list[float]]:
-    """Equal steps of a standard normal variable, and their probabilities."""
-    z = [k * step for k in range(-count, count + 1)]
-    return z, [exp(-0.5 * x * x) / sqrt(2 * pi) * step for x in z]
-
-
-_NORMAL = _normal_nodes(0.25, 35)
+_NORMAL = normal_nodes(0.25, 35)
 
 _WIDE = 2.0  # the scale from which the sigmoid is a step rather than smooth
 

@@ -6,20 +6,18 @@ bend whose place and width depend on the parameters: each is integrated in the v
 
 from __future__ import annotations
 
-from math import exp, inf, pi, sqrt
+from math import inf, pi, sqrt
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.categorical import softplus
 from kldiv._numerics.edges import exp_or_inf
-from kldiv._numerics.integrals import half_line_nodes, integrate_half_line, integrate_unit_interval
+from kldiv._numerics.integrals import half_line_nodes, integrate_half_line, integrate_unit_interval, normal_nodes
 from kldiv._numerics.special import log1p_square
 
 # Finer than the nodes of `integrals`, for sharper peaks.
 _FINE_HALF_LINE = half_line_nodes(0.045, -87, 89)
 
-_NORMAL_NODES = [0.5 * k for k in range(-17, 18)]
-
-_NORMAL_WEIGHTS = [0.5 * exp(-0.5 * z * z) / sqrt(2 * pi) for z in _NORMAL_NODES]
+_NORMAL = normal_nodes(0.5, 17)
 
 
 def normal_log_square(xp: Namespace, d: Array, scale: Array, s: Array) -> Array:
@@ -35,7 +33,7 @@ def normal_log_square(xp: Namespace, d: Array, scale: Array, s: Array) -> Array:
 
     w, w_weights = (xp.asarray_like(x, d, d.dtype) for x in _FINE_HALF_LINE)
     near_value = xp.sum(integrand(w) * w_weights, axis=-1) / sqrt(2 * pi)
-    z, weights = (xp.asarray_like(x, d, d.dtype) for x in (_NORMAL_NODES, _NORMAL_WEIGHTS))
+    z, weights = (xp.asarray_like(x, d, d.dtype) for x in _NORMAL)
     far_value = xp.sum(log1p_square(xp, (z + d_far) / s[..., None]) * weights, axis=-1)
     return xp.where(near, near_value, far_value)
 
