@@ -14,6 +14,7 @@ import numpy as np
 import kldiv
 import kldiv.families
 import reference
+import selection
 from kldiv import domains
 from kldiv._core.family import fields_of, support_of
 from oracle import merged
@@ -60,7 +61,11 @@ def comparable(p: Any, q: Any) -> bool:
     return a.axes == b.axes and (a.space == b.space or not a.axes) and (("k" in (a.high, b.high)) <= same_family(p, q))
 
 
-METHODS = {(p, q): method(p, q) for p, q in itertools.product(SIMPLE, SIMPLE) if comparable(p, q)}
+METHODS = {
+    (p, q): method(p, q)
+    for p, q in itertools.product(SIMPLE, SIMPLE)
+    if selection.FAMILY in (None, p.__name__, q.__name__) and comparable(p, q)
+}
 PAIRS = [pair for pair, how in METHODS.items() if how != "none"]
 INFINITE = [pair for pair in PAIRS if METHODS[pair] == "infinite"]
 FINITE = [pair for pair in PAIRS if METHODS[pair] != "infinite"]

@@ -29,6 +29,7 @@ def pytest_configure(config):
 
         if message := selection.unknown(family, kldiv.families.__all__):
             raise pytest.UsageError(message)
+        selection.FAMILY = family
 
 
 def pytest_ignore_collect(collection_path, config):

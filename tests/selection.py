@@ -4,8 +4,10 @@ import difflib
 import re
 from pathlib import Path
 
-# A file that has one of these words goes through all families.
-ALL_FAMILIES = r"import cases|from cases import|families\.__all__"
+# A file that has one of these words goes through all families: lists of cases.py, and that of the public names.
+ALL_FAMILIES = r"\b(?:SIMPLE|STANDALONE|FINITE|INFINITE|SAME|CROSS|__all__)\b"
+
+FAMILY: str | None = None  # of that option, which is known before cases.py is imported
 
 
 def unknown(name: str, names: list[str]) -> str:

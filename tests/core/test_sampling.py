@@ -265,7 +265,7 @@ def example_of(family):
     """Return a case of a family with a sampler that is not listed above, at ordinary parameters."""
     rng = np.random.default_rng(cases.number(family))
     drawn = cases.ordinary(rng, family, 1)
-    parameters = tuple(drawn[name][0] for name in family._fields)
+    parameters = tuple(drawn[name][0].tolist() for name in family._fields)
     record, converted = reference.converted(family.__name__, parameters)
     density = family(*parameters).log_density
     match support := record.support(*converted):
