@@ -436,7 +436,7 @@ def _derivative(
             estimates.append(estimate)
     if side and abs(estimates[-1]) > abs(estimates[-2]) > abs(estimates[-3]):
         return mp.inf * mp.sign(estimates[-1])  # grows as the step shrinks, like log(step)
-    raise ArithmeticError(f"the difference quotients of {names} {params} do not block_until_ready at parameter {path}")
+    raise ArithmeticError(f"the difference quotients of {names} {params} do not settle at parameter {path}")
 
 
 def _paths(value: Any, prefix: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], float]]:

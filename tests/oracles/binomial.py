@@ -1,18 +1,18 @@
 """What the oracle knows of Binomial and BinomialLogits."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from oracle import Atoms, Bound, Draw, Oracle, Real, Support, mp, xlogy
 
 
-# Binomial(total_count, probs), with the complement of the probability
 def log_choose(n: Real, x: Real) -> Real:
     return mp.log(mp.binomial(n, x))
 
 
+# Binomial(total_count, probs), with the complement of the probability
 def _binomial_log_density(n: Real, p: Real, q: Real) -> Callable[[Real], Real]:
     def log_density(x: Real) -> Real:
         if not 0 <= x <= n or (x and not p) or (x < n and not q):
@@ -31,14 +31,12 @@ def from_logit(logit: Real) -> tuple[Real, Real]:
     return 1 / (1 + mp.exp(-logit)), 1 / (1 + mp.exp(logit))
 
 
-def _binomial(convert: Callable[..., tuple[Any, ...]]) -> Oracle:
-    return Oracle(
-        log_density=_binomial_log_density,
-        support=_binomial_support,
-        convert=convert,
-        bulk=lambda n, p, q: (n * p, mp.sqrt(n * p * q)),
-        few_outcomes=True,
-    )
+BINOMIAL = Oracle(
+    log_density=_binomial_log_density,
+    support=_binomial_support,
+    bulk=lambda n, p, q: (n * p, mp.sqrt(n * p * q)),
+    few_outcomes=True,
+)
 
 
 def draw_probability(rng: np.random.Generator, kind: str, dtype: str, size: int) -> np.ndarray:
@@ -63,8 +61,8 @@ def _draw_binomial_logits(rng: np.random.Generator, kind: str, dtype: str, size:
 
 
 ORACLES: dict[str, Oracle] = {
-    "Binomial": _binomial(lambda n, probs: (n, probs, 1 - probs)),
-    "BinomialLogits": _binomial(lambda n, logits: (n, *from_logit(logits))),
+    "Binomial": replace(BINOMIAL, convert=lambda n, probs: (n, probs, 1 - probs)),
+    "BinomialLogits": replace(BINOMIAL, convert=lambda n, logits: (n, *from_logit(logits))),
 }
 
 BOUNDS: dict[str, Bound] = {

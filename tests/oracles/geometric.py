@@ -9,18 +9,18 @@ def _log1m(q: Real) -> Real:
     return mp.log1p(-q) if q < 1 else mp.zero
 
 
-def _geometric() -> Oracle:
-    return Oracle(
-        log_density=lambda p, q: lambda x: mp.log(q) + x * _log1m(q),
-        support=lambda p, q: Integers(0) if p else Atoms((mp.zero,)),
-        convert=lambda probs: (1 - probs, probs),
-        log_terms=lambda p, q: {("1",): mp.log(q), ("x",): _log1m(q)},
-        expectations={"x": lambda p, q: p / q},
-        bulk=lambda p, q: (p / q, mp.sqrt(p) / q),
-    )
+# Geometric(probs), with the complement of the probability
+GEOMETRIC = Oracle(
+    log_density=lambda p, q: lambda x: mp.log(q) + x * _log1m(q),
+    support=lambda p, q: Integers(0) if p else Atoms((mp.zero,)),
+    convert=lambda probs: (1 - probs, probs),
+    log_terms=lambda p, q: {("1",): mp.log(q), ("x",): _log1m(q)},
+    expectations={"x": lambda p, q: p / q},
+    bulk=lambda p, q: (p / q, mp.sqrt(p) / q),
+)
 
 
-ORACLES: dict[str, Oracle] = {"Geometric": _geometric()}
+ORACLES: dict[str, Oracle] = {"Geometric": GEOMETRIC}
 
 BOUNDS: dict[str, Bound] = {"Geometric": 4.0}
 

@@ -5,13 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from oracle import (
-    Bound,
-    Draw,
-    Oracle,
-    Real,
-    mp,
-)
+from oracle import Bound, Draw, Oracle, Real, mp
 from oracles.zeta import counts_from_one
 
 

@@ -6,15 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from oracle import (
-    Atoms,
-    Bound,
-    Draw,
-    Near,
-    Oracle,
-    Real,
-    mp,
-)
+from oracle import Atoms, Bound, Draw, Near, Oracle, Real, mp
 from oracles.categorical import normalized_logs
 from oracles.wishart import nudge
 

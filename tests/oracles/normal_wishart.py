@@ -5,16 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from oracle import (
-    Bound,
-    Draw,
-    Manifold,
-    Near,
-    Oracle,
-    Real,
-    Statistic,
-    mp,
-)
+from oracle import Bound, Draw, Manifold, Near, Oracle, Real, Statistic, mp
 from oracles.multivariate_normal import BOUND_OF_FACTORS
 from oracles.wishart import (
     INVERSE_WISHART,

@@ -4,14 +4,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from oracle import (
-    Bound,
-    Interval,
-    Oracle,
-    Real,
-    Statistic,
-    mp,
-)
+from oracle import Bound, Interval, Oracle, Real, Statistic, mp
 from oracles.von_mises_fisher import log_area, log_mean_exp, resultant
 
 
