@@ -11,8 +11,8 @@ from backends import BACKEND, OWN_FILES, load
 # Files of tests that have nothing to do with a backend.
 ONCE = ("test_demo", "test_package", "test_public", "test_reference")
 
-# Files of which only those tests have to do with a backend that ask for it.
-PARTLY_ONCE = ("test_conformance", "test_docs", "test_kernels", "test_plotting")
+# Files and folders of which only those tests have to do with a backend that ask for it.
+PARTLY_ONCE = {"plotting", "test_conformance", "test_docs", "test_kernels"}
 
 
 def pytest_addoption(parser):
@@ -81,14 +81,14 @@ def pytest_collection_modifyitems(config, items):
         lacking.add("transform")
     if not backend.short_dtypes:
         lacking.add("short_dtype")
-    once, partly_once = ((), ()) if backend.runs_the_rest else (ONCE, PARTLY_ONCE)
+    once, partly_once = ((), set()) if backend.runs_the_rest else (ONCE, PARTLY_ONCE)
     family = config.getoption("--family")
     left_out = [
         item
         for item in items
         if (family and not selection.is_about(item.name, family))
         or item.path.stem in once
-        or (item.path.stem in partly_once and "backend" not in item.fixturenames)
+        or ({item.path.stem, item.path.parent.name} & partly_once and "backend" not in item.fixturenames)
         or lacking & set(item.fixturenames)
         or not (config.getoption("--full") or is_sampled(item, len(backend.transforms)))
     ]

@@ -132,6 +132,10 @@ DOCUMENTED = [
     "kldiv.fitting.grid",
     "kldiv.fitting.projection",
     "kldiv.plotting",
+    "kldiv.plotting.convergence",
+    "kldiv.plotting.densities",
+    "kldiv.plotting.pairwise",
+    "kldiv.plotting.trajectory",
 ]
 EXAMPLES = [
     example
@@ -278,7 +282,7 @@ CORE = sources(
         "kldiv/estimation/pareto_tail.py",
         "kldiv/fitting/history.py",  # so does what is kept there
         "kldiv/fitting/lbfgs.py",  # and SciPy's optimizer
-        "kldiv/plotting.py",  # so does matplotlib
+        "kldiv/plotting/*.py",  # so does matplotlib
     ],
 )
 # The files that are about something of one framework, which no other has, are its own.
