@@ -292,7 +292,9 @@ def fast_path(wanted: FastPathRequest, /) -> Plan | None:
 
 def signature(x: Any, /) -> Hashable:
     """Return dtype, which is NumPy's, and shape of an array that is no tracer."""
-    return ("jax", x.dtype, x.shape) if is_concrete(x) else None
+    # Integers have results of the default dtype.
+    dtype = (x.dtype, default_dtype()) if x.dtype.kind in "iu" else x.dtype
+    return ("jax", dtype, x.shape) if is_concrete(x) else None
 
 
 def solve(a: jax.Array, b: jax.Array, /) -> jax.Array:

@@ -245,7 +245,9 @@ def signature(x: torch.Tensor, /) -> Hashable:
     """Return what a call depends on of a plain tensor with values, None for any other."""
     if type(x) not in _PLAIN or not _torch_sweep.is_plain() or x.is_neg():
         return None
-    return x.dtype, x.shape, x.device, x.requires_grad and torch.is_grad_enabled()
+    # Integers have results of the default dtype.
+    dtype = x.dtype if x.is_floating_point() else (x.dtype, torch.get_default_dtype())
+    return dtype, x.shape, x.device, x.requires_grad and torch.is_grad_enabled()
 
 
 def solve(a: torch.Tensor, b: torch.Tensor, /) -> torch.Tensor:

@@ -1,7 +1,9 @@
 """The backends under test, one record each: all that the tests know of a particular framework is in this file."""
 
+import contextlib
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,6 +54,8 @@ class Backend(NamedTuple):
     generators: dict[str, Callable[[], Any]]  # makes each kind of source of random numbers that the framework has
     # The framework's own optimizers of plain gradient descent: from a learning rate, the arguments of kldiv.fit.
     optimizers: dict[str, Callable[[float], dict[str, Any]]] = {}  # noqa: RUF012
+    # Enters and leaves a state in which the framework has another default dtype; None: it has but one.
+    other_default: Callable[[], AbstractContextManager[Any]] | None = None
     gaps: dict[str, str] = {}  # noqa: RUF012  # the tests that fail here and must, by their ids, and why
 
 
@@ -225,6 +229,14 @@ def _torch() -> Backend:
         torch._dynamo.reset()
         return torch.compile(function, fullgraph=True, backend="aot_eager")
 
+    @contextlib.contextmanager
+    def other_default():
+        torch.set_default_dtype(torch.float64)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(torch.float32)
+
     def export(function):
         class Module(torch.nn.Module):
             def forward(self, *arrays):
@@ -304,6 +316,7 @@ def _torch() -> Backend:
             "list of scalars": lambda: [torch.tensor(1.0), torch.tensor(2.0)],
             "distribution": lambda: torch.distributions.Normal(0.0, 1.0),
         },
+        other_default=other_default,
     )
 
 
@@ -394,6 +407,7 @@ def _jax(full: bool) -> Backend:
             "shape": lambda: jax.ShapeDtypeStruct((2,), "float32"),
             "list of scalars": lambda: [jax.numpy.asarray(1.0), jax.numpy.asarray(2.0)],
         },
+        other_default=lambda: jax.enable_x64(False),
     )
 
 

@@ -13,9 +13,11 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from kldiv._arrays.protocol import Array, DType, Namespace
+
+    Identified: TypeAlias = tuple[Namespace | None, Any]
 
 _NUMPY, _DASK = "kldiv.backends.numpy", "kldiv.backends.dask"
 
@@ -45,47 +47,61 @@ def gather(values: Sequence[Any], names: Sequence[str], *, lazy: bool = False) -
 
     If `lazy`, arrays may be in chunks that are yet to be computed, and those of NumPy stay as they are beside them.
     """
-    found: Namespace | None = None
-    owner = 0
-    leaves: list[Array] = []
-    weak: list[int] = []
-    for i, value in enumerate(values):
-        xp, leaf = identify(value, names[i])
-        leaves.append(leaf)
-        if xp is None:
-            weak.append(i)
-        elif found is None or (xp.__name__, found.__name__) == (_DASK, _NUMPY):
-            found, owner = xp, i
-        elif xp is not found and (xp.__name__, found.__name__) != (_NUMPY, _DASK):
-            raise TypeError(
-                f"{names[owner]} is {_describe(values[owner])} but {names[i]} is {_describe(value)}; "
-                "convert one of them, so that all arrays belong to one framework"
-            )
-    if found is None:
-        from kldiv.backends import numpy
-
-        found = numpy
-    if found.__name__ == _DASK and not lazy:
+    identified = [identify(value, name) for value, name in zip(values, names, strict=True)]
+    xp, owner = _common_namespace([namespace for namespace, _ in identified], values, names)
+    if xp.__name__ == _DASK and not lazy:
         raise TypeError(
             f"{names[owner]} is {_describe(values[owner])}; dask arrays are for kl_divergence, kl_div and rel_entr, "
             "and have no derivatives. For anything else call compute() on it, or map_blocks for its chunks one by one"
         )
-    if weak and found.__name__ in (_NUMPY, _DASK):
+    is_weak = [namespace is None for namespace, _ in identified]
+    arrays = [array for _, array in identified]
+    if xp.__name__ in (_NUMPY, _DASK):
         # NumPy's scalars carry a dtype among NumPy's arrays; beside another framework they are numbers.
-        for i in [i for i in weak if hasattr(leaves[i], "dtype")]:
-            leaves[i] = found.asarray(leaves[i])
-            weak.remove(i)
-    strong = [(names[i], leaf) for i, leaf in enumerate(leaves) if i not in weak]
-    dtype = _result_dtype(found, strong)
-    if weak:
-        other = strong[0][1] if strong else None
-        computing = computing_dtype(found, dtype)
-        for i in weak:
-            try:
-                leaves[i] = found.asarray_like(_numbers(leaves[i], names[i]), other, computing)
-            except OverflowError as error:
-                raise ValueError(f"{names[i]} is a number beyond the range of {dtype}") from error
-    return found, leaves, dtype
+        for i, x in enumerate(arrays):
+            if is_weak[i] and hasattr(x, "dtype"):
+                arrays[i], is_weak[i] = xp.asarray(x), False
+    strong = [(name, x) for name, x, weak in zip(names, arrays, is_weak, strict=True) if not weak]
+    dtype = _result_dtype(xp, strong)
+    other = strong[0][1] if strong else None
+    for i, name in enumerate(names):
+        if is_weak[i]:
+            arrays[i] = _array_of_numbers(xp, arrays[i], name, other, dtype)
+    return xp, arrays, dtype
+
+
+def _common_namespace(
+    namespaces: list[Namespace | None], values: Sequence[Any], names: Sequence[str]
+) -> tuple[Namespace, int]:
+    """Return the one namespace of values, and the place of the value that decides it; that of numbers is NumPy's.
+
+    Dask's arrays may have NumPy's beside them.
+    """
+    common: Namespace | None = None
+    owner = 0
+    for i, xp in enumerate(namespaces):
+        if xp is None or xp is common:
+            continue
+        if common is None or (xp.__name__, common.__name__) == (_DASK, _NUMPY):
+            common, owner = xp, i
+        elif (xp.__name__, common.__name__) != (_NUMPY, _DASK):
+            raise TypeError(
+                f"{names[owner]} is {_describe(values[owner])} but {names[i]} is {_describe(values[i])}; "
+                "convert one of them, so that all arrays belong to one framework"
+            )
+    if common is None:
+        from kldiv.backends import numpy
+
+        common = numpy
+    return common, owner
+
+
+def _array_of_numbers(xp: Namespace, value: Any, name: str, other: Array | None, dtype: DType) -> Array:
+    """Return a number or a list as an array like another one, in the dtype that a result of `dtype` is computed in."""
+    try:
+        return xp.asarray_like(_numbers(value, name), other, computing_dtype(xp, dtype))
+    except OverflowError as error:
+        raise ValueError(f"{name} is a number beyond the range of {dtype}") from error
 
 
 def computing_dtype(xp: Namespace, dtype: DType) -> DType:
@@ -118,76 +134,109 @@ def _is_kind(xp: Namespace, dtype: DType, kind: str) -> bool:
 
 def identify(value: Any, name: str) -> tuple[Namespace | None, Any]:
     """Return the backend of `value` (None for numbers and lists) and the array that it holds."""
-    xp: Namespace
-    kind = type(value)
-    if kind is float or kind is int or kind is list:
+    if type(value) is float or type(value) is int or type(value) is list:
         return None, value
-    if "torch" in sys.modules:
-        import torch
-
-        if isinstance(value, torch.Tensor):
-            if value.layout is not torch.strided or value.is_nested:
-                raise TypeError(f"{name} is a sparse or nested tensor; pass a dense one")
-            from kldiv.backends import torch as xp
-
-            return xp, value
-    if "jax" in sys.modules:
-        import jax
-
-        if isinstance(value, jax.Array):
-            from kldiv.backends import jax as xp
-
-            return xp, value
-    if "tensorflow" in sys.modules:
-        import tensorflow as tf
-
-        if isinstance(value, tf.Variable):
-            value = tf.convert_to_tensor(value)
-        if isinstance(value, tf.Tensor):
-            from kldiv.backends import tensorflow as xp
-
-            return xp, value
-    if "keras" in sys.modules:
-        import keras
-
-        if isinstance(value, keras.Variable):
-            return identify(value.value, name)
-    if "dask.array" in sys.modules:
-        import dask.array
-        from dask.array.utils import meta_from_array
-
-        if isinstance(value, dask.array.Array):
-            identify(meta_from_array(value), f"a chunk of {name}")
-            if any(length != length for length in value.shape):
-                raise ValueError(
-                    f"{name} is a dask array with chunks of unknown sizes; call its compute_chunk_sizes() first"
-                )
-            from kldiv.backends import dask as chunked
-
-            dask_namespace: Any = chunked  # as far as it takes to hand its chunks to another
-            return dask_namespace, value
-    if "numpy" in sys.modules:
-        import numpy as np
-
-        if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray | np.matrix):
-            from kldiv.backends import numpy as xp
-
-            return xp, value
-        if isinstance(value, np.generic):
-            return None, value
-    if "array_api_strict" in sys.modules:
-        import array_api_strict
-
-        if isinstance(value, type(array_api_strict.zeros(()))):
-            from kldiv.backends import array_api_strict as xp
-
-            return xp, value
+    for recognize in (_torch, _jax, _tensorflow, _keras, _dask, _numpy, _array_api_strict):
+        identified = recognize(value, name)
+        if identified is not None:
+            return identified
     if isinstance(value, float | int) and not isinstance(value, bool):
         return None, value
     raise TypeError(
         f"{name} is {_describe(value)}; pass a number, a list of numbers, "
         "or a dense array of NumPy, PyTorch, TensorFlow, JAX or Dask"
     )
+
+
+def _torch(value: Any, name: str) -> Identified | None:
+    if "torch" not in sys.modules:
+        return None
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        return None
+    if value.layout is not torch.strided or value.is_nested:
+        raise TypeError(f"{name} is a sparse or nested tensor; pass a dense one")
+    from kldiv.backends import torch as xp
+
+    return xp, value
+
+
+def _jax(value: Any, name: str) -> Identified | None:
+    if "jax" not in sys.modules:
+        return None
+    import jax
+
+    if not isinstance(value, jax.Array):
+        return None
+    from kldiv.backends import jax as xp
+
+    return xp, value
+
+
+def _tensorflow(value: Any, name: str) -> Identified | None:
+    if "tensorflow" not in sys.modules:
+        return None
+    import tensorflow as tf
+
+    if isinstance(value, tf.Variable):
+        value = tf.convert_to_tensor(value)
+    if not isinstance(value, tf.Tensor):
+        return None
+    from kldiv.backends import tensorflow as xp
+
+    return xp, value
+
+
+def _keras(value: Any, name: str) -> Identified | None:
+    if "keras" not in sys.modules:
+        return None
+    import keras
+
+    return identify(value.value, name) if isinstance(value, keras.Variable) else None
+
+
+def _dask(value: Any, name: str) -> Identified | None:
+    if "dask.array" not in sys.modules:
+        return None
+    import dask.array
+    from dask.array.utils import meta_from_array
+
+    if not isinstance(value, dask.array.Array):
+        return None
+    identify(meta_from_array(value), f"a chunk of {name}")
+    if any(length != length for length in value.shape):
+        raise ValueError(f"{name} is a dask array with chunks of unknown sizes; call its compute_chunk_sizes() first")
+    from kldiv.backends import dask as chunked
+
+    xp: Any = chunked  # as far as it takes to hand its chunks to another
+    return xp, value
+
+
+def _numpy(value: Any, name: str) -> Identified | None:
+    if "numpy" not in sys.modules:
+        return None
+    import numpy as np
+
+    if isinstance(value, np.generic):
+        return None, value
+    if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray | np.matrix):
+        return None
+    from kldiv.backends import numpy as xp
+
+    return xp, value
+
+
+def _array_api_strict(value: Any, name: str) -> Identified | None:
+    if "array_api_strict" not in sys.modules:
+        return None
+    import array_api_strict
+
+    if not isinstance(value, type(array_api_strict.zeros(()))):
+        return None
+    from kldiv.backends import array_api_strict as xp
+
+    return xp, value
 
 
 def array_converter(xp: Namespace, dtype: DType, parameters: list[Any]) -> Callable[[tuple[Any, ...]], list[Array]]:

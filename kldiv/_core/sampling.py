@@ -5,19 +5,22 @@ They come from a framework's generator, or from the points of a randomized Sobol
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Distribution, Family, FamilyKey, class_of, held_kinds, kind_of, name_of, support_of
 from kldiv._core.parameters import any_batch_array, broadcast_batch, cast, gather_families
-from kldiv._core.registry import conversions_of
+from kldiv._core.registry import Conversion, conversions_of
 from kldiv._core.validation import diagnose_all, tolerances, valid
 from kldiv._numerics.categorical import sigmoid, softmax
 from kldiv.domains import Support
 
 Transform: TypeAlias = Callable[[Namespace, Array], Array]
+# sampler(xp, context, d) has the shape (n, *batch, *event).
+Sampler: TypeAlias = "Callable[[Namespace, SamplingContext, Family], Array]"
 _samplers: dict[type, Callable[..., Array]] = {}
 
 
@@ -162,17 +165,11 @@ class IndependentSource:
         return self._random.uniform(1, like)[0, ...] if per_sample else self._random.uniform(self.n, like)
 
 
-class Sampler(NamedTuple):
-    """How samples of a kind are drawn: ``sample(xp, draw, d)`` has the shape (n, *batch, *event)."""
-
-    sample: Callable[[Namespace, SamplingContext, Family], Array]
-
-
 def sampler(family: type) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
     """Declare the decorated function to draw samples of a family.
 
     It is called as ``sampler(xp, draw, *parameters)``, where parameters broadcast along their batch axes, and for a
-    family that holds another as ``sampler(xp, draw, d)``. See `Draw` for what it can draw with.
+    family that holds another as ``sampler(xp, draw, d)``. See `SamplingContext` for what it can draw with.
     """
 
     def declare(sampler: Callable[..., Array]) -> Callable[..., Array]:
@@ -182,8 +179,62 @@ def sampler(family: type) -> Callable[[Callable[..., Array]], Callable[..., Arra
     return declare
 
 
-def _within(xp: Namespace, support: Support | None, d: Family | None, x: Array) -> Array:
-    """Return outcomes, those that rounding leads to an end of the support, or beyond, led back into it."""
+def sampler_of(kind: FamilyKey) -> Sampler | None:
+    """Return the sampler of a kind: its own, or that of what it is by a conversion; None if there is none."""
+    declared = _samplers.get(class_of(kind))
+    if declared is None:
+        return _converted_sampler(kind)
+    if any(sampler_of(component) is None for component in held_kinds(kind)):
+        return None
+    support = support_of(kind)
+
+    def sample(xp: Namespace, context: SamplingContext, d: Family) -> Array:
+        d = broadcast_batch(xp, d)
+        if held_kinds(kind):
+            return declared(xp, context, d)
+        return _moved_inside(xp, support, d, declared(xp, context, *d))
+
+    return sample
+
+
+def _converted_sampler(kind: FamilyKey) -> Sampler | None:
+    """Return the sampler that maps samples of what a kind is by a conversion; None if there is none."""
+    support = support_of(kind)
+    for conversion in conversions_of(kind):
+        transform = _outcome_map(support, conversion)
+        sample_target = sampler_of(conversion.target) if transform else None
+        if transform is not None and sample_target is not None:
+            return functools.partial(_sample_converted, support, conversion, transform, sample_target)
+    return None
+
+
+def _outcome_map(support: Support | None, conversion: Conversion) -> Transform | None:
+    """Return the map from outcomes of the target of a conversion to those of its source; None if it is not known."""
+    if conversion.shared:
+        return _MAPS.get(conversion.shared)
+    target = support_of(conversion.target)
+    other_names = support is not None and target is not None and support.space != target.space
+    return None if other_names else _identity
+
+
+def _identity(xp: Namespace, x: Array) -> Array:
+    return x
+
+
+def _sample_converted(
+    support: Support | None,
+    conversion: Conversion,
+    transform: Transform,
+    sample_target: Sampler,
+    xp: Namespace,
+    context: SamplingContext,
+    d: Family,
+) -> Array:
+    return _moved_inside(xp, support, d, transform(xp, sample_target(xp, context, conversion.apply(xp, d))))
+
+
+def _moved_inside(xp: Namespace, support: Support | None, d: Family | None, x: Array) -> Array:
+    """Return outcomes, those that rounding moves to an end of the support or beyond it moved back inside."""
     if support is None or support.space not in ("line", "integers"):
         return x
     info = xp.finfo(x.dtype)
@@ -197,47 +248,14 @@ def _within(xp: Namespace, support: Support | None, d: Family | None, x: Array) 
     return x if most is None else xp.where(x > most, most, x)
 
 
-def sampler_of(kind: FamilyKey) -> Sampler | None:
-    """Return how samples of a kind are drawn: by its own sampler, or by way of what it is; None if nobody knows."""
-    support = support_of(kind)
-    own = _samplers.get(class_of(kind))
-    if own is not None and all(sampler_of(held) is not None for held in held_kinds(kind)):
-
-        def draw_own(xp: Namespace, draw: SamplingContext, d: Family) -> Array:
-            d = broadcast_batch(xp, d)
-            return own(xp, draw, d) if held_kinds(kind) else _within(xp, support, d, own(xp, draw, *d))
-
-        return Sampler(draw_own)
-    for conversion in conversions_of(kind) if own is None else []:
-        target = support_of(conversion.target)
-        if not conversion.shared and support and target and support.space != target.space:
-            continue  # its outcomes are other names of the same
-        transform = _MAPS.get(conversion.shared) if conversion.shared else (lambda xp, x: x)
-        inner = sampler_of(conversion.target) if transform else None
-        if inner is not None:
-
-            def sample(
-                xp: Namespace,
-                draw: SamplingContext,
-                d: Family,
-                inner: Sampler = inner,
-                convert: Callable[..., Family] = conversion.apply,
-                transform: Any = transform,
-            ) -> Array:
-                return _within(xp, support, d, transform(xp, inner.sample(xp, draw, convert(xp, d))))
-
-            return Sampler(sample)
-    return None
-
-
 def require_sampler(kind: FamilyKey) -> Sampler:
-    """Return how samples of a kind are drawn, or raise NotImplementedError."""
-    found = sampler_of(kind)
-    if found is None:
+    """Return the sampler of a kind, or raise NotImplementedError."""
+    sample = sampler_of(kind)
+    if sample is None:
         raise NotImplementedError(
             f"{name_of(kind)} has no sampler here; draw samples elsewhere and pass them to kldiv.estimate_from_samples"
         )
-    return found
+    return sample
 
 
 def sample(p: Distribution, n: int, *, rng: Any = None) -> Array:
@@ -277,14 +295,14 @@ def sample(p: Distribution, n: int, *, rng: Any = None) -> Array:
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ValueError(f"n must be a positive integer; got {n!r}")
     xp, arrays, dtype, (p,) = gather_families(p=p)
-    sampler = require_sampler(kind_of(p))
+    draw = require_sampler(kind_of(p))
     if all(xp.is_concrete(x) for x in arrays) and not bool(xp.all(valid(xp, p, tolerances(xp, p), inherent=True))):
         diagnose_all(xp, dtype, p=p)
     source = IndependentSource(xp, rng, any_batch_array(xp, p))
     source.n = n
     with xp.ignore_warnings():  # what overflows is led back, and branches not taken are computed
-        x = xp.astype(sampler.sample(xp, SamplingContext(source), cast(xp, p, dtype)), dtype)
-        return _within(xp, support_of(kind_of(p)), None, x)
+        x = xp.astype(draw(xp, SamplingContext(source), cast(xp, p, dtype)), dtype)
+        return _moved_inside(xp, support_of(kind_of(p)), None, x)
 
 
 def known_length(xp: Namespace, x: Array, axis: int) -> int:

@@ -16,7 +16,7 @@ from kldiv._core.registry import (
     rule_factories_before,
     steps_from,
 )
-from kldiv._core.supports import guarded, support_rule
+from kldiv._core.supports import infinite_outside, support_rule
 
 
 def rule(p: FamilyKey, q: FamilyKey) -> Rule:
@@ -105,7 +105,7 @@ def _direct(p: FamilyKey, q: FamilyKey, path: Path) -> Rule | None:
         def evaluate(xp: Namespace, a: Family, b: Family) -> Array:
             return formula(xp, *a, *b)
 
-        return _along(path, Rule(p, q, "closed form", (), formula, guarded(p, q, evaluate), 0))
+        return _along(path, Rule(p, q, "closed form", (), formula, infinite_outside(p, q, evaluate), 0))
     structural = _first(rule_factories_before, p, q)
     return _along(path, structural) if structural else None
 
@@ -113,7 +113,7 @@ def _direct(p: FamilyKey, q: FamilyKey, path: Path) -> Rule | None:
 def _indirect(p: FamilyKey, q: FamilyKey, path: Path) -> Rule | None:
     """Return the rule that goes along `path` and ends in the moment rule for the pair, if there is one."""
     last = _first(rule_factories_after, p, q)
-    return _along(path, last._replace(evaluate=guarded(p, q, last.evaluate))) if last else None
+    return _along(path, last._replace(evaluate=infinite_outside(p, q, last.evaluate))) if last else None
 
 
 def _along(path: Path, final: Rule) -> Rule:

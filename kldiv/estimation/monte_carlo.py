@@ -81,7 +81,7 @@ class _Problem:
         source.n = n
         source.reparameterized = True
         # With all batch axes, or the samples' own axis would be taken for one.
-        x = self.sampler.sample(xp, SamplingContext(source), with_batch_rank(xp, components, len(xp.shape(self.deep))))
+        x = self.sampler(xp, SamplingContext(source), with_batch_rank(xp, components, len(xp.shape(self.deep))))
         x = x if source.reparameterized else xp.stop_gradient(x)
         xp.block_until_ready(xp.stop_gradient(x))
         found = compile_whole(_terms, xp, source.reparameterized)(self._p, self._q, self.deep, x)
@@ -288,7 +288,7 @@ def _variance(xp: Namespace, values: list[Array]) -> Array:
 def coordinates(xp: Namespace, sampler: Sampler, d: Family) -> int:
     """Return how many coordinates of a sequence a sample of a distribution takes."""
     counter = Counter(xp)
-    sampler.sample(xp, SamplingContext(counter), constant(xp, d))
+    sampler(xp, SamplingContext(counter), constant(xp, d))
     return counter.coordinates
 
 

@@ -49,7 +49,7 @@ class Independent(NamedTuple, Generic[Base]):
 @declare.sampler(Independent)
 def sample_independent(xp: Namespace, draw: SamplingContext, d: Family) -> Array:
     """Return samples of the base, whose last axis is that of the vector."""
-    return require_sampler(kind_of(d.base)).sample(xp, draw.inside(1), d.base)
+    return require_sampler(kind_of(d.base))(xp, draw.inside(1), d.base)
 
 
 @rule_factory_before

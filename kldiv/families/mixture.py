@@ -48,7 +48,7 @@ class Mixture(NamedTuple, Generic[Components]):
 @declare.sampler(Mixture)
 def sample_mixture(xp: Namespace, draw: SamplingContext, d: Family) -> Array:
     """Return samples of all components, of which a uniform draw chooses one."""
-    components = require_sampler(kind_of(d.components)).sample(xp, draw, d.components)
+    components = require_sampler(kind_of(d.components))(xp, draw, d.components)
     chosen = index_like(xp, d.probs) == sample_categorical(xp, draw, d.probs)[..., None]
     event = _event_axes(d.components)
     index = (..., *[None] * event)

@@ -430,10 +430,10 @@ def by_sobol(backend, case, n, dtype="float64"):
     sampler = sampler_of(kind_of(p))
     counter = Counter(xp)
     with np.errstate(all="ignore"):
-        sampler.sample(xp, SamplingContext(counter), p)
+        sampler(xp, SamplingContext(counter), p)
         source = Sobol(xp, getattr(xp, dtype), max(counter.coordinates, 1), seed=4)
         source.advance(n)
-        return backend.to_numpy(sampler.sample(xp, SamplingContext(source), p)), counter.reparameterized
+        return backend.to_numpy(sampler(xp, SamplingContext(source), p)), counter.reparameterized
 
 
 @over_lines

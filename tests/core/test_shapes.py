@@ -290,3 +290,17 @@ def test_base_keeps_the_dtype(backend, base):
     rate = backend.array([1.0, 2.0], "float32")
     value = kldiv.kl_divergence(kldiv.Exponential(rate), kldiv.Exponential(3.0), base=base)
     assert dtype_of(backend, value) == "float32"
+
+
+def test_default_dtype_that_changes_between_calls_changes_the_next(backend):
+    if backend.other_default is None:
+        pytest.skip("the framework has one default dtype")
+    p = kldiv.Poisson(backend.array([2, 3], "int32"))
+
+    def dtype():
+        return backend.dtype_name(kldiv.kl_divergence(p, kldiv.Poisson(2.5)))
+
+    before = dtype()
+    with backend.other_default():
+        assert {before, dtype()} == {"float32", "float64"}
+    assert dtype() == before
