@@ -239,12 +239,12 @@ def _array_api_strict(value: Any, name: str) -> Identified | None:
     return xp, value
 
 
-def array_converter(xp: Namespace, dtype: DType, parameters: list[Any]) -> Callable[[tuple[Any, ...]], list[Array]]:
+def array_converter(xp: Namespace, dtype: DType, parameters: list[Any]) -> Callable[[Sequence[Any]], list[Array]]:
     """Return a function that makes arrays of parameters, of which the same ones are numbers as of those given here."""
     is_number = [identify(x, "a parameter")[0] is None for x in parameters]
     array = is_number.index(False) if False in is_number else None
 
-    def convert(parameters: tuple[Any, ...]) -> list[Array]:
+    def convert(parameters: Sequence[Any]) -> list[Array]:
         other = None if array is None else parameters[array]
         return [xp.asarray_like(x, other, dtype) if n else x for x, n in zip(parameters, is_number, strict=True)]
 

@@ -104,14 +104,15 @@ def family(support: Support | None = None, *, kink: str = "") -> Callable[[type[
 def _require_named_tuple(cls: Any) -> None:
     """Raise TypeError unless a class is a NamedTuple of its own whose fields all have domains."""
     name = getattr(cls, "__name__", repr(cls))
-    if not (isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields")):
+    names: tuple[str, ...] | None = getattr(cls, "_fields", None)
+    if names is None or not (isinstance(cls, type) and issubclass(cls, tuple)):
         raise TypeError(f"{name} must be a NamedTuple whose fields are Annotated with domains")
     try:
         hints = get_type_hints(cls, include_extras=True)
     except NameError as error:
         raise TypeError(f"{error}, in the annotations of {name}, which are to name domains of kldiv.domains") from None
-    without = [field for field in cls._fields if _mark(hints.get(field)) is None]  # type: ignore[attr-defined]
-    if without or not cls._fields:  # type: ignore[attr-defined]
+    without = [field for field in names if _mark(hints.get(field)) is None]
+    if without or not names:
         what = f"the field {without[0]} of {name} has no domain" if without else f"{name} has no fields"
         field = without[0] if without else "rate"
         raise TypeError(
@@ -155,11 +156,11 @@ def _dress(cls: Any, fields: tuple[Field, ...]) -> None:
         cls.log_density = _no_log_density
 
 
-def _is_equal(self: Any, other: object) -> bool:
-    return type(self) is type(other) and tuple.__eq__(self, other)  # type: ignore[arg-type]
+def _is_equal(self: Any, other: Any) -> bool:
+    return type(self) is type(other) and bool(tuple.__eq__(self, other))
 
 
-def _is_not_equal(self: Any, other: object) -> bool:
+def _is_not_equal(self: Any, other: Any) -> bool:
     return not _is_equal(self, other)
 
 
@@ -185,7 +186,7 @@ def _shown(value: Any) -> str:
     return f"<{type(value).__name__} of {value.dtype}, shape {tuple(shape)}>"
 
 
-def _refuse_subclass(cls: Any, **kwargs: Any) -> None:
+def _refuse_subclass(cls: Any, /, **kwargs: Any) -> None:
     base = next(base for base in cls.__mro__[1:] if base in _known_fields)
     raise TypeError(
         f"{cls.__name__} is derived from the family {base.__name__}; a family is a NamedTuple of its own: declare it, "

@@ -198,9 +198,10 @@ def require_family(distribution: Any, name: str) -> None:
             "For probabilities in arrays pass Categorical(p) and Categorical(q), "
             "or use kldiv.rel_entr(p, q) for the element-wise terms"
         )
-    for field, value in zip(fields_of(type(distribution)), distribution, strict=True):
+    for field in fields_of(type(distribution)):
         if field.component:
-            require_family(value, f"{type(distribution).__name__}.{field.name} of {name}")
+            component = getattr(distribution, field.name)
+            require_family(component, f"{type(distribution).__name__}.{field.name} of {name}")
 
 
 def gather_families(*, lazy: bool = False, **distributions: Any) -> tuple[Namespace, list[Array], DType, list[Family]]:
