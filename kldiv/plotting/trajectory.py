@@ -82,9 +82,9 @@ class _Densities(NamedTuple):
 
 
 def _compute_densities(fit: Any, steps: NDArray[Any]) -> _Densities:
+    discrete = is_discrete(on_host(fit.distribution), "the distribution of the fit")
     indices = np.unique(np.geomspace(1, len(steps), _N_DENSITIES).round().astype(int)) - 1  # early steps change more
     distributions: Sequence[Family] = [on_host(fit.at(i)) for i in indices.tolist()]
-    discrete = is_discrete(distributions[-1], "the distribution of the fit")
     x, limits = find_grid(distributions, 501, discrete)
     curves = [np.exp(log_density(d, x)) for d in distributions]
     return _Densities(x, limits, discrete, steps[indices].tolist(), curves)

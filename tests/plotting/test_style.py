@@ -21,7 +21,7 @@ PICTURES = {
     "convergence": lambda ax=None: plotting.convergence(np.linspace(0.0, 1.0, 100), ax=ax),
     "errors": lambda ax=None: plotting.convergence(np.linspace(0.0, 1.0, 100), 0.4, ax=ax),
     "trajectory": lambda ax=None: plotting.trajectory(
-        fit_of(NORMAL, {"loc": np.linspace(5.0, 0.0, 20)}, np.linspace(9.0, 1.0, 20)), ax=ax
+        fit_of(NORMAL, {"loc": np.linspace(5.0, 0.0, 20), "scale": np.ones(20)}, np.linspace(9.0, 1.0, 20)), ax=ax
     ),
     "pairwise": lambda ax=None: plotting.pairwise(MATRIX, ["one", "another", "a third"], ax=ax),
 }
