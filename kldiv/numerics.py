@@ -52,7 +52,7 @@ from kldiv._numerics.edges import indicator, xlogy
 from kldiv._numerics.exact import product_excess
 from kldiv._numerics.gaps import entropy_gap, expm1_gap, log1p_gap, log_ratio, relative_gap, stirling_gap
 from kldiv._numerics.integrals import integrate_half_line, integrate_unit_interval
-from kldiv._numerics.special import digamma, gammaln_difference
+from kldiv._numerics.special import digamma, gammaln_difference, log_ndtr
 
 __all__ = [
     "digamma",
@@ -63,6 +63,7 @@ __all__ = [
     "integrate_half_line",
     "integrate_unit_interval",
     "log1p_gap",
+    "log_ndtr",
     "log_ratio",
     "product_excess",
     "relative_gap",

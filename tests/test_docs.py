@@ -9,7 +9,7 @@ import pytest
 
 matplotlib.use("agg")
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "estimation.md", ROOT / "docs" / "scale.md"]
+PAGES = [ROOT / "README.md", *[ROOT / "docs" / f"{name}.md" for name in ("estimation", "scale", "extending")]]
 BLOCK = re.compile(r"^```python *(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -49,8 +49,8 @@ def test_examples_of_arrays_on_many_devices_print_what_they_say(differentiable):
 
 @pytest.mark.parametrize(
     ("page", "frameworks"),
-    [(PAGES[1], {"", "torch", "tensorflow", "jax"}), (PAGES[2], {"", "torch", "jax"})],
-    ids=["estimation", "scale"],
+    [(PAGES[1], {"", "torch", "tensorflow", "jax"}), (PAGES[2], {"", "torch", "jax"}), (PAGES[3], {""})],
+    ids=["estimation", "scale", "extending"],
 )
 def test_every_block_is_run(page, frameworks):
     assert {match[1] for match in BLOCK.finditer(page.read_text())} == frameworks

@@ -124,6 +124,10 @@ class SamplingContext:
         self._source.reparameterized = False
         return self._source.poisson(rate, self._axes + axes, per_sample)
 
+    def sample(self, xp: Namespace, d: Distribution, axes: int = 0) -> Array:
+        """Draw from a distribution that the family holds, whose last `axes` batch axes are event axes of the family."""
+        return require_sampler(kind_of(d))(xp, self.inside(axes), d)
+
     def uniform(self, like: Array, axes: int = 0, *, per_sample: bool = False) -> Array:
         """Draw from the uniform distribution between 0 and 1, neither included."""
         return self._source.uniform(like, self._axes + axes, per_sample)
@@ -169,7 +173,7 @@ def sampler(family: type) -> Callable[[Callable[..., Array]], Callable[..., Arra
     """Declare the decorated function to draw samples of a family.
 
     It is called as ``sampler(xp, draw, *parameters)``, where parameters broadcast along their batch axes, and for a
-    family that holds another as ``sampler(xp, draw, d)``. See `SamplingContext` for what it can draw with.
+    family that holds another as ``sampler(xp, draw, d)``. `kldiv.typing.SamplingContext` says what `draw` offers.
     """
 
     def declare(sampler: Callable[..., Array]) -> Callable[..., Array]:

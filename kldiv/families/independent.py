@@ -5,7 +5,7 @@ from typing import Annotated, Generic, NamedTuple, TypeVar
 
 from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Family, FamilyKey, class_of, held_kinds, kind_of
+from kldiv._core.family import Family, FamilyKey, class_of, held_kinds
 from kldiv._core.registry import (
     Conversion,
     NoClosedForm,
@@ -14,7 +14,7 @@ from kldiv._core.registry import (
     derived_conversions,
     rule_factory_before,
 )
-from kldiv._core.sampling import SamplingContext, require_sampler
+from kldiv._core.sampling import SamplingContext
 from kldiv._core.search import find
 from kldiv.domains import Component
 from kldiv.families.multivariate_normal import MultivariateNormalDiag
@@ -49,7 +49,7 @@ class Independent(NamedTuple, Generic[Base]):
 @declare.sampler(Independent)
 def sample_independent(xp: Namespace, draw: SamplingContext, d: Family) -> Array:
     """Return samples of the base, whose last axis is that of the vector."""
-    return require_sampler(kind_of(d.base))(xp, draw.inside(1), d.base)
+    return draw.sample(xp, d.base, axes=1)
 
 
 @rule_factory_before

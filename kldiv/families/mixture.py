@@ -4,8 +4,8 @@ from typing import Annotated, Generic, NamedTuple, TypeVar
 
 from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Family, fields_of, kind_of, support_of
-from kldiv._core.sampling import SamplingContext, require_sampler
+from kldiv._core.family import Family, fields_of, support_of
+from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.categorical import log_mixture
 from kldiv._numerics.linalg import index_like
 from kldiv.domains import Component, Weights
@@ -48,7 +48,7 @@ class Mixture(NamedTuple, Generic[Components]):
 @declare.sampler(Mixture)
 def sample_mixture(xp: Namespace, draw: SamplingContext, d: Family) -> Array:
     """Return samples of all components, of which a uniform draw chooses one."""
-    components = require_sampler(kind_of(d.components))(xp, draw, d.components)
+    components = draw.sample(xp, d.components)
     chosen = index_like(xp, d.probs) == sample_categorical(xp, draw, d.probs)[..., None]
     event = _event_axes(d.components)
     index = (..., *[None] * event)
