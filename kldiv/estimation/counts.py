@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from kldiv._arrays.compilation import run
 from kldiv._arrays.namespace import computing_dtype, gather
@@ -18,8 +18,12 @@ from kldiv.estimation.estimate_result import Estimate, EstimateWarning
 
 
 def estimate_from_counts(
-    x: Array, y: Array, *, method: str = "zhang-grabchak", pseudocount: float | None = None
-) -> Estimate:
+    x: Array,
+    y: Array,
+    *,
+    method: Literal["zhang-grabchak", "plug-in", "additive"] = "zhang-grabchak",
+    pseudocount: float | None = None,
+) -> Estimate[Array]:
     """Estimate the Kullback-Leibler divergence KL(P || Q), in nats, from counts of classes in samples of P and of Q.
 
     With n = sum(x), m = sum(y), K classes and psi the digamma function::

@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Callable, Generator
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from kldiv._arrays.namespace import computing_dtype
 from kldiv._arrays.protocol import Array, Namespace
@@ -18,28 +18,28 @@ from kldiv._core.sampling import sampler_of
 from kldiv._core.search import find
 from kldiv._core.validation import check_structure, diagnose_all, tolerances, valid
 from kldiv.domains import ONE_HOT
-from kldiv.estimation.estimate_result import Estimate, EstimateWarning
+from kldiv.estimation.estimate_result import Estimate, EstimateWarning, Method
 from kldiv.estimation.monte_carlo import Settings, monte_carlo, quasi_monte_carlo
 from kldiv.estimation.pareto_tail import normal_quantile
 from kldiv.estimation.quadrature import Integral, integrate
 from kldiv.estimation.summation import sum_outcomes
 from kldiv.families.independent import Independent
 
-METHODS = ("auto", "closed-form", "sum", "quadrature", "monte-carlo", "quasi-monte-carlo", "variational")
+METHODS = get_args(Method)
 
 
 def estimate(
     p: Distribution,
     q: Distribution,
     *,
-    method: str = "auto",
+    method: Method = "auto",
     rtol: float = 1e-3,
     atol: float = 0.0,
     confidence: float = 0.95,
     max_samples: int | None = None,
     rng: Any = None,
     progress: bool = False,
-) -> Estimate:
+) -> Estimate[Array]:
     """Return an estimate of ``KL(p || q) = E_p[log p(x) - log q(x)]`` in nats, with its error, for any two families.
 
     Parameters

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
-from kldiv._arrays.protocol import Array
+ArrayType = TypeVar("ArrayType")
+Method: TypeAlias = Literal[
+    "auto", "closed-form", "sum", "quadrature", "monte-carlo", "quasi-monte-carlo", "variational"
+]
 
 
-class Estimate(NamedTuple):
+class Estimate(NamedTuple, Generic[ArrayType]):
     """An estimate of a divergence, in nats, that says how it was made and how far off it may be.
 
-    A compiler may refuse to return it whole, as `method` is a text: return what is needed of the others.
+    It is generic in the array type: a checker takes ``Estimate[torch.Tensor]``. A compiler may refuse to return it
+    whole, as `method` is a text: return what is needed of the others.
 
     Attributes
     ----------
@@ -35,11 +39,11 @@ class Estimate(NamedTuple):
     (0.0097427699, True, True)
     """
 
-    value: Array
-    error: Array
+    value: ArrayType
+    error: ArrayType
     method: str
     n_samples: int
-    converged: Array
+    converged: ArrayType
 
 
 class EstimateWarning(UserWarning):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from kldiv._arrays import cache
 from kldiv._arrays.compilation import run
@@ -52,7 +52,12 @@ class Bounds(NamedTuple):
 _Method: TypeAlias = "Callable[[Namespace, Family, Family], Bounds]"
 
 
-def bounds(p: Distribution, q: Distribution, *, method: str = "tightest") -> Bounds:
+def bounds(
+    p: Distribution,
+    q: Distribution,
+    *,
+    method: Literal["tightest", "durrieu", "variational", "matching"] = "tightest",
+) -> Bounds:
     """Return a lower and an upper bound on KL(p || q) for mixtures p and q, or a mixture and a distribution.
 
     With p = sum_a pi_a f_a, q = sum_b om_b g_b, D_ab = KL(f_a || g_b), D_aa' = KL(f_a || f_a'), entropies H_a, and

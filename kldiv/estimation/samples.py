@@ -11,7 +11,7 @@ import math
 import operator
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from kldiv._arrays.namespace import computing_dtype, gather, namespace
 from kldiv._arrays.protocol import Array, DType, Namespace
@@ -28,8 +28,8 @@ _SPACES = ("line", "circle", "vectors")  # where densities are per length or vol
 
 
 def estimate_from_samples(
-    x: Array, y_or_q: Any, *, k: int = 1, whiten: bool = True, correction: str = "digamma"
-) -> Estimate:
+    x: Array, y_or_q: Any, *, k: int = 1, whiten: bool = True, correction: Literal["digamma", "log"] = "digamma"
+) -> Estimate[Array]:
     """Estimate the Kullback-Leibler divergence KL(P || Q), in nats, from samples x of P and samples y of Q or Q itself.
 
     With r the distance from a point of x to its k-th nearest neighbour among the other n - 1 points of x, and s that to

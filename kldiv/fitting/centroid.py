@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from kldiv._arrays.compilation import run
 from kldiv._arrays.namespace import computing_dtype, gather
@@ -42,10 +42,10 @@ from kldiv.families.von_mises import VonMises
 from kldiv.fitting.expectations import append_axes
 from kldiv.fitting.grid import cast_back
 from kldiv.fitting.moment_matching import base_of, inverse, polar, projections, wrapped
-from kldiv.fitting.projection import project
+from kldiv.fitting.projection import Member, project
 
 
-def centroid(distributions: Family, *, weights: Any = None, side: str = "right") -> Family:
+def centroid(distributions: Member, *, weights: Any = None, side: Literal["right", "left"] = "right") -> Member:
     """Return the member of a family that is nearest, on average, to the members along the last batch axis.
 
     The right centroid is argmin_q sum_i w_i KL(p_i || q): the projection of their mixture, with the average
@@ -110,10 +110,11 @@ def centroid(distributions: Family, *, weights: Any = None, side: str = "right")
     w = normalized(xp, w)
     if side == "right":
         mixture = Mixture(w, cast(xp, d, dtype))
-        q = project(mixture, kind_of(d), **_fixed_of(d))
-        return cast_back(xp, q, dtype)
+        q: Member = cast_back(xp, project(mixture, kind_of(d), **_fixed_of(d)), dtype)
+        return q
     _require_natural(kind_of(d))
-    return run(_left, kind_of(d), xp, dtype, arrays, d, w)
+    q = run(_left, kind_of(d), xp, dtype, arrays, d, w)
+    return q
 
 
 def _fixed_of(d: Family) -> dict[str, Any]:

@@ -5,15 +5,37 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Generator
-from typing import Any, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Family
-from kldiv.fitting.history import Callback, Fit, Recorder
+from kldiv.estimation.estimate_result import Method
+from kldiv.fitting.history import Callback, Fit, Member, Recorder
 from kldiv.fitting.lbfgs import lbfgs
-from kldiv.fitting.objective import make_problem, start
+from kldiv.fitting.objective import Problem, make_problem, start
 
 Step: TypeAlias = Callable[[list[Array]], list[Array]]  # from gradients to the numbers after the step
+
+
+class _OptaxTransformation(Protocol):
+    """An optax transformation, as type checkers see it."""
+
+    @property
+    def init(self) -> Callable[..., Any]: ...
+
+    @property
+    def update(self) -> Callable[..., Any]: ...
+
+
+class _KerasOptimizer(Protocol):
+    """A Keras optimizer, as type checkers see it."""
+
+    @property
+    def apply_gradients(self) -> Callable[..., Any]: ...
+
+
+Optimizer: TypeAlias = (
+    Literal["lbfgs", "gradient-descent", "adam"] | _OptaxTransformation | _KerasOptimizer | Callable[..., Any]
+)
 
 
 def _gradient_descent(xp: Namespace, numbers: list[Array], learning_rate: float) -> Step:
@@ -51,18 +73,18 @@ _NAMED: dict[str, tuple[Callable[..., Step], float]] = {
 
 def fit(
     target: Any,
-    init: Family,
+    init: Member,
     *,
-    direction: str = "forward",
-    optimizer: Any = "lbfgs",
+    direction: Literal["forward", "reverse"] = "forward",
+    optimizer: Optimizer = "lbfgs",
     steps: int = 200,
     learning_rate: float | None = None,
     unconstrained: bool = True,
-    method: str = "auto",
+    method: Method = "auto",
     keep_every: int = 1,
-    callback: Callback | None = None,
+    callback: Callback[Member] | None = None,
     progress: bool = False,
-) -> Fit:
+) -> Fit[Member]:
     """Minimize the divergence between a target and a member of a family, over the parameters of the family.
 
     Parameters
@@ -129,39 +151,53 @@ def fit(
     >>> round(float(fit.distribution.scale), 3)
     1.5
     """
+    _check_options(direction, steps, keep_every, optimizer, learning_rate)
+    problem = make_problem(target, init, direction == "forward", unconstrained, method)
+    with _bar(progress, steps) as bar:
+        recorder: Recorder[Member] = Recorder(problem, keep_every, callback, bar)
+        if optimizer == "lbfgs":
+            lbfgs(problem, recorder, start(problem), steps)
+        else:
+            _descend(problem, recorder, start(problem), optimizer, learning_rate, steps)
+        return recorder.fit()
+
+
+def _check_options(direction: str, steps: Any, keep_every: Any, optimizer: Any, learning_rate: float | None) -> None:
     if direction not in ("forward", "reverse"):
         raise ValueError(f'direction must be "forward" or "reverse"; got {direction!r}')
-    counts: dict[str, Any] = {"steps": steps, "keep_every": keep_every}
-    for name, count in counts.items():
+    for name, count in (("steps", steps), ("keep_every", keep_every)):
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise ValueError(f"{name} must be a positive integer; got {count!r}")
     if isinstance(optimizer, str) and optimizer != "lbfgs" and optimizer not in _NAMED:
         raise ValueError(f'optimizer must be "lbfgs", {", ".join(map(repr, _NAMED))} or an object; got {optimizer!r}')
     if learning_rate is not None and not 0 < learning_rate < math.inf:
         raise ValueError(f"learning_rate must be positive and finite; got {learning_rate!r}")
-    problem = make_problem(target, init, direction == "forward", unconstrained, method)
-    with _bar(progress, steps) as bar:
-        recorder = Recorder(problem, keep_every, callback, bar)
-        numbers = start(problem)
-        both = problem.xp.value_and_grad(problem.value)
-        if optimizer == "lbfgs":
-            if learning_rate is not None:
-                raise ValueError("lbfgs finds the lengths of its steps itself; it takes no learning_rate")
-            lbfgs(problem, recorder, both, numbers, steps)
-        else:
-            if isinstance(optimizer, str):
-                make, default = _NAMED[optimizer]
-                update = make(problem.xp, numbers, default if learning_rate is None else learning_rate)
-            else:
-                update = problem.xp.optimizer_step(optimizer, numbers, learning_rate)
-            for step in range(steps + 1):
-                value, gradients = both(*numbers)
-                recorder.require_finite(step, numbers, value, gradients)
-                if recorder.record(step, numbers, value) or step == steps:
-                    break
-                with problem.xp.ignore_warnings():
-                    numbers = update(gradients)
-        return recorder.fit()
+    if isinstance(optimizer, str) and optimizer == "lbfgs" and learning_rate is not None:
+        raise ValueError("lbfgs finds the lengths of its steps itself; it takes no learning_rate")
+
+
+def _descend(
+    problem: Problem,
+    recorder: Recorder[Any],
+    numbers: list[Array],
+    optimizer: Optimizer,
+    learning_rate: float | None,
+    steps: int,
+) -> None:
+    """Minimize by so many steps of an optimizer, or until the callback wants to stop."""
+    value_and_grad = problem.xp.value_and_grad(problem.value)
+    if isinstance(optimizer, str):
+        make, default = _NAMED[optimizer]
+        update = make(problem.xp, numbers, default if learning_rate is None else learning_rate)
+    else:
+        update = problem.xp.optimizer_step(optimizer, numbers, learning_rate)
+    for step in range(steps + 1):
+        value, gradients = value_and_grad(*numbers)
+        recorder.require_finite(step, numbers, value, gradients)
+        if recorder.record(step, numbers, value) or step == steps:
+            break
+        with problem.xp.ignore_warnings():
+            numbers = update(gradients)
 
 
 @contextlib.contextmanager

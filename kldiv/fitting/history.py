@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kldiv._arrays.protocol import Array
-from kldiv._core.family import Family
+from kldiv._core.family import Distribution
 from kldiv._core.parameters import unflatten, walk
 from kldiv._core.validation import diagnose
 from kldiv.fitting.charts import is_moved
 from kldiv.fitting.grid import cast_back
 from kldiv.fitting.objective import Problem
 
-Callback: TypeAlias = Callable[[int, Family, Array], Any]
+Member = TypeVar("Member", bound=Distribution)  # of the family that is fitted
+Callback: TypeAlias = Callable[[int, Member, Array], Any]
 
 
 class History(NamedTuple):
-    """The course of a minimization, as NumPy arrays with the kept steps along the first axis.
+    """The history of a minimization, as NumPy arrays with the steps that are kept along the first axis.
 
     Attributes
     ----------
@@ -46,7 +47,7 @@ class History(NamedTuple):
     parameters: dict[str, NDArray[np.floating[Any]]]
 
 
-class Fit(NamedTuple):
+class Fit(NamedTuple, Generic[Member]):
     """What a minimization has found, and how.
 
     Attributes
@@ -68,21 +69,22 @@ class Fit(NamedTuple):
     1.0
     """
 
-    distribution: Family
+    distribution: Member
     divergence: Array
     history: History
 
-    def at(self, index: int) -> Family:
+    def at(self, index: int) -> Member:
         """Return the distribution at an entry of the history, with NumPy's arrays for the parameters moved."""
         moved = iter(self.history.parameters.values())  # in the order of the distribution's parameters
         values = [next(moved)[index] if is_moved(x) else x.value for x in walk(self.distribution)]
-        return unflatten(self.distribution, iter(values))
+        member: Member = unflatten(self.distribution, iter(values))
+        return member
 
 
-class Recorder:
-    """Keeps the course of a minimization, tells it, and looks after it."""
+class Recorder(Generic[Member]):
+    """Keeps the history of a minimization, shows it to the callback and the bar, and refuses what is not finite."""
 
-    def __init__(self, problem: Problem, keep_every: int, callback: Callback | None, bar: Any) -> None:
+    def __init__(self, problem: Problem, keep_every: int, callback: Callback[Member] | None, bar: Any) -> None:
         self._problem, self._every, self._callback, self._bar = problem, keep_every, callback, bar
         self._steps: list[int] = []
         self._divergence: list[Any] = []
@@ -139,15 +141,15 @@ class Recorder:
         advice = "try a smaller learning_rate" if step else "start from another init"
         raise ValueError(f"at step {step} {what}; {advice}")
 
-    def result(self) -> tuple[Family, Array]:
+    def result(self) -> tuple[Member, Array]:
         """Return the distribution after the last step, and its divergence, in the dtype of a result."""
         assert self._last is not None
         _, numbers, value = self._last
         xp, dtype = self._problem.xp, self._problem.dtype
         return cast_back(xp, self._problem.member(numbers), dtype), xp.astype(value, dtype)
 
-    def fit(self) -> Fit:
-        """Return what has been found."""
+    def fit(self) -> Fit[Member]:
+        """Return the result and the history."""
         self._keep()
         parameters = {name: np.stack(values) for name, values in self._parameters.items()}
         return Fit(*self.result(), History(np.array(self._steps), np.stack(self._divergence), parameters))

@@ -24,6 +24,7 @@ from kldiv._core.registry import NoClosedForm
 from kldiv._core.search import find
 from kldiv._core.validation import check_structure, diagnose_all, tolerances, valid
 from kldiv._numerics.categorical import categorical_logits_gap
+from kldiv.estimation.estimate_result import Method
 from kldiv.fitting.charts import MovedParameter, bound, free, is_moved, moved_parameters
 from kldiv.fitting.expectations import append_axes
 from kldiv.fitting.grid import Grid, cell_logits, gather_grid, log_weights
@@ -54,7 +55,7 @@ class Problem(NamedTuple):
         return self.xp.where(valid(self.xp, q, self.eps), self.divergence(q), math.nan)
 
 
-def _between(xp: Namespace, target: Family, init: Family, forward: bool, method: str) -> Divergence:
+def _between(xp: Namespace, target: Family, init: Family, forward: bool, method: Method) -> Divergence:
     """Return the divergence of a distribution from or to the target: its closed form, or an estimate."""
     pair = (kind_of(target), kind_of(init)) if forward else (kind_of(init), kind_of(target))
     if method in ("auto", "closed-form"):
@@ -88,7 +89,7 @@ def _on_grid(xp: Namespace, target: Grid, forward: bool) -> Divergence:
     return divergence
 
 
-def make_problem(target: Any, init: Family, forward: bool, unconstrained: bool, method: str) -> Problem:
+def make_problem(target: Any, init: Family, forward: bool, unconstrained: bool, method: Method) -> Problem:
     """Return the minimization of the divergence between a target and the family of `init`."""
     require_family(init, "init")
     if isinstance(target, Grid):

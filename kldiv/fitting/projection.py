@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, overload
 
 from kldiv._arrays.compilation import run
 from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
-from kldiv._core.family import Family, FamilyKey, as_kind, class_of, fields_of, held_kinds, kind_of, name_of, support_of
+from kldiv._core.family import (
+    Distribution,
+    Family,
+    FamilyKey,
+    as_kind,
+    class_of,
+    fields_of,
+    held_kinds,
+    kind_of,
+    name_of,
+    support_of,
+)
 from kldiv._core.parameters import batch_zeros, broadcast_shapes, cast, gather_families, leaves, named_leaves, unflatten
 from kldiv._core.registry import NoClosedForm
 from kldiv._core.search import find
@@ -18,6 +29,8 @@ from kldiv.families.categorical import Categorical, CategoricalLogits
 from kldiv.fitting.expectations import DESCRIPTIONS, Samples, append_axes, moment, of_samples, one_hot
 from kldiv.fitting.grid import cast_back
 from kldiv.fitting.moment_matching import Projection, base_of, projections, wrapped
+
+Member = TypeVar("Member", bound=Distribution)  # of the family that is projected on
 
 
 class _Target(NamedTuple):
@@ -41,7 +54,15 @@ def _target_of(kind: FamilyKey) -> _Target:
     return _Target(kind, base, axes, projection)
 
 
-def project(p: Any, family: Any, *, weights: Any = None, **fixed: Any) -> Family:
+@overload
+def project(p: Any, family: type[Member], *, weights: Any = None, **fixed: Any) -> Member: ...
+
+
+@overload
+def project(p: Any, family: FamilyKey, *, weights: Any = None, **fixed: Any) -> Family: ...
+
+
+def project(p: Any, family: FamilyKey, *, weights: Any = None, **fixed: Any) -> Family:
     """Return the member q of a family that is nearest to p: the M-projection, argmin_q KL(p || q).
 
     For an exponential family it is the member whose sufficient statistics have the expectations that they have under p:

@@ -27,7 +27,7 @@ _CHUNK = 1 << 22  # logits at a time: what is computed on the way takes some twe
 # ----------------------------------------------------------------------------------------------------------- sequences
 
 
-def sequence_kl(logits_p: Any, logits_q: Any, *, mask: Any = None, log_probs: Any = None) -> Estimate:
+def sequence_kl(logits_p: Any, logits_q: Any, *, mask: Any = None, log_probs: Any = None) -> Estimate[Array]:
     """Return the Rao-Blackwell estimate of KL(P || Q) of autoregressive models, from prefixes sampled from P.
 
     The estimate is the mean over samples of sum_t KL(P(. | x_<t) || Q(. | x_<t)), the exact divergences of the next
