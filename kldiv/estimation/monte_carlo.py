@@ -26,14 +26,14 @@ REPLICATES = 16  # independent scramblings of a Sobol sequence
 DEFAULT = 2**20  # samples at most
 COMPILED = 2**14  # samples where values are not known, so that it cannot be told when to stop
 CHUNK = 2**22  # numbers in the samples of one step
-CHUNKS = (2**6, 2**8, 2**10, 2**12, 2**14, 2**16)  # numbers of samples of each part in one step
+CHUNKS = (2**6, 2**8, 2**10, 2**12, 2**14, 2**16)  # numbers of samples of each component in one step
 # Tail indices; 1/2 is that of an infinite variance.
 HEAVY = 0.6  # from here on a standard error means little
 LIGHT = 0.15  # up to here the control variate is of use
 
 
 class Settings(NamedTuple):
-    """When to stop, and whom to tell."""
+    """When to stop, and what to call with the estimate so far."""
 
     rtol: float
     atol: float
@@ -53,53 +53,72 @@ class Mean(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What samples of each part add, along the first axis."""
+    """The terms of samples of each component, along the first axis."""
 
     n: int
     log_ratio: Array  # log p - log q
     ratio: Array  # q / p - 1, 0 where it overflows
     score: Array | None  # log f less itself: 0, but with the derivative of log f. None: the samples have derivatives
 
+    def halves(self) -> tuple[Terms, Terms]:
+        """Return the terms of the first and of the second half of the samples."""
+        half = self.n // 2
+        first, second = (
+            Terms(half, *[None if x is None else x[part, ...] for x in self[1:]])
+            for part in (slice(None, half), slice(half, None))
+        )
+        return first, second
+
 
 class _Problem:
-    """Samples of the parts of P, and the terms that they add."""
+    """Samples of the components of P, and their terms."""
 
     def __init__(self, xp: Namespace, p: Family, q: Family, like: Array) -> None:
         self.xp = xp
-        self.parts: Components = components_of(xp, p)
-        self.sampler: Sampler = require_sampler(kind_of(self.parts.components))
+        self.components: Components = components_of(xp, p)
+        self.sampler: Sampler = require_sampler(kind_of(self.components.components))
         self._p, self._q = p, q
         self.like = xp.stop_gradient(like)
-        lengths = [] if self.parts.weights is None else xp.shape(self.parts.weights)[-self.parts.axes :]
+        weights = self.components.weights
+        lengths = [] if weights is None else xp.shape(weights)[-self.components.axes :]
         self.count = math.prod([length or 1 for length in lengths])
-        members = [x for d in (p, q) for x in leaves(d)]
-        self.numbers = self.count * max([math.prod([length or 1 for length in xp.shape(x)]) for x in [like, *members]])
+        parameters = [x for d in (p, q) for x in leaves(d)]
+        sizes = [math.prod([length or 1 for length in xp.shape(x)]) for x in [like, *parameters]]
+        self.numbers = self.count * max(sizes)  # in a sample of each component
 
     def terms(self, source: Any, n: int) -> Terms:
-        """Draw `n` samples of each part."""
-        xp, components = self.xp, self.parts.components
+        """Draw `n` samples of each component."""
+        xp = self.xp
         source.n = n
         source.reparameterized = True
         # With all batch axes, or the samples' own axis would be taken for one.
-        x = self.sampler(xp, SamplingContext(source), with_batch_rank(xp, components, len(xp.shape(self.deep))))
+        distribution = with_batch_rank(xp, self.components.components, len(xp.shape(self.zeros)))
+        x = self.sampler(xp, SamplingContext(source), distribution)
         x = x if source.reparameterized else xp.stop_gradient(x)
         xp.block_until_ready(xp.stop_gradient(x))
-        found = compile_whole(_terms, xp, source.reparameterized)(self._p, self._q, self.deep, x)
-        return Terms(n, *found)
+        return Terms(n, *compile_whole(_terms, xp, source.reparameterized)(self._p, self._q, self.zeros, x))
 
     @property
-    def deep(self) -> Array:
-        """An array of the shape of the batch and the parts."""
-        return self.parts.like(self.xp, self.like)
+    def zeros(self) -> Array:
+        """Zeros of the shape of the batch and the components."""
+        return self.components.like(self.xp, self.like)
 
     def weighted(self, x: Array, power: int = 1) -> Array:
-        """Return the sum over parts, with the constant weights to a power."""
-        xp, weights = self.xp, self.parts.weights
+        """Return the sum over components, with the constant weights to a power."""
+        xp, weights = self.xp, self.components.weights
         if weights is None:
             return x
         weights = xp.stop_gradient(weights)
         x = xp.where(weights > 0, x, 0.0)
-        return xp.sum(weights**power * x, axis=tuple(range(-self.parts.axes, 0)))
+        return xp.sum(weights**power * x, axis=tuple(range(-self.components.axes, 0)))
+
+    def for_components(self, x: Array) -> Array:
+        """Return what is the same for all components with their axes."""
+        return x[(..., *[None] * self.components.axes)]
+
+    def is_heavy(self, values: Array) -> Array:
+        """Return where the tail of values is so heavy that their standard error means little."""
+        return is_heavy(self.xp, self.components, values, HEAVY)
 
     def control(self, terms: Terms) -> Array:
         """Return the multiple of q / p - 1 that makes the variance smallest; 0 where that cannot be told.
@@ -113,173 +132,195 @@ class _Problem:
         mean, mean_ratio = xp.sum(log_ratio, axis=0) / terms.n, xp.sum(ratio, axis=0) / terms.n
         a, b = log_ratio - mean, ratio - mean_ratio
         covariance = self.weighted(xp.sum(a * b, axis=0), 2)
-        squares = xp.sum(b * b, axis=0)
-        variance = self.weighted(squares, 2)
+        variance = self.weighted(xp.sum(b * b, axis=0), 2)
         offset = self.weighted(mean_ratio)
         usable = (offset * offset * terms.n * terms.n <= 16 * variance) & (variance > 0)
-        usable = (
-            usable
-            & xp.isfinite(variance)
-            & xp.isfinite(covariance)
-            & ~is_heavy(xp, self.parts, ratio, LIGHT, cautious=True)
-        )
+        usable = usable & xp.isfinite(variance) & xp.isfinite(covariance)
+        usable = usable & ~is_heavy(xp, self.components, ratio, LIGHT, cautious=True)
         return xp.where(usable, -covariance / xp.where(usable, variance, 1.0), 0.0)
 
-    def controlled(self, terms: Terms, control: Array) -> Array:
-        """Return log p - log q + c (q / p - 1)."""
-        c = control[(..., *[None] * self.parts.axes)]
-        return terms.log_ratio + c * terms.ratio
-
     def total(self, terms: Terms, values: Array, baseline: Array) -> Array:
-        """Return the sum over samples of the mean over parts, with the derivatives that the expectation has."""
+        """Return the sum over samples of the mean over components, with the derivatives that the expectation has."""
         xp = self.xp
         if terms.score is not None:
             # The baseline changes no expectation, as that of a score is 0, and keeps the noise of derivatives down.
-            rest = xp.stop_gradient(values) - baseline[(..., *[None] * self.parts.axes)]
+            rest = xp.stop_gradient(values) - self.for_components(baseline)
             values = values + xp.where(xp.isfinite(rest), rest, 0.0) * terms.score
-        return self.parts.total(xp, xp.sum(values, axis=0))
+        return self.components.total(xp, xp.sum(values, axis=0))
 
 
-def _terms(xp: Namespace, reparameterized: bool, p: Family, q: Family, deep: Array, x: Array) -> tuple[Array, ...]:
-    """Return what samples of each part add, the fields of `Terms`."""
-    parts = components_of(xp, p)
-    log_f = parts.components.log_density(x)
-    log_p = log_f if parts.weights is None else insert_batch_axes(xp, p, parts.axes).log_density(x)
-    log_q = insert_batch_axes(xp, q, parts.axes).log_density(x)
+def _terms(xp: Namespace, reparameterized: bool, p: Family, q: Family, zeros: Array, x: Array) -> tuple[Array, ...]:
+    """Return the terms of samples of each component, the fields of `Terms` but `n`."""
+    components = components_of(xp, p)
+    log_f = components.components.log_density(x)
+    log_p = log_f if components.weights is None else insert_batch_axes(xp, p, components.axes).log_density(x)
+    log_q = insert_batch_axes(xp, q, components.axes).log_density(x)
     # A sample may round to where f has no density; it adds nothing.
-    there = xp.stop_gradient(log_p) > -math.inf
-    log_ratio = xp.where(there, log_p, 0.0) - xp.where(there, log_q, 0.0) + xp.zeros_like(deep)
+    has_density = xp.stop_gradient(log_p) > -math.inf
+    log_ratio = xp.where(has_density, log_p, 0.0) - xp.where(has_density, log_q, 0.0) + xp.zeros_like(zeros)
     exponent = -log_ratio
     small = (exponent < 0.9 * math.log(xp.finfo(log_p.dtype).max)) & (exponent > -math.inf)
     ratio = xp.where(
         small, xp.expm1(xp.where(small, exponent, 0.0)), xp.where(exponent < 0, -xp.ones_like(exponent), 0.0)
     )
-    return log_ratio, ratio, None if reparameterized else xp.where(there, log_f - xp.stop_gradient(log_f), 0.0)
+    return log_ratio, ratio, None if reparameterized else xp.where(has_density, log_f - xp.stop_gradient(log_f), 0.0)
 
 
-class _Moments:
-    """Means and variances of the terms of each part, over all chunks."""
-
-    def __init__(self, xp: Namespace, like: Array) -> None:
-        self._xp = xp
-        self.n = 0
-        self.sum = self.squares = xp.zeros_like(like)
-
-    def add(self, n: int, values: Array, shift: Array) -> None:
-        """Take `n` values more in; they are counted from `shift`, near their mean, for the sake of the variance."""
-        xp = self._xp
-        values = xp.stop_gradient(values) - shift
-        self.n += n
-        self.sum = self.sum + xp.sum(values, axis=0)
-        self.squares = self.squares + xp.sum(values * values, axis=0)
-
-    def variance_of_mean(self) -> Array:
-        """Return the variance of the mean of each part."""
-        mean = self.sum / self.n
-        variance = self.squares / self.n - mean * mean
-        return self._xp.where(variance > 0, variance, 0.0) / (self.n - 1)
+# -------------------------------------------------------------------------------------------------- independent samples
 
 
-def _halves(terms: Terms) -> tuple[Terms, Terms]:
-    half = terms.n // 2
-    first, second = (
-        Terms(half, *[None if x is None else x[part, ...] for x in terms[1:]])
-        for part in (slice(None, half), slice(half, None))
-    )
-    return first, second
+class _RunningMean:
+    """The mean of log p - log q + c (q / p - 1) over the samples so far, and the variances of its components."""
+
+    def __init__(self, problem: _Problem, pilot: Terms, like: Array) -> None:
+        xp = problem.xp
+        self._problem, self._xp = problem, xp
+        shift = xp.sum(xp.stop_gradient(pilot.log_ratio), axis=0) / pilot.n
+        # Values are counted from near their mean, for the sake of the variance.
+        self._shift = xp.where(xp.isfinite(shift), shift, 0.0)
+        self._baseline = problem.weighted(self._shift)
+        self._total = xp.zeros_like(like)
+        self._sum = self._squares = xp.zeros_like(problem.zeros)
+        self._last = pilot.log_ratio
+        self.n = 0  # samples of each component
+
+    def add(self, terms: Terms, control: Array) -> None:
+        """Add the terms of more samples, with c = `control`."""
+        xp, problem = self._xp, self._problem
+        self._last = terms.log_ratio + problem.for_components(control) * terms.ratio
+        values = xp.stop_gradient(self._last) - self._shift
+        self.n += terms.n
+        self._sum = self._sum + xp.sum(values, axis=0)
+        self._squares = self._squares + xp.sum(values * values, axis=0)
+        self._total = self._total + problem.total(terms, self._last, self._baseline)
+
+    def mean(self) -> Array:
+        """Return the mean."""
+        return self._total / self.n
+
+    def error(self) -> Array:
+        """Return the standard error of the mean."""
+        xp, mean = self._xp, self._sum / self.n
+        variance = self._squares / self.n - mean * mean
+        variance_of_mean = xp.where(variance > 0, variance, 0.0) / (self.n - 1)
+        return xp.sqrt(self._problem.weighted(variance_of_mean, 2))
+
+    def is_heavy(self) -> Array:
+        """Return where the tail of the last terms is so heavy that the error means little."""
+        return self._problem.is_heavy(self._last)
 
 
 def monte_carlo(xp: Namespace, p: Family, q: Family, like: Array, rng: Any, settings: Settings) -> Mean:
     """Estimate the divergence from independent samples."""
     problem = _Problem(xp, p, q, like)
-    parts, deep = problem.parts, problem.deep
     source = IndependentSource(xp, rng, problem.like)
-    concrete = xp.is_concrete(deep)
+    concrete = xp.is_concrete(problem.zeros)
     most = settings.max_samples or (DEFAULT if concrete else COMPILED)
     z = normal_quantile(settings.confidence)
 
     pilot = problem.terms(source, max(2, 2 * (min(PILOT if concrete else most, most) // (2 * problem.count))))
-    first, second = _halves(pilot)
+    running = _RunningMean(problem, pilot, like)
     control = problem.control(pilot)
-    # Each half of the pilot has the control that the other one found, the rest that of the whole pilot.
-    chunks = [(first, problem.control(second)), (second, problem.control(first))]
-    shift = xp.sum(xp.stop_gradient(pilot.log_ratio), axis=0) / pilot.n
-    shift = xp.where(xp.isfinite(shift), shift, 0.0)
-    baseline = problem.weighted(shift)
-    moments = _Moments(xp, deep)
-    total = xp.zeros_like(like)
-    values = pilot.log_ratio
+    # Each half of the pilot has the control that is fitted on the other one, the rest that of the whole pilot.
+    first, second = pilot.halves()
+    running.add(first, problem.control(second))
+    running.add(second, problem.control(first))
     while True:
-        for terms, c in chunks:
-            values = problem.controlled(terms, c)
-            moments.add(terms.n, values, shift)
-            total = total + problem.total(terms, values, baseline)
-        mean = total / moments.n
+        mean, samples = running.mean(), running.n * problem.count
         still = xp.stop_gradient(mean)
         finite = xp.isfinite(still)
-        error = xp.where(finite, xp.sqrt(problem.weighted(moments.variance_of_mean(), 2)), 0.0)
-        wanted = _wanted(xp, still, settings)
-        samples = moments.n * problem.count
+        error = xp.where(finite, running.error(), 0.0)
         settings.report(samples, still, error)
+        wanted = _wanted(xp, still, settings)
         done = (z * error <= wanted) | ~finite
         if not concrete or samples + 2 * problem.count > most or bool(xp.all(done)):
-            return Mean(mean, error, z * error, samples, is_heavy(xp, parts, values, HEAVY) & finite)
-        # As many more as the error so far calls for, but no more than fit into memory.
+            return Mean(mean, error, z * error, samples, running.is_heavy() & finite)
         lack = xp.where(done, 0.0, z * error / xp.where(wanted > 0, wanted, 1.0))
-        factor = min(16.0, 1.1 * float(xp.to_numpy(xp.max(xp.where(wanted > 0, lack, 4.0)))) ** 2)
-        more = min(math.ceil(moments.n * (factor - 1)), CHUNK // problem.numbers)
-        # Few numbers of samples, as there may be a program for each.
-        more = min(next((n for n in CHUNKS if n >= more), CHUNKS[-1]), (most - samples) // problem.count)
-        chunks = [(problem.terms(source, max(2, more)), control)]
+        factor = float(xp.to_numpy(xp.max(xp.where(wanted > 0, lack, 4.0))))
+        more = min(_next_chunk(problem, running.n, factor), (most - samples) // problem.count)
+        running.add(problem.terms(source, max(2, more)), control)
+
+
+def _next_chunk(problem: _Problem, n: int, factor: float) -> int:
+    """Return how many samples more to take after n, where the error is so many times what is wanted."""
+    # As many as the error calls for, but no more than fit into memory.
+    more = min(math.ceil(n * (min(16.0, 1.1 * factor**2) - 1)), CHUNK // problem.numbers)
+    # Few numbers of samples, as there may be a program for each.
+    return next((chunk for chunk in CHUNKS if chunk >= more), CHUNKS[-1])
+
+
+# ------------------------------------------------------------------------------------------------------ Sobol sequences
+
+
+class _Replicates:
+    """The means over the points so far of independently scrambled Sobol sequences."""
+
+    def __init__(self, problem: _Problem, like: Array, rng: Any) -> None:
+        xp = problem.xp
+        self._problem = problem
+        seeds = IndependentSource(xp, rng, problem.like)
+        dimensions = coordinates(xp, problem.sampler, problem.components.components)
+        *self._sources, pilot_source = [Sobol(xp, like.dtype, dimensions, seeds.seed()) for _ in range(REPLICATES + 1)]
+        self._last = self._terms(pilot_source, max(64, PILOT // problem.count))
+        shift = problem.weighted(xp.sum(xp.stop_gradient(self._last.log_ratio), axis=0) / self._last.n)
+        self._baseline = xp.where(xp.isfinite(shift), shift, 0.0)
+        self._sums = [xp.zeros_like(like)] * REPLICATES
+        self.n = 0  # points of each sequence
+
+    def _terms(self, source: Sobol, n: int) -> Terms:
+        source.advance(n)
+        return self._problem.terms(source, n)
+
+    def add(self, n: int) -> None:
+        """Add the terms of `n` points more of each sequence."""
+        for i, source in enumerate(self._sources):
+            self._last = self._terms(source, n)
+            self._sums[i] = self._sums[i] + self._problem.total(self._last, self._last.log_ratio, self._baseline)
+        self.n += n
+
+    def mean_and_error(self) -> tuple[Array, Array]:
+        """Return the mean over the sequences, and its standard error, 0 where the mean is infinite."""
+        xp = self._problem.xp
+        means = [s / self.n for s in self._sums]
+        mean = sum(means[1:], means[0]) / REPLICATES
+        finite = xp.isfinite(xp.stop_gradient(mean))
+        variance = _variance([xp.where(finite, xp.stop_gradient(m), 0.0) for m in means])
+        return mean, xp.sqrt(variance / REPLICATES)
+
+    def is_heavy(self) -> Array:
+        """Return where the tail of the last terms is so heavy that the error means little."""
+        return self._problem.is_heavy(self._last.log_ratio)
 
 
 def quasi_monte_carlo(xp: Namespace, p: Family, q: Family, like: Array, rng: Any, settings: Settings) -> Mean:
     """Estimate the divergence from the points of independently scrambled Sobol sequences."""
     problem = _Problem(xp, p, q, like)
-    if not xp.is_concrete(problem.deep):
+    if not xp.is_concrete(problem.zeros):
         raise ValueError('method="quasi-monte-carlo" cannot be traced; under a compiler use method="monte-carlo"')
     most = settings.max_samples or DEFAULT
-    seeds = IndependentSource(xp, rng, problem.like)
-    dimensions = coordinates(xp, problem.sampler, problem.parts.components)
-    sources = [Sobol(xp, like.dtype, dimensions, seeds.seed()) for _ in range(REPLICATES + 1)]
     t = student_quantile(settings.confidence, REPLICATES - 1)
-
-    def terms(source: Sobol, n: int) -> Terms:
-        source.advance(n)
-        return problem.terms(source, n)
-
-    pilot = terms(sources.pop(), max(64, PILOT // problem.count))
-    shift = problem.weighted(xp.sum(xp.stop_gradient(pilot.log_ratio), axis=0) / pilot.n)
-    shift = xp.where(xp.isfinite(shift), shift, 0.0)
-    sums = [xp.zeros_like(like)] * REPLICATES
-    drawn = pilot
+    replicates = _Replicates(problem, like, rng)
     # Powers of 2 of points, for the balance of the sequences.
-    n, points = _power_of_2(min(256, most // REPLICATES) // problem.count), 0
+    n = _power_of_2(min(256, most // REPLICATES) // problem.count)
     while True:
-        for i, source in enumerate(sources):
-            drawn = terms(source, n)
-            sums[i] = sums[i] + problem.total(drawn, drawn.log_ratio, shift)
-        points += n
-        means = [s / points for s in sums]
-        mean = sum(means[1:], means[0]) / REPLICATES
+        replicates.add(n)
+        mean, error = replicates.mean_and_error()
         still = xp.stop_gradient(mean)
         finite = xp.isfinite(still)
-        error = xp.sqrt(_variance(xp, [xp.where(finite, xp.stop_gradient(m), 0.0) for m in means]) / REPLICATES)
-        samples = points * REPLICATES * problem.count
+        samples = replicates.n * REPLICATES * problem.count
         settings.report(samples, still, error)
         # Of so few sequences the error is itself uncertain; who stops at the first that is small enough is too sure.
         done = (1.25 * t * error <= _wanted(xp, still, settings)) | ~finite
         if 2 * samples > most or bool(xp.all(done)):
-            heavy = is_heavy(xp, problem.parts, drawn.log_ratio, HEAVY) & finite
-            return Mean(mean, error, t * error, samples, heavy)
-        n = min(points, _power_of_2(CHUNK // problem.numbers))
+            return Mean(mean, error, t * error, samples, replicates.is_heavy() & finite)
+        n = min(replicates.n, _power_of_2(CHUNK // problem.numbers))
 
 
 def _power_of_2(most: int) -> int:
     return int(2 ** (max(2, most).bit_length() - 1))
 
 
-def _variance(xp: Namespace, values: list[Array]) -> Array:
+def _variance(values: list[Array]) -> Array:
     mean = sum(values[1:], values[0]) / len(values)
     squares = [(x - mean) ** 2 for x in values]
     return sum(squares[1:], squares[0]) / (len(values) - 1)

@@ -14,7 +14,7 @@ MOST = 2**14  # values that are looked at
 SHARE = 0.1  # of all squares that the largest must have
 
 
-def is_heavy(xp: Namespace, parts: Components, values: Array, limit: float, *, cautious: bool = False) -> Array:
+def is_heavy(xp: Namespace, components: Components, values: Array, limit: float, *, cautious: bool = False) -> Array:
     """Return where the tail index of values is above a limit; 1/2 is that of an infinite variance.
 
     A generalized Pareto distribution is fitted to the largest values, and to the smallest, by the method of Zhang and
@@ -31,9 +31,9 @@ def is_heavy(xp: Namespace, parts: Components, values: Array, limit: float, *, c
             squares = (x - x.mean(axis=0)) ** 2
             heavy &= squares.max(axis=0) > SHARE * squares.sum(axis=0)
         mask = mask + xp.asarray_like(heavy.astype(float).tolist(), still, still.dtype)
-    if parts.weights is not None:
-        weights = xp.stop_gradient(parts.weights)
-        mask = xp.max(xp.where(weights > 0, mask, 0.0), axis=tuple(range(-parts.axes, 0)))
+    if components.weights is not None:
+        weights = xp.stop_gradient(components.weights)
+        mask = xp.max(xp.where(weights > 0, mask, 0.0), axis=tuple(range(-components.axes, 0)))
     return mask > 0
 
 
