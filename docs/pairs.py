@@ -1,8 +1,9 @@
-"""Which divergences there are: the table of all pairs of families, and what other libraries answer to the same pairs.
+"""Which divergences there are: the table of all pairs of families, and which of them other libraries have.
 
-``python docs/pairs.py`` writes docs/pairs.md, and the counts in README.md, from kldiv's rules and docs/peers.json.
-``python docs/pairs.py torch`` (or tfp, numpyro; each in an environment that has it) asks that library for every pair of
-families that it shares with kldiv, and puts its answers into docs/peers.json.
+``python docs/pairs.py`` writes docs/pairs.md, from kldiv's rules and docs/peers.json. The page is not committed.
+``python docs/pairs.py readme`` brings the counts in README.md up to date, which are those of the last release.
+``python docs/pairs.py torch`` (or tfp, numpyro; each in an environment that has it) computes every pair of families
+that the library shares with kldiv, and writes the outcome to docs/peers.json.
 """
 
 import datetime
@@ -10,6 +11,7 @@ import functools
 import json
 import math
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -71,7 +73,7 @@ def page() -> str:
     """Return the text of docs/pairs.md."""
     table = {(p, q): method(p, q) for p in names() for q in names()}
     finite = [pair for pair, how in table.items() if how in FINITE]
-    laws = {(SYNONYMS.get(p, p), SYNONYMS.get(q, q)) for p, q in finite}
+    distinct = {(SYNONYMS.get(p, p), SYNONYMS.get(q, q)) for p, q in finite}
     counts = Counter(table.values())
     lines = [
         "# Every pair",
@@ -80,7 +82,7 @@ def page() -> str:
         "equation and the source of any pair. `python docs/pairs.py` writes this page.",
         "",
         f"{len(names())} families, of which {len(names()) - len(SYNONYMS)} are not another's parametrization. "
-        f"**{len(finite)} ordered pairs have a finite divergence** ({len(laws)} if parametrizations of one family "
+        f"**{len(finite)} ordered pairs have a finite divergence** ({len(distinct)} if parametrizations of one family "
         f"count once), and {counts['infinite']} an infinite one.",
         "",
         "| sign | pairs | how |",
@@ -89,8 +91,8 @@ def page() -> str:
         "",
         "## Other libraries",
         "",
-        "The pairs that another library answers with a number, asked for every pair of families that it shares with "
-        "kldiv, at ordinary parameters; a constant infinity is counted apart.",
+        "The pairs for which another library returns a number, of all pairs of families that it shares with kldiv, "
+        "at ordinary parameters. Where it always returns infinity, the pair is counted as infinite.",
         "",
         *peers(len(finite), counts["infinite"]),
         "",
@@ -107,7 +109,7 @@ def page() -> str:
 
 
 def readme() -> str:
-    """Return the text of README.md with the counts brought up to date."""
+    """Return the text of README.md with the counts of this version."""
     text = (ROOT / "README.md").read_text()
     start, end = "<!-- counts -->\n", "<!-- counts end -->"
     before, _, rest = text.partition(start)
@@ -115,9 +117,11 @@ def readme() -> str:
     table = {(p, q): method(p, q) for p in names() for q in names()}
     counts = Counter(table.values())
     finite = sum(counts[how] for how in FINITE)
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     lines = [
-        f"**{finite} ordered pairs of families have a finite divergence, and {counts['infinite']} an infinite one**; "
-        "[the table of all pairs](docs/pairs.md) says how each is computed.",
+        f"**In release {version}, {finite} ordered pairs of families have a finite divergence, and "
+        f"{counts['infinite']} an infinite one.** `python docs/pairs.py` writes the table of all pairs, which says how "
+        "each is computed.",
         "",
         *peers(finite, counts["infinite"]),
     ]
@@ -127,7 +131,8 @@ def readme() -> str:
 def peers(finite: int, infinite: int) -> list[str]:
     """Return the lines of the table of other libraries."""
     measured = json.loads((HERE / "peers.json").read_text())
-    lines = ["| library | finite | infinite | asked on |", "|---|---|---|---|", f"| kldiv | {finite} | {infinite} | |"]
+    lines = ["| library | finite | infinite | measured on |", "|---|---|---|---|"]
+    lines += [f"| kldiv | {finite} | {infinite} | |"]
     for name, answers in sorted(measured.items(), key=lambda item: -len(item[1]["finite"])):
         numbers = f"{len(answers['finite'])} | {len(answers['infinite'])}"
         lines.append(f"| {name} {answers['version']} | {numbers} | {answers['date']} |")
@@ -148,7 +153,7 @@ def grid(table: dict[tuple[str, str], str]) -> list[str]:
     return lines + [f"{p:<{width}} " + "".join(SIGNS[table[p, q]] for q in names()) for p in names()]
 
 
-# ------------------------------------------------------------------------------------------------- what others answer
+# ------------------------------------------------------------------------------------------------- other libraries
 
 # Ordinary parameters, in the order of the fields. Those of interest to no other library are left out.
 _MATRIX = [[1.0, 0.0], [0.5, 1.0]]
@@ -298,8 +303,9 @@ def measure(library: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
+    if sys.argv[1:] == ["readme"]:
+        (ROOT / "README.md").write_text(readme())
+    elif sys.argv[1:]:
         measure(sys.argv[1])
     else:
         (HERE / "pairs.md").write_text(page())
-        (ROOT / "README.md").write_text(readme())
