@@ -33,13 +33,8 @@ if TYPE_CHECKING:
     from kldiv.fitting.grid import Grid as Grid, from_grid as from_grid
     from kldiv.fitting.history import Fit as Fit, History as History
     from kldiv.fitting.projection import project as project
-    from kldiv.sequences.sequence_kl import (
-        k1 as k1,
-        k2 as k2,
-        k3 as k3,
-        k3_with_score as k3_with_score,
-        sequence_kl as sequence_kl,
-    )
+    from kldiv.sequences.per_sample import k1 as k1, k2 as k2, k3 as k3, k3_with_score as k3_with_score
+    from kldiv.sequences.sequence_kl import sequence_kl as sequence_kl
 
 _MODULES = {
     "Bounds": "kldiv.estimation.mixtures",
@@ -59,10 +54,10 @@ _MODULES = {
     "estimate": "kldiv.estimation.estimate",
     "fit": "kldiv.fitting.fit",
     "from_grid": "kldiv.fitting.grid",
-    "k1": "kldiv.sequences.sequence_kl",
-    "k2": "kldiv.sequences.sequence_kl",
-    "k3": "kldiv.sequences.sequence_kl",
-    "k3_with_score": "kldiv.sequences.sequence_kl",
+    "k1": "kldiv.sequences.per_sample",
+    "k2": "kldiv.sequences.per_sample",
+    "k3": "kldiv.sequences.per_sample",
+    "k3_with_score": "kldiv.sequences.per_sample",
     "kl_div": "kldiv.divergences.elementwise",
     "kl_divergence": "kldiv.divergences.kl",
     "markov_chain_rate": "kldiv.divergences.markov_chain_rate",

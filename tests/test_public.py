@@ -125,6 +125,7 @@ DOCUMENTED = [
     "kldiv.estimation.mixtures",
     "kldiv.estimation.estimate_result",
     "kldiv.estimation.samples",
+    "kldiv.sequences.per_sample",
     "kldiv.sequences.sequence_kl",
     "kldiv.fitting.history",
     "kldiv.fitting.centroid",
