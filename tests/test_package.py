@@ -65,6 +65,7 @@ NAMES = ["ExpGamma", "Gamma", "NormalGamma", "Poisson"]
         ("Poison", "no family is called Poison; near names: Poisson"),
         ("Beta", "no family is called Beta; no name is near"),
     ],
+    ids=["known", "small letters", "misspelt", "far"],
 )
 def test_option_family_is_told_near_names(name, message):
     assert re.search(message, selection.unknown(name, NAMES))
