@@ -81,6 +81,8 @@ def _load(name: str) -> object:
     if name in _MODULES:
         module = importlib.import_module(_MODULES[name])
         value = getattr(module, name, module)
+    elif name == "families":
+        value = importlib.import_module("kldiv.families")
     else:
         # `from kldiv import _core` asks here too, while the families that need it are being imported.
         families = None if name.startswith("_") else importlib.import_module("kldiv.families")

@@ -48,8 +48,11 @@ def walk(d: Family, component_axes: int = 0) -> Iterator[Parameter]:
 
 def leaves(d: Family) -> Iterator[Any]:
     """Yield the values of the parameters of a distribution."""
-    for parameter in walk(d):
-        yield parameter.value
+    for field, value in zip(fields_of(type(d)), d, strict=True):
+        if field.component is None:
+            yield value
+        else:
+            yield from leaves(value)
 
 
 def named_leaves(d: Family, name: str) -> Iterator[tuple[str, Any]]:
@@ -85,7 +88,9 @@ def structure_of(d: Family) -> Family:
 
 def tree_map(function: Callable[[Any], Any], d: Family) -> Family:
     """Return the distribution with a function applied to each parameter."""
-    return unflatten(d, iter([function(x) for x in leaves(d)]))
+    cls = type(d)
+    parts = zip(fields_of(cls), d, strict=True)
+    return cls(*[function(x) if field.component is None else tree_map(function, x) for field, x in parts])
 
 
 def map_with_axes(function: Callable[[Any, int], Any], d: Family) -> Family:
@@ -144,7 +149,7 @@ def broadcast_batch(xp: Namespace, d: Family) -> Family:
     def broadcast(d: Family, zeros: Array) -> Family:
         parts = []
         for field, x in zip(fields_of(type(d)), d, strict=True):
-            zeros_inside = zeros[(..., *[None] * len(field.axes))]
+            zeros_inside = zeros[(..., *[None] * len(field.axes))] if field.axes else zeros
             inside = None if field.component is None else broadcast(x, zeros_inside + batch_zeros(xp, x))
             parts.append(x + zeros_inside if inside is None else inside)
         return type(d)(*parts)

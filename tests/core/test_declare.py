@@ -1,7 +1,10 @@
 """What a family declares: wrong declarations are refused where they are made, and say what to write."""
 
 import inspect
+import os
 import pickle
+import subprocess
+import sys
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -151,3 +154,10 @@ def test_signature_is_plain(name):
 def test_distribution_survives_pickle():
     p = kldiv.Independent(kldiv.Normal(0.0, 1.0))
     assert pickle.loads(pickle.dumps(p)) == p
+
+
+def test_module_of_the_families_is_there_at_once():
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    code = "import kldiv; print(kldiv.families.Normal.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout == "Normal\n"
