@@ -44,6 +44,8 @@ class Backend(NamedTuple):
     # The framework's own divergence, from the names of two families and their parameters, and the pairs that it knows.
     own_divergence: Callable[[str, tuple[Any, ...], str, tuple[Any, ...]], Any] | None
     own_pairs: list[tuple[str, str]]
+    # What docstrings call the libraries that have distributions in its environment, and what those are imported as.
+    libraries: dict[str, str]
     examples: int  # of hypothesis: compilers are slow on each new shape
     float32_beside_numpy_scalar: str  # the dtype that a float32 array and a wider NumPy scalar make
     module: str  # the module that is its array namespace
@@ -143,6 +145,7 @@ def _numpy() -> Backend:
         curvature=None,
         own_divergence=None,
         own_pairs=[],
+        libraries={"np": "numpy", "scipy": "scipy"},
         examples=60,
         float32_beside_numpy_scalar="float64",
         module="kldiv.backends.numpy",
@@ -195,6 +198,7 @@ def _strict() -> Backend:
         curvature=None,
         own_divergence=None,
         own_pairs=[],
+        libraries={},
         examples=60,
         float32_beside_numpy_scalar="float32",
         module="kldiv.backends.array_api_strict",
@@ -288,6 +292,7 @@ def _torch() -> Backend:
         curvature=curvature,
         own_divergence=own_divergence,
         own_pairs=[*_same(_OWN), ("Exponential", "Gamma"), ("Gamma", "Exponential"), ("Bernoulli", "Poisson")],
+        libraries={"torch": "torch"},
         examples=30,
         float32_beside_numpy_scalar="float32",
         optimizers={
@@ -385,6 +390,7 @@ def _jax(full: bool) -> Backend:
         curvature=curvature,
         own_divergence=own_divergence,
         own_pairs=_same(["Normal", "NormalLogVariance", "Gamma", "Categorical", "MultivariateNormal", *_OWN[-3:]]),
+        libraries={},
         examples=3,
         float32_beside_numpy_scalar="float32",
         optimizers={"optax": _optax},
@@ -485,6 +491,7 @@ def _tensorflow() -> Backend:
         curvature=curvature,
         own_divergence=own_divergence,
         own_pairs=_same([name for name in _OWN if name not in ("Poisson", "MultivariateNormalPrecision")]),
+        libraries={"tfp": "tensorflow_probability"},
         examples=5,
         float32_beside_numpy_scalar="float32",
         optimizers={"instance": _keras_instance, "class": _keras_class},

@@ -12,7 +12,7 @@ from backends import BACKEND, OWN_FILES, load
 ONCE = ("test_demo", "test_package", "test_public", "test_reference")
 
 # Files and folders of which only those tests have to do with a backend that ask for it.
-PARTLY_ONCE = {"plotting", "test_conformance", "test_docs", "test_gaps", "test_integrals"}
+PARTLY_ONCE = {"plotting", "test_conformance", "test_docs", "test_family_docs", "test_gaps", "test_integrals"}
 
 
 def pytest_addoption(parser):

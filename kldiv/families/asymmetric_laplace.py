@@ -1,7 +1,4 @@
-"""The asymmetric Laplace distribution on the real line, with asymmetry k: density exp(-y) / (scale (k + 1 / k)).
-
-Here y = k (x - loc) / scale above loc and y = (loc - x) / (k scale) below.
-"""
+"""The asymmetric Laplace distribution on the real line."""
 
 from typing import Annotated, NamedTuple
 
@@ -17,6 +14,29 @@ from kldiv.domains import REALS, Positive, Real
 @declare.family(REALS, kink="loc")
 class AsymmetricLaplace(NamedTuple):
     """The asymmetric Laplace distribution, whose mean distances on the sides of `loc` are scale / k and scale k.
+
+    Density, for real x, with k = asymmetry, y = k (x - loc) / scale above loc and y = (loc - x) / (k scale) below::
+
+        p(x) = exp(-y) / (scale (k + 1 / k))
+
+    Parameters
+    ----------
+    loc : real
+        Mode.
+    scale : positive
+        Geometric mean of the mean distances above and below loc.
+    asymmetry : positive
+        Square root of the mean distance below over that above, ``kappa`` in SciPy.
+
+    Notes
+    -----
+    With a = s / k and b = s k, for location m, scale s and asymmetry k::
+
+        KL(P || Q) = log((a_q + b_q) / (a_p + b_p)) - 1 + E_P (x - m_q)^+ / a_q + E_P (m_q - x)^+ / b_q
+
+    Source: the definition.
+
+    The same distribution elsewhere: ``scipy.stats.laplace_asymmetric(kappa=asymmetry, loc=loc, scale=scale)``.
 
     Examples
     --------

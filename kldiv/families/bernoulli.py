@@ -1,4 +1,4 @@
-"""The Bernoulli distribution: mass p at 1 and 1 - p at 0."""
+"""The Bernoulli distribution, given by a probability, a logit or a probit."""
 
 from math import inf
 from typing import Annotated, NamedTuple
@@ -25,6 +25,26 @@ from kldiv.families.poisson import Poisson
 class Bernoulli(NamedTuple):
     """The Bernoulli distribution with probability `probs` of a 1.
 
+    Mass, for k = 0 or 1, with p = probs::
+
+        P(k) = p^k (1 - p)^(1 - k)
+
+    Parameters
+    ----------
+    probs : between 0 and 1
+        Probability of a 1, ``p`` in SciPy.
+
+    Notes
+    -----
+    With p and q the two probabilities::
+
+        KL(P || Q) = p log(p / q) + (1 - p) log((1 - p) / (1 - q))
+
+    Source: statproofbook.github.io/P/bern-kl.
+
+    The same distribution elsewhere: ``scipy.stats.bernoulli(p=probs)``, ``torch.distributions.Bernoulli(probs)``,
+    ``tfp.distributions.Bernoulli(probs=probs)``.
+
     Examples
     --------
     >>> import kldiv
@@ -46,7 +66,27 @@ class Bernoulli(NamedTuple):
 
 @declare.family(BITS)
 class BernoulliLogits(NamedTuple):
-    """The Bernoulli distribution with `logits` log(p / (1 - p)); an infinite logit is a certain outcome.
+    """The Bernoulli distribution, given by its `logits`; an infinite logit is a certain outcome.
+
+    Mass, for k = 0 or 1, with p = 1 / (1 + exp(-logits))::
+
+        P(k) = p^k (1 - p)^(1 - k)
+
+    Parameters
+    ----------
+    logits : real or infinite
+        Log odds of a 1, log(p / (1 - p)).
+
+    Notes
+    -----
+    With t the logit of Q less that of P, and p the probability of P::
+
+        KL(P || Q) = log(1 - p + p exp(t)) - p t
+
+    Source: statproofbook.github.io/P/bern-kl, with p = 1 / (1 + exp(-logit)).
+
+    The same distribution elsewhere: ``scipy.stats.bernoulli(p=scipy.special.expit(logits))``,
+    ``torch.distributions.Bernoulli(logits=logits)``, ``tfp.distributions.Bernoulli(logits)``.
 
     Examples
     --------
@@ -69,7 +109,27 @@ class BernoulliLogits(NamedTuple):
 
 @declare.family(BITS)
 class ProbitBernoulli(NamedTuple):
-    """The Bernoulli distribution whose probability of a 1 is the normal distribution function at `probits`.
+    """The Bernoulli distribution whose probability of a 1 is the standard normal distribution function at `probits`.
+
+    Mass, for k = 0 or 1, with p = Phi(probits), and Phi the standard normal distribution function::
+
+        P(k) = p^k (1 - p)^(1 - k)
+
+    Parameters
+    ----------
+    probits : real
+        Standard normal quantile of the probability of a 1.
+
+    Notes
+    -----
+    With t the logit of Q less that of P, and p the probability of P::
+
+        KL(P || Q) = log(1 - p + p exp(t)) - p t
+
+    Source: statproofbook.github.io/P/bern-kl.
+
+    The same distribution elsewhere: ``scipy.stats.bernoulli(p=scipy.special.ndtr(probits))``,
+    ``tfp.distributions.ProbitBernoulli(probits)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The beta distribution: density x^(a-1) (1-x)^(b-1) / B(a, b), a and b the concentrations, on the unit interval."""
+"""The beta distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -19,6 +19,29 @@ from kldiv.families.uniform import Uniform
 @declare.family(UNIT_INTERVAL)
 class Beta(NamedTuple):
     """The beta distribution with mean concentration1 / (concentration1 + concentration0).
+
+    Density, for 0 < x < 1, with a = concentration1 and b = concentration0::
+
+        p(x) = x^(a - 1) (1 - x)^(b - 1) / B(a, b)
+
+    Parameters
+    ----------
+    concentration1 : positive
+        Shape at 1, ``a`` in SciPy.
+    concentration0 : positive
+        Shape at 0, ``b`` in SciPy.
+
+    Notes
+    -----
+    With A = a + b, and psi the digamma function::
+
+        KL(P || Q) = log(B(a_q, b_q) / B(a_p, b_p)) + (a_p - a_q) psi(a_p) + (b_p - b_q) psi(b_p) + (A_q - A_p) psi(A_p)
+
+    Source: the definition, as E log x = psi(a) - psi(A).
+
+    The same distribution elsewhere: ``scipy.stats.beta(a=concentration1, b=concentration0)``,
+    ``torch.distributions.Beta(concentration1, concentration0)``, ``tfp.distributions.Beta(concentration1,
+    concentration0)``.
 
     Examples
     --------

@@ -1,7 +1,4 @@
-"""The beta-binomial distribution: mass C(n, k) B(k + a, n - k + b) / B(a, b) on 0, ..., n, with n = total_count.
-
-Here a and b are concentration1 and concentration0.
-"""
+"""The beta-binomial distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -18,6 +15,26 @@ from kldiv.families.binomial import TO_TOTAL_COUNT
 @declare.family(TO_TOTAL_COUNT)
 class BetaBinomial(NamedTuple):
     """The successes in `total_count` trials whose probability is drawn from Beta(concentration1, concentration0).
+
+    Mass, for k = 0, ..., n, with n = total_count, a = concentration1 and b = concentration0::
+
+        P(k) = C(n, k) B(k + a, n - k + b) / B(a, b)
+
+    Parameters
+    ----------
+    total_count : non-negative integer
+        Number of trials, ``n`` in SciPy.
+    concentration1 : positive
+        Shape of the beta distribution at 1, ``a`` in SciPy.
+    concentration0 : positive
+        Shape of the beta distribution at 0, ``b`` in SciPy.
+
+    Notes
+    -----
+    There is no closed form between two beta-binomial distributions; `kldiv.estimate` gives the divergence.
+
+    The same distribution elsewhere: ``scipy.stats.betabinom(n=total_count, a=concentration1, b=concentration0)``,
+    ``tfp.distributions.BetaBinomial(total_count, concentration1, concentration0)``.
 
     Examples
     --------

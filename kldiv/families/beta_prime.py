@@ -1,4 +1,4 @@
-"""The beta prime distribution: density x^(a - 1) (1 + x)^-(a + b) / B(a, b) on the positive half-line."""
+"""The beta prime distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -15,6 +15,25 @@ from kldiv.families.beta import Beta
 @declare.family(POSITIVE)
 class BetaPrime(NamedTuple):
     """The distribution of the odds t / (1 - t) of a beta variable t with `concentration1` and `concentration0`.
+
+    Density, for x > 0, with a = concentration1 and b = concentration0::
+
+        p(x) = x^(a - 1) (1 + x)^-(a + b) / B(a, b)
+
+    Parameters
+    ----------
+    concentration1 : positive
+        Shape near 0, ``a`` in SciPy.
+    concentration0 : positive
+        Tail index, ``b`` in SciPy.
+
+    Notes
+    -----
+    The divergence is that of the beta distributions of t::
+
+        KL(P || Q) = KL(Beta(a_p, b_p) || Beta(a_q, b_q))
+
+    The same distribution elsewhere: ``scipy.stats.betaprime(a=concentration1, b=concentration0)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The binomial distribution: mass C(n, k) p^k (1 - p)^(n - k) on k = 0, ..., n, with n = total_count and p = probs."""
+"""The binomial distribution, given by a probability or a logit."""
 
 from math import inf
 from typing import Annotated, NamedTuple
@@ -29,6 +29,29 @@ TO_TOTAL_COUNT = Support("integers", 0.0, "total_count")
 class Binomial(NamedTuple):
     """The number of successes in `total_count` independent trials, each with probability `probs`.
 
+    Mass, for k = 0, ..., n, with n = total_count and p = probs::
+
+        P(k) = C(n, k) p^k (1 - p)^(n - k)
+
+    Parameters
+    ----------
+    total_count : non-negative integer
+        Number of trials, ``n`` in SciPy.
+    probs : between 0 and 1
+        Probability of a success, ``p`` in SciPy.
+
+    Notes
+    -----
+    With p and q the two probabilities, where the last two terms vanish at equal counts::
+
+        KL(P || Q) = n_p p log(p / q) + n_p (1 - p) log((1 - p) / (1 - q))
+                   - (n_q - n_p) log(1 - q) + E_P log(C(n_p, k) / C(n_q, k))
+
+    Source: statproofbook.github.io/P/bin-kl.
+
+    The same distribution elsewhere: ``scipy.stats.binom(n=total_count, p=probs)``,
+    ``torch.distributions.Binomial(total_count, probs)``, ``tfp.distributions.Binomial(total_count, probs=probs)``.
+
     Examples
     --------
     >>> import kldiv
@@ -54,6 +77,29 @@ class Binomial(NamedTuple):
 @declare.family(TO_TOTAL_COUNT)
 class BinomialLogits(NamedTuple):
     """The number of successes in `total_count` independent trials, with `logits` log(p / (1 - p)) of a success.
+
+    Mass, for k = 0, ..., n, with n = total_count and p = 1 / (1 + exp(-logits))::
+
+        P(k) = C(n, k) p^k (1 - p)^(n - k)
+
+    Parameters
+    ----------
+    total_count : non-negative integer
+        Number of trials, ``n`` in SciPy.
+    logits : real or infinite
+        Log odds of a success, log(p / (1 - p)).
+
+    Notes
+    -----
+    With p and q the two probabilities, where the last two terms vanish at equal counts::
+
+        KL(P || Q) = n_p p log(p / q) + n_p (1 - p) log((1 - p) / (1 - q))
+                   - (n_q - n_p) log(1 - q) + E_P log(C(n_p, k) / C(n_q, k))
+
+    Source: statproofbook.github.io/P/bin-kl, with p = 1 / (1 + exp(-logit)).
+
+    The same distribution elsewhere: ``scipy.stats.binom(n=total_count, p=scipy.special.expit(logits))``,
+    ``torch.distributions.Binomial(total_count, logits=logits)``, ``tfp.distributions.Binomial(total_count, logits)``.
 
     Examples
     --------
@@ -87,8 +133,8 @@ def sample_binomial_logits(xp: Namespace, draw: SamplingContext, total_count: Ar
 def kl_binomial_binomial(xp: Namespace, n_p: Array, probs_p: Array, n_q: Array, probs_q: Array) -> Array:
     """n_p p log(p / q) + n_p (1 - p) log((1 - p) / (1 - q)) - (n_q - n_p) log(1 - q) + E log(C(n_p, k) / C(n_q, k)).
 
-    The last two terms vanish at equal counts. Otherwise it is the divergence to the law of the same mean as P, and that
-    from there to Q; the mean of log-factorials is an integral of the generating function.
+    The last two terms vanish at equal counts. Otherwise it is the divergence to the distribution of the same mean as P,
+    and that from there to Q; the mean of log-factorials is an integral of the generating function.
 
     Source: statproofbook.github.io/P/bin-kl
     """
@@ -99,7 +145,7 @@ def kl_binomial_binomial(xp: Namespace, n_p: Array, probs_p: Array, n_q: Array, 
 def kl_binomial_logits_binomial_logits(
     xp: Namespace, n_p: Array, logits_p: Array, n_q: Array, logits_q: Array
 ) -> Array:
-    """n_p times the divergence of Bernoulli laws, - (n_q - n_p) log(1 - q) + E log(C(n_p, k) / C(n_q, k)).
+    """n_p times the divergence of Bernoulli distributions, - (n_q - n_p) log(1 - q) + E log(C(n_p, k) / C(n_q, k)).
 
     Source: statproofbook.github.io/P/bin-kl, with p = 1 / (1 + exp(-logit))
     """
@@ -111,8 +157,8 @@ def kl_binomial_logits_binomial_logits(
 def kl_binomial_poisson(xp: Namespace, total_count: Array, probs: Array, rate: Array) -> Array:
     """[n p log(n p / r) - n p + r] + n p + n (1 - p) log(1 - p) + E log(n! / ((n - k)! n^k)).
 
-    The first part is the divergence between Poisson laws, the second, that to the one of the same mean, an integral of
-    the generating function.
+    The first part is the divergence between Poisson distributions, the second that to the one of the same mean, an
+    integral of the generating function.
 
     Source: the definition
     """

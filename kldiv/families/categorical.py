@@ -1,4 +1,4 @@
-"""The categorical distribution: mass probs[k] at class k = 0, 1, ..., K - 1, the classes along the last axis."""
+"""The categorical distribution, given by probabilities or logits."""
 
 from math import inf
 from typing import Annotated, NamedTuple
@@ -21,7 +21,26 @@ from kldiv.domains import CLASSES, Logits, Simplex
 class Categorical(NamedTuple):
     """The categorical distribution with probabilities `probs` along the last axis.
 
-    They must sum to 1 within the square root of their dtype's eps, and count as divided by their exact sum.
+    Mass, for k = 0, ..., K - 1, with K classes::
+
+        P(k) = probs[k]
+
+    Parameters
+    ----------
+    probs : vector of probabilities
+        Probabilities of the classes. They must sum to 1 within the square root of their dtype's eps, and are divided by
+        their exact sum.
+
+    Notes
+    -----
+    With p and q the two vectors of probabilities::
+
+        KL(P || Q) = sum_k p_k log(p_k / q_k)
+
+    Source: statproofbook.github.io/D/kl.
+
+    The same distribution elsewhere: ``torch.distributions.Categorical(probs)``,
+    ``tfp.distributions.Categorical(probs=probs)``.
 
     Examples
     --------
@@ -44,7 +63,27 @@ class Categorical(NamedTuple):
 
 @declare.family(CLASSES)
 class CategoricalLogits(NamedTuple):
-    """The categorical distribution with probabilities softmax(`logits`) along the last axis; -inf rules a class out.
+    """The categorical distribution with probabilities softmax(`logits`) along the last axis.
+
+    Mass, for k = 0, ..., K - 1, with K classes::
+
+        P(k) = exp(logits[k]) / sum_j exp(logits[j])
+
+    Parameters
+    ----------
+    logits : vector, real or -inf
+        Log probabilities of the classes, up to a constant; -inf is a class of probability 0.
+
+    Notes
+    -----
+    With p = softmax(a), and t = b - a the logits b of Q less the logits a of P::
+
+        KL(P || Q) = log(sum_k p_k exp(t_k)) - sum_k p_k t_k
+
+    Source: statproofbook.github.io/D/kl, with log p = a - log sum exp a.
+
+    The same distribution elsewhere: ``torch.distributions.Categorical(logits=logits)``,
+    ``tfp.distributions.Categorical(logits)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The chi distribution: density 2^(1 - df/2) x^(df - 1) exp(-x^2/2) / Gamma(df/2) on the positive reals."""
+"""The chi distribution."""
 
 from math import log, sqrt
 from typing import Annotated, NamedTuple
@@ -14,6 +14,23 @@ from kldiv.families.generalized_gamma import GeneralizedGamma
 @declare.family(POSITIVE)
 class Chi(NamedTuple):
     """The distribution of the length of a vector of `df` independent standard normal variables.
+
+    Density, for x > 0::
+
+        p(x) = 2^(1 - df / 2) x^(df - 1) exp(-x^2 / 2) / Gamma(df / 2)
+
+    Parameters
+    ----------
+    df : positive
+        Degrees of freedom; any positive number.
+
+    Notes
+    -----
+    With a = df / 2, and psi the digamma function::
+
+        KL(P || Q) = lgamma(a_q) - lgamma(a_p) - psi(a_p) (a_q - a_p)
+
+    The same distribution elsewhere: ``scipy.stats.chi(df=df)``, ``tfp.distributions.Chi(df)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The chi-squared distribution: density x^(df/2 - 1) exp(-x/2) / (2^(df/2) Gamma(df/2)) on the positive reals."""
+"""The chi-squared distribution."""
 
 from math import log
 from typing import Annotated, NamedTuple
@@ -13,6 +13,26 @@ from kldiv.families.gamma import Gamma
 @declare.family(POSITIVE)
 class Chi2(NamedTuple):
     """The distribution of the sum of `df` squares of independent standard normal variables.
+
+    Density, for x > 0::
+
+        p(x) = x^(df / 2 - 1) exp(-x / 2) / (2^(df / 2) Gamma(df / 2))
+
+    Parameters
+    ----------
+    df : positive
+        Degrees of freedom; any positive number.
+
+    Notes
+    -----
+    With a = df / 2, and psi the digamma function::
+
+        KL(P || Q) = lgamma(a_q) - lgamma(a_p) - psi(a_p) (a_q - a_p)
+
+    Source: statproofbook.github.io/P/gam-kl, at rates 1 / 2.
+
+    The same distribution elsewhere: ``scipy.stats.chi2(df=df)``, ``torch.distributions.Chi2(df)``,
+    ``tfp.distributions.Chi2(df)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The continuous Bernoulli distribution: density proportional to p^x (1-p)^(1-x) on the unit interval."""
+"""The continuous Bernoulli distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -25,7 +25,27 @@ from kldiv.families.uniform import Uniform
 
 @declare.family(UNIT_INTERVAL)
 class ContinuousBernoulli(NamedTuple):
-    """The continuous Bernoulli distribution with density proportional to exp(x log(p / (1 - p))), where p is `probs`.
+    """The continuous Bernoulli distribution on the unit interval.
+
+    Density, for 0 < x < 1, with p = probs, and C(p) = log((1 - p) / p) / (1 - 2 p), or 2 at p = 1/2::
+
+        p(x) = C(p) p^x (1 - p)^(1 - x)
+
+    Parameters
+    ----------
+    probs : between 0 and 1, neither included
+        Weight of 1. It is not the mean, except at 1/2.
+
+    Notes
+    -----
+    With eta = log(p / (1 - p)), and A(eta) = log((exp(eta) - 1) / eta)::
+
+        KL(P || Q) = A(eta_q) - A(eta_p) - A'(eta_p) (eta_q - eta_p)
+
+    Source: the definition, as the density is exp(eta x - A(eta)).
+
+    The same distribution elsewhere: ``torch.distributions.ContinuousBernoulli(probs)``,
+    ``tfp.distributions.ContinuousBernoulli(probs=probs)``.
 
     Examples
     --------

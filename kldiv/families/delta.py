@@ -1,4 +1,4 @@
-"""The point mass: probability 1 at one value."""
+"""The point mass."""
 
 from typing import Annotated, NamedTuple
 
@@ -16,8 +16,23 @@ from kldiv.domains import Real, Support
 class Delta(NamedTuple):
     """The point mass at `value`; ``Independent(Delta(values))`` is a point mass at a vector.
 
-    The divergence from a point mass to a discrete distribution is -log q(value), and to a density it is infinite, as it
-    is from anything that is not certain of the point.
+    Mass::
+
+        P(x) = 1 where x = value, 0 elsewhere
+
+    Parameters
+    ----------
+    value : real
+        The only outcome.
+
+    Notes
+    -----
+    The divergence from a point mass to a discrete distribution Q is -log Q(value), and to a density it is infinite.
+    From any other distribution to a point mass it is infinite, except where that distribution is certain of the point::
+
+        KL(P || Q) = 0 where value_p = value_q, inf elsewhere
+
+    The same distribution elsewhere: ``tfp.distributions.Deterministic(value)``.
 
     Examples
     --------

@@ -1,7 +1,4 @@
-"""The Dirichlet distribution: density Gamma(sum a) prod_k x_k^(a_k - 1) / Gamma(a_k) on the simplex, a = concentration.
-
-The density is that of all coordinates but the last.
-"""
+"""The Dirichlet distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -17,8 +14,28 @@ from kldiv.families.beta import Beta
 class Dirichlet(NamedTuple):
     """The Dirichlet distribution with `concentration` along the last axis.
 
-    An outcome is a vector of as many coordinates, which sum to 1. With two of them the first has a `Beta` distribution,
-    and the two families can be compared.
+    An outcome is a vector of as many coordinates, which sum to 1, and its density is that of all but the last. With two
+    coordinates the first has a `Beta` distribution, and the two families can be compared.
+
+    Density, for x on the simplex, with a = concentration::
+
+        p(x) = Gamma(sum_k a_k) prod_k x_k^(a_k - 1) / Gamma(a_k)
+
+    Parameters
+    ----------
+    concentration : positive vector
+        Shapes of the coordinates, ``alpha`` in SciPy.
+
+    Notes
+    -----
+    With A = sum a, the means m = a / A, and B(y; x) = H(y) - H(x) - H'(x) (y - x) for H(a) = lgamma(a) - a log a + a::
+
+        KL(P || Q) = A_q sum_k m_q_k log(m_q_k / m_p_k) + sum_k B(a_q_k; a_p_k) - B(A_q; A_p)
+
+    Source: statproofbook.github.io/P/dir-kl.
+
+    The same distribution elsewhere: ``scipy.stats.dirichlet(alpha=concentration)``,
+    ``torch.distributions.Dirichlet(concentration)``, ``tfp.distributions.Dirichlet(concentration)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The discrete uniform distribution: mass 1 / (high - low + 1) on low, low + 1, ..., high."""
+"""The discrete uniform distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -17,6 +17,27 @@ from kldiv.families.binomial import Binomial, BinomialLogits
 @declare.family(Support("integers", "low", "high"))
 class DiscreteUniform(NamedTuple):
     """The uniform distribution on the integers from `low` to `high`, both included.
+
+    Mass, for k = low, low + 1, ..., high::
+
+        P(k) = 1 / (high - low + 1)
+
+    Parameters
+    ----------
+    low : integer
+        Least outcome.
+    high : integer, at least low
+        Greatest outcome, ``high - 1`` in SciPy, where ``high`` is excluded.
+
+    Notes
+    -----
+    The divergence is infinite unless the outcomes of P are among those of Q; then it is::
+
+        KL(P || Q) = log((high_q - low_q + 1) / (high_p - low_p + 1))
+
+    Source: statproofbook.github.io/P/duni-kl.
+
+    The same distribution elsewhere: ``scipy.stats.randint(low=low, high=high + 1)``.
 
     Examples
     --------

@@ -1,7 +1,4 @@
-"""The logarithm of a gamma variable: density rate^a exp(a x - rate exp(x)) / Gamma(a), a = concentration, on the line.
-
-And its negative, the logarithm of an inverse gamma variable.
-"""
+"""The logarithms of a gamma and of an inverse gamma variable."""
 
 from typing import Annotated, NamedTuple
 
@@ -18,6 +15,26 @@ from kldiv.families.gamma import Gamma
 @declare.family(REALS)
 class ExpGamma(NamedTuple):
     """The distribution of log y, where y is Gamma(concentration, rate).
+
+    Density, for real x, with a = concentration::
+
+        p(x) = rate^a exp(a x - rate exp(x)) / Gamma(a)
+
+    Parameters
+    ----------
+    concentration : positive
+        Shape of y, ``c`` in SciPy.
+    rate : positive
+        Rate of y, ``exp(-loc)`` in SciPy.
+
+    Notes
+    -----
+    The divergence is that of the gamma distributions of y, with a and b the concentration and the rate::
+
+        KL(P || Q) = KL(Gamma(a_p, b_p) || Gamma(a_q, b_q))
+
+    The same distribution elsewhere: ``scipy.stats.loggamma(c=concentration, loc=-np.log(rate))``,
+    ``tfp.distributions.ExpGamma(concentration, rate)``.
 
     Examples
     --------
@@ -39,6 +56,25 @@ class ExpGamma(NamedTuple):
 @declare.family(REALS)
 class ExpInverseGamma(NamedTuple):
     """The distribution of log y, where y is InverseGamma(concentration, rate): 1 / y is Gamma(concentration, rate).
+
+    Density, for real x, with a = concentration::
+
+        p(x) = rate^a exp(-a x - rate exp(-x)) / Gamma(a)
+
+    Parameters
+    ----------
+    concentration : positive
+        Shape of 1 / y.
+    rate : positive
+        Rate of 1 / y, ``scale`` in TFP.
+
+    Notes
+    -----
+    The divergence is that of the gamma distributions of 1 / y, with a and b the concentration and the rate::
+
+        KL(P || Q) = KL(Gamma(a_p, b_p) || Gamma(a_q, b_q))
+
+    The same distribution elsewhere: ``tfp.distributions.ExpInverseGamma(concentration, scale=rate)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The exponential distribution: density rate exp(-rate x) on the positive half-line."""
+"""The exponential distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -14,6 +14,26 @@ from kldiv.families.gamma import Gamma
 @declare.family(POSITIVE)
 class Exponential(NamedTuple):
     """The exponential distribution with mean 1 / `rate`.
+
+    Density, for x > 0::
+
+        p(x) = rate exp(-rate x)
+
+    Parameters
+    ----------
+    rate : positive
+        One over the mean, ``1 / scale`` in SciPy.
+
+    Notes
+    -----
+    With r = rate_q / rate_p::
+
+        KL(P || Q) = r - 1 - log r
+
+    Source: statproofbook.github.io/P/gam-kl, at concentrations 1.
+
+    The same distribution elsewhere: ``scipy.stats.expon(scale=1 / rate)``, ``torch.distributions.Exponential(rate)``,
+    ``tfp.distributions.Exponential(rate)``.
 
     Examples
     --------

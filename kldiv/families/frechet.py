@@ -1,4 +1,4 @@
-"""The Frechet distribution: density (a/s) (x/s)^(-a-1) exp(-(x/s)^-a) on the positive reals."""
+"""The Frechet distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -14,6 +14,27 @@ from kldiv.families.weibull import Weibull
 @declare.family(POSITIVE)
 class Frechet(NamedTuple):
     """The Frechet distribution: (x / scale)^-concentration is exponential with mean 1.
+
+    Density, for x > 0, with s = scale and a = concentration::
+
+        p(x) = (a / s) (x / s)^(-a - 1) exp(-(x / s)^-a)
+
+    Parameters
+    ----------
+    scale : positive
+        Scale of x.
+    concentration : positive
+        Tail index, ``c`` in SciPy.
+
+    Notes
+    -----
+    With r = a_q / a_p, and g Euler's constant::
+
+        KL(P || Q) = log(a_p / a_q) + a_q log(s_p / s_q) + (r - 1) g + (s_q / s_p)^a_q Gamma(1 + r) - 1
+
+    Source: arXiv:1401.6853, at d = p = a, as 1 / x is a Weibull variable with scale 1 / s.
+
+    The same distribution elsewhere: ``scipy.stats.invweibull(c=concentration, scale=scale)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The gamma distribution: density rate^a x^(a-1) exp(-rate x) / Gamma(a), a = concentration, on the positive reals."""
+"""The gamma distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -17,6 +17,28 @@ from kldiv.families.generalized_gamma import GeneralizedGamma
 @declare.family(POSITIVE)
 class Gamma(NamedTuple):
     """The gamma distribution with shape `concentration` and mean concentration / rate.
+
+    Density, for x > 0, with a = concentration::
+
+        p(x) = rate^a x^(a - 1) exp(-rate x) / Gamma(a)
+
+    Parameters
+    ----------
+    concentration : positive
+        Shape, ``a`` in SciPy.
+    rate : positive
+        One over the scale, ``1 / scale`` in SciPy.
+
+    Notes
+    -----
+    With r the mean of P over that of Q, and H(a) = lgamma(a) - a log a + a, which is convex::
+
+        KL(P || Q) = a_q [r - 1 - log r] + H(a_q) - H(a_p) - H'(a_p) (a_q - a_p)
+
+    Source: statproofbook.github.io/P/gam-kl.
+
+    The same distribution elsewhere: ``scipy.stats.gamma(a=concentration, scale=1 / rate)``,
+    ``torch.distributions.Gamma(concentration, rate)``, ``tfp.distributions.Gamma(concentration, rate)``.
 
     Examples
     --------

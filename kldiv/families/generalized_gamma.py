@@ -1,4 +1,4 @@
-"""The generalized gamma distribution: density p x^(d-1) exp(-(x/a)^p) / (a^d Gamma(d/p)) on the positive reals."""
+"""The generalized gamma distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -13,6 +13,30 @@ from kldiv.domains import POSITIVE, Positive
 @declare.family(POSITIVE)
 class GeneralizedGamma(NamedTuple):
     """The generalized gamma distribution: (x / scale)^power is gamma with shape concentration / power and rate 1.
+
+    Density, for x > 0, with a = scale, d = concentration and p = power::
+
+        p(x) = p x^(d - 1) exp(-(x / a)^p) / (a^d Gamma(d / p))
+
+    Parameters
+    ----------
+    scale : positive
+        Scale of x.
+    concentration : positive
+        Shape near 0, ``a * c`` in SciPy.
+    power : positive
+        Power of x, ``c`` in SciPy.
+
+    Notes
+    -----
+    With k = d / p, and e = (a_p / a_q)^p_q Gamma(k_p + p_q / p_p) / Gamma(k_p)::
+
+        KL(P || Q) = log(p_p / p_q) + d_q log(a_q / a_p) + lgamma(k_q) - lgamma(k_p)
+                   + (d_p - d_q) psi(k_p) / p_p + e - k_p
+
+    Source: arXiv:1401.6853.
+
+    The same distribution elsewhere: ``scipy.stats.gengamma(a=concentration / power, c=power, scale=scale)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The generalized normal distribution: density proportional to exp(-(|x - loc| / scale)^power) on the real line."""
+"""The generalized normal distribution."""
 
 from math import log, sqrt
 from typing import Annotated, NamedTuple
@@ -20,6 +20,31 @@ from kldiv.families.normal import Normal
 @declare.family(REALS, kink="loc")
 class GeneralizedNormal(NamedTuple):
     """The generalized normal distribution: at `power` 1 Laplace's, at 2 normal with standard deviation scale / sqrt(2).
+
+    Density, for real x::
+
+        p(x) = power exp(-(|x - loc| / scale)^power) / (2 scale Gamma(1 / power))
+
+    Parameters
+    ----------
+    loc : real
+        Mean.
+    scale : positive
+        Scale of x - loc.
+    power : positive
+        Shape, ``beta`` in SciPy.
+
+    Notes
+    -----
+    With m the location, s the scale and b the power::
+
+        KL(P || Q) = E_P (|x - m_q| / s_q)^b_q - 1 / b_p + log(s_q Gamma(1 + 1 / b_q) / (s_p Gamma(1 + 1 / b_p)))
+
+    At equal locations the mean is (s_p / s_q)^b_q Gamma((1 + b_q) / b_p) / Gamma(1 / b_p); at others it is integrated
+    numerically, to the last digits. Source: the definition.
+
+    The same distribution elsewhere: ``scipy.stats.gennorm(beta=power, loc=loc, scale=scale)``,
+    ``tfp.distributions.GeneralizedNormal(loc, scale, power)``.
 
     Examples
     --------

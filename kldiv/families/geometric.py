@@ -1,4 +1,4 @@
-"""The geometric distribution: mass probs (1 - probs)^k on 0, 1, 2, ..., the failures before the first success."""
+"""The geometric distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -15,6 +15,26 @@ from kldiv.domains import COUNTS, LeftOpenUnitInterval
 @declare.family(COUNTS)
 class Geometric(NamedTuple):
     """The number of failures before the first success, which has probability `probs` each time.
+
+    Mass, for k = 0, 1, 2, ...::
+
+        P(k) = probs (1 - probs)^k
+
+    Parameters
+    ----------
+    probs : above 0 and at most 1
+        Probability of a success, ``p`` in SciPy, which counts the success too.
+
+    Notes
+    -----
+    With p and q the two probabilities::
+
+        KL(P || Q) = log(p / q) + (1 - p) / p log((1 - p) / (1 - q))
+
+    Source: the definition, as the mean of k under P is (1 - p) / p.
+
+    The same distribution elsewhere: ``scipy.stats.geom(p=probs, loc=-1)``, ``torch.distributions.Geometric(probs)``,
+    ``tfp.distributions.Geometric(probs=probs)``.
 
     Examples
     --------
@@ -46,7 +66,7 @@ def sample_geometric(xp: Namespace, draw: SamplingContext, probs: Array) -> Arra
 
 @declare.formula(Geometric, Geometric)
 def kl_geometric_geometric(xp: Namespace, probs_p: Array, probs_q: Array) -> Array:
-    """log(p / q) + (1 - p) / p log((1 - p) / (1 - q)), written as the divergence of Bernoulli laws over p.
+    """log(p / q) + (1 - p) / p log((1 - p) / (1 - q)), written as the divergence of Bernoulli distributions over p.
 
     Source: the definition, as the mean of k under P is (1 - p) / p
     """

@@ -1,4 +1,4 @@
-"""The Gumbel distribution: density exp(-z - exp(-z)) / scale, z = (x - loc) / scale, on the real line."""
+"""The Gumbel distribution."""
 
 from math import pi
 from typing import Annotated, NamedTuple
@@ -15,6 +15,28 @@ from kldiv.domains import REALS, Positive, Real
 @declare.family(REALS)
 class Gumbel(NamedTuple):
     """The Gumbel distribution with mode `loc`; exp(-(x - loc) / scale) is exponential with rate 1.
+
+    Density, for real x, with z = (x - loc) / scale::
+
+        p(x) = exp(-z - exp(-z)) / scale
+
+    Parameters
+    ----------
+    loc : real
+        Mode.
+    scale : positive
+        Scale of x - loc.
+
+    Notes
+    -----
+    With r = s_p / s_q, d = (m_p - m_q) / s_q, m the mode, s the scale, and g Euler's constant::
+
+        KL(P || Q) = -log r - g (1 - r) - 1 + d + exp(-d) Gamma(1 + r)
+
+    Source: the definition, as exp(-(x - m_p) / s_p) is exponential with rate 1.
+
+    The same distribution elsewhere: ``scipy.stats.gumbel_r(loc=loc, scale=scale)``, ``torch.distributions.Gumbel(loc,
+    scale)``, ``tfp.distributions.Gumbel(loc, scale)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The half-Cauchy distribution: density 2 / (pi scale (1 + (x / scale)^2)) on the positive half-line."""
+"""The half-Cauchy distribution."""
 
 from math import inf, log, pi
 from typing import Annotated, NamedTuple
@@ -13,7 +13,27 @@ from kldiv.domains import POSITIVE, Positive
 
 @declare.family(POSITIVE)
 class HalfCauchy(NamedTuple):
-    """The distribution of the absolute value of a Cauchy variable at 0; `scale` is its median. It has no mean.
+    """The distribution of the absolute value of a Cauchy variable at 0; it has no mean.
+
+    Density, for x > 0::
+
+        p(x) = 2 / (pi scale (1 + (x / scale)^2))
+
+    Parameters
+    ----------
+    scale : positive
+        Median.
+
+    Notes
+    -----
+    With s the scale::
+
+        KL(P || Q) = log((s_p + s_q)^2 / (4 s_p s_q))
+
+    Source: arXiv:1905.10965, as a Cauchy distribution at 0 is symmetric.
+
+    The same distribution elsewhere: ``scipy.stats.halfcauchy(scale=scale)``, ``torch.distributions.HalfCauchy(scale)``,
+    ``tfp.distributions.HalfCauchy(0.0, scale)``.
 
     Examples
     --------

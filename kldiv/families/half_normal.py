@@ -1,4 +1,4 @@
-"""The half-normal distribution: density sqrt(2/pi)/s exp(-x^2/(2 s^2)) on the positive reals."""
+"""The half-normal distribution."""
 
 from math import log, pi, sqrt
 from typing import Annotated, NamedTuple
@@ -16,6 +16,26 @@ from kldiv.families.generalized_gamma import GeneralizedGamma
 @declare.family(POSITIVE)
 class HalfNormal(NamedTuple):
     """The absolute value of a normal variable with mean 0 and standard deviation `scale`.
+
+    Density, for x > 0::
+
+        p(x) = sqrt(2 / pi) exp(-(x / scale)^2 / 2) / scale
+
+    Parameters
+    ----------
+    scale : positive
+        Standard deviation of the normal variable.
+
+    Notes
+    -----
+    With r = scale_p / scale_q::
+
+        KL(P || Q) = [r^2 - 1 - log(r^2)] / 2
+
+    Source: the definition, as E x^2 = scale_p^2 under P.
+
+    The same distribution elsewhere: ``scipy.stats.halfnorm(scale=scale)``, ``torch.distributions.HalfNormal(scale)``,
+    ``tfp.distributions.HalfNormal(scale)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Independent components: the last batch axis of a distribution becomes an event axis."""
+"""Vectors of independent components."""
 
 from collections.abc import Iterable
 from typing import Annotated, Generic, NamedTuple, TypeVar
@@ -25,7 +25,27 @@ Base = TypeVar("Base")
 
 @declare.family()
 class Independent(NamedTuple, Generic[Base]):
-    """A vector of independent components, one for each entry of the last batch axis of `base`; nest it for more axes.
+    """A vector of independent components: the last batch axis of `base` becomes an event axis. Nest it for more axes.
+
+    Density or mass, with base[i] entry i of the last batch axis::
+
+        p(x) = prod_i base[i](x_i)
+
+    Parameters
+    ----------
+    base : distribution
+        Distribution of the components, ``base_distribution`` in PyTorch, ``distribution`` in TFP.
+
+    Notes
+    -----
+    With P_i and Q_i the components::
+
+        KL(P || Q) = sum_i KL(P_i || Q_i)
+
+    Source: statproofbook.github.io/P/kl-add.
+
+    The same distribution elsewhere: ``torch.distributions.Independent(base, 1)``, ``tfp.distributions.Independent(base,
+    1)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The inverse gamma distribution: density b^a x^(-a-1) exp(-b/x) / Gamma(a) on the positive reals."""
+"""The inverse gamma distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -13,6 +13,27 @@ from kldiv.families.gamma import Gamma
 @declare.family(POSITIVE)
 class InverseGamma(NamedTuple):
     """The distribution of 1 / y, where y is gamma with shape `concentration` and `rate`.
+
+    Density, for x > 0, with a = concentration::
+
+        p(x) = rate^a x^(-a - 1) exp(-rate / x) / Gamma(a)
+
+    Parameters
+    ----------
+    concentration : positive
+        Shape, ``a`` in SciPy.
+    rate : positive
+        Rate of 1 / x, ``scale`` in SciPy and TFP.
+
+    Notes
+    -----
+    The divergence is that of the gamma distributions of y, with a and b the concentration and the rate::
+
+        KL(P || Q) = KL(Gamma(a_p, b_p) || Gamma(a_q, b_q))
+
+    The same distribution elsewhere: ``scipy.stats.invgamma(a=concentration, scale=rate)``,
+    ``torch.distributions.InverseGamma(concentration, rate)``, ``tfp.distributions.InverseGamma(concentration,
+    scale=rate)``.
 
     Examples
     --------

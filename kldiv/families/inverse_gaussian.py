@@ -1,4 +1,4 @@
-"""The inverse Gaussian distribution: density sqrt(l / (2 pi x^3)) exp(-l (x - m)^2 / (2 m^2 x)), x > 0."""
+"""The inverse Gaussian distribution."""
 
 from math import log, pi
 from typing import Annotated, NamedTuple
@@ -22,6 +22,28 @@ from kldiv.domains import POSITIVE, Positive
 @declare.family(POSITIVE)
 class InverseGaussian(NamedTuple):
     """The inverse Gaussian (Wald) distribution with mean `loc` and variance loc^3 / concentration.
+
+    Density, for x > 0, with m = loc and l = concentration::
+
+        p(x) = sqrt(l / (2 pi x^3)) exp(-l (x - m)^2 / (2 m^2 x))
+
+    Parameters
+    ----------
+    loc : positive
+        Mean, ``mu * scale`` in SciPy.
+    concentration : positive
+        Shape, ``scale`` in SciPy.
+
+    Notes
+    -----
+    With r = l_q / l_p::
+
+        KL(P || Q) = [r - 1 - log r] / 2 + l_q (m_p - m_q)^2 / (2 m_q^2 m_p)
+
+    Source: the definition, as E x = m and E 1/x = 1/m + 1/l under P.
+
+    The same distribution elsewhere: ``scipy.stats.invgauss(mu=loc / concentration, scale=concentration)``,
+    ``tfp.distributions.InverseGaussian(loc, concentration)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The Kumaraswamy distribution: density a b x^(a-1) (1 - x^a)^(b-1) on the unit interval, a, b the concentrations."""
+"""The Kumaraswamy distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -21,7 +21,27 @@ from kldiv.domains import UNIT_INTERVAL, Positive
 class Kumaraswamy(NamedTuple):
     """The Kumaraswamy distribution, where x^a is a beta variable with concentrations 1 and b.
 
-    Here a is `concentration1` and b is `concentration0`.
+    Density, for 0 < x < 1, with a = concentration1 and b = concentration0::
+
+        p(x) = a b x^(a - 1) (1 - x^a)^(b - 1)
+
+    Parameters
+    ----------
+    concentration1 : positive
+        Power of x.
+    concentration0 : positive
+        Shape at 1.
+
+    Notes
+    -----
+    The divergence is an integral over v = -log(1 - x^a_p), which is exponential with rate b_p::
+
+        KL(P || Q) = E_P log(p(x) / q(x))
+
+    Where a_p = a_q it is r - 1 - log r, with r = b_q / b_p. Source: the definition.
+
+    The same distribution elsewhere: ``torch.distributions.Kumaraswamy(concentration1, concentration0)``,
+    ``tfp.distributions.Kumaraswamy(concentration1, concentration0)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The Laplace distribution: density exp(-|x - loc| / scale) / (2 scale) on the real line."""
+"""The Laplace distribution."""
 
 from math import log
 from typing import Annotated, NamedTuple
@@ -15,6 +15,28 @@ from kldiv.families.asymmetric_laplace import AsymmetricLaplace
 @declare.family(REALS, kink="loc")
 class Laplace(NamedTuple):
     """The Laplace distribution with mean `loc` and mean distance `scale` from it.
+
+    Density, for real x::
+
+        p(x) = exp(-|x - loc| / scale) / (2 scale)
+
+    Parameters
+    ----------
+    loc : real
+        Mean.
+    scale : positive
+        Mean distance from loc.
+
+    Notes
+    -----
+    With r = b_p / b_q and z = abs(m_p - m_q) / b_p, for location m and scale b::
+
+        KL(P || Q) = [r - 1 - log r] + r [exp(-z) - 1 + z]
+
+    Source: the definition, as the mean distance of x from m_q under P is b_p (z + exp(-z)).
+
+    The same distribution elsewhere: ``scipy.stats.laplace(loc=loc, scale=scale)``, ``torch.distributions.Laplace(loc,
+    scale)``, ``tfp.distributions.Laplace(loc, scale)``.
 
     Examples
     --------

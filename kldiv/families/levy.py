@@ -1,4 +1,4 @@
-"""The Levy distribution: density sqrt(s/(2 pi)) x^(-3/2) exp(-s/(2 x)) on the positive reals."""
+"""The Levy distribution."""
 
 from math import log, pi
 from typing import Annotated, NamedTuple
@@ -15,6 +15,25 @@ from kldiv.families.inverse_gamma import InverseGamma
 @declare.family(POSITIVE)
 class Levy(NamedTuple):
     """The stable distribution of the time that a Brownian motion takes to reach sqrt(`scale`); it has no mean.
+
+    Density, for x > 0::
+
+        p(x) = sqrt(scale / (2 pi)) x^(-3/2) exp(-scale / (2 x))
+
+    Parameters
+    ----------
+    scale : positive
+        Scale of x.
+
+    Notes
+    -----
+    With r = scale_q / scale_p::
+
+        KL(P || Q) = [r - 1 - log r] / 2
+
+    Source: statproofbook.github.io/P/gam-kl, as 1 / x is a gamma variable with concentration 1 / 2 and rate scale / 2.
+
+    The same distribution elsewhere: ``scipy.stats.levy(scale=scale)``.
 
     Examples
     --------

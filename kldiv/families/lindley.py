@@ -1,4 +1,4 @@
-"""The Lindley distribution: density rate^2 / (1 + rate) (1 + x) exp(-rate x) on the positive half-line."""
+"""The Lindley distribution."""
 
 from math import pi
 from typing import Annotated, NamedTuple
@@ -15,6 +15,23 @@ from kldiv.domains import POSITIVE, Positive
 @declare.family(POSITIVE)
 class Lindley(NamedTuple):
     """The Lindley distribution: an exponential variable, plus a second one with probability 1 / (1 + rate).
+
+    Density, for x > 0::
+
+        p(x) = rate^2 / (1 + rate) (1 + x) exp(-rate x)
+
+    Parameters
+    ----------
+    rate : positive
+        Rate of the exponential variables.
+
+    Notes
+    -----
+    With r = rate_q / rate_p and s = (1 + rate_q) / (1 + rate_p)::
+
+        KL(P || Q) = 2 [r - 1 - log r] - [s - 1 - log s]
+
+    Source: the definition, as E x = 2 / rate - 1 / (1 + rate).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The log-logistic distribution: exp of a logistic variable, on the positive half-line."""
+"""The log-logistic distribution."""
 
 from math import pi
 from typing import Annotated, NamedTuple
@@ -19,6 +19,26 @@ from kldiv.families.logistic import Logistic
 @declare.family(POSITIVE)
 class LogLogistic(NamedTuple):
     """The distribution of exp of a logistic variable with mean `loc` and scale `scale`; its median is exp(loc).
+
+    Density, for x > 0, with z = (log x - loc) / scale::
+
+        p(x) = exp(-z) / (scale x (1 + exp(-z))^2)
+
+    Parameters
+    ----------
+    loc : real
+        Mean of log x, ``log(scale)`` in SciPy.
+    scale : positive
+        Scale of log x, ``1 / c`` in SciPy.
+
+    Notes
+    -----
+    The divergence is that of the logistic distributions of log x, with m the location and s the scale::
+
+        KL(P || Q) = KL(Logistic(m_p, s_p) || Logistic(m_q, s_q))
+
+    The same distribution elsewhere: ``scipy.stats.fisk(c=1 / scale, scale=np.exp(loc))``,
+    ``tfp.distributions.LogLogistic(loc, scale)``.
 
     Examples
     --------

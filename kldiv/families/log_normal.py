@@ -1,4 +1,4 @@
-"""The log-normal distribution: exp of a normal variable, density exp(-z^2 / 2) / (x scale sqrt(2 pi)), x > 0."""
+"""The log-normal distribution."""
 
 from math import log, pi
 from typing import Annotated, NamedTuple
@@ -15,6 +15,26 @@ from kldiv.families.normal import Normal
 @declare.family(POSITIVE)
 class LogNormal(NamedTuple):
     """The distribution of exp of a normal variable with mean `loc` and standard deviation `scale`.
+
+    Density, for x > 0, with z = (log x - loc) / scale::
+
+        p(x) = exp(-z^2 / 2) / (x scale sqrt(2 pi))
+
+    Parameters
+    ----------
+    loc : real
+        Mean of log x, ``log(scale)`` in SciPy.
+    scale : positive
+        Standard deviation of log x, ``s`` in SciPy.
+
+    Notes
+    -----
+    The divergence is that of the normal distributions of log x, with m the location and s the scale::
+
+        KL(P || Q) = KL(Normal(m_p, s_p) || Normal(m_q, s_q))
+
+    The same distribution elsewhere: ``scipy.stats.lognorm(s=scale, scale=np.exp(loc))``,
+    ``torch.distributions.LogNormal(loc, scale)``, ``tfp.distributions.LogNormal(loc, scale)``.
 
     Examples
     --------

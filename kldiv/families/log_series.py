@@ -1,4 +1,4 @@
-"""The logarithmic distribution: mass -probs^k / (k log(1 - probs)) on 1, 2, 3, ..."""
+"""The logarithmic distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -21,6 +21,25 @@ from kldiv.domains import OpenUnitInterval, Support
 @declare.family(Support("integers", 1.0))
 class LogSeries(NamedTuple):
     """The logarithmic distribution, with probabilities proportional to `probs`^k / k.
+
+    Mass, for k = 1, 2, 3, ...::
+
+        P(k) = -probs^k / (k log(1 - probs))
+
+    Parameters
+    ----------
+    probs : between 0 and 1, neither included
+        Base of the power, ``p`` in SciPy.
+
+    Notes
+    -----
+    With p and q the two parameters, and m = -p / ((1 - p) log(1 - p)) the mean of k under P::
+
+        KL(P || Q) = log(log(1 - q) / log(1 - p)) + m log(p / q)
+
+    Source: the definition.
+
+    The same distribution elsewhere: ``scipy.stats.logser(p=probs)``.
 
     Examples
     --------

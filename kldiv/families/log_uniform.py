@@ -1,4 +1,4 @@
-"""The log-uniform distribution: density 1 / (x log(high / low)) between low and high."""
+"""The log-uniform distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -21,6 +21,27 @@ from kldiv.domains import AboveLow, Positive, Support
 @declare.family(Support("line", "low", "high"))
 class LogUniform(NamedTuple):
     """The distribution of a variable between `low` and `high` whose logarithm is uniform.
+
+    Density, for low < x < high::
+
+        p(x) = 1 / (x log(high / low))
+
+    Parameters
+    ----------
+    low : positive
+        Lower end, ``a`` in SciPy.
+    high : above low
+        Upper end, ``b`` in SciPy.
+
+    Notes
+    -----
+    The divergence is infinite unless the interval of P lies inside that of Q; then it is::
+
+        KL(P || Q) = log(log(high_q / low_q) / log(high_p / low_p))
+
+    Source: statproofbook.github.io/P/cuni-kl, as the logarithms are uniform.
+
+    The same distribution elsewhere: ``scipy.stats.loguniform(a=low, b=high)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The logistic distribution: density exp(-z) / (scale (1 + exp(-z))^2), z = (x - loc) / scale, on the real line."""
+"""The logistic distribution."""
 
 from math import pi
 from typing import Annotated, NamedTuple
@@ -14,6 +14,29 @@ from kldiv.domains import REALS, Positive, Real
 @declare.family(REALS)
 class Logistic(NamedTuple):
     """The logistic distribution with mean `loc` and standard deviation pi scale / sqrt(3).
+
+    Density, for real x, with z = (x - loc) / scale::
+
+        p(x) = exp(-z) / (scale (1 + exp(-z))^2)
+
+    Parameters
+    ----------
+    loc : real
+        Mean.
+    scale : positive
+        Scale of x - loc.
+
+    Notes
+    -----
+    With z standard logistic, r = s_p / s_q and d = (m_p - m_q) / s_q, for location m and scale s::
+
+        KL(P || Q) = 2 E log(2 cosh((d + r z) / 2)) - log r - 2
+
+    At equal scales it is d coth(d / 2) - 2; in general it is integrated numerically, to the last digits. Source: the
+    definition, as the entropy of P is log s_p + 2.
+
+    The same distribution elsewhere: ``scipy.stats.logistic(loc=loc, scale=scale)``, ``tfp.distributions.Logistic(loc,
+    scale)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The logit-normal distribution: the sigmoid of a normal variable, on the unit interval."""
+"""The logit-normal distribution."""
 
 from math import log, pi
 from typing import Annotated, NamedTuple
@@ -20,6 +20,25 @@ from kldiv.families.normal import Normal
 @declare.family(UNIT_INTERVAL)
 class LogitNormal(NamedTuple):
     """The distribution of 1 / (1 + exp(-y)), where y is normal with mean `loc` and standard deviation `scale`.
+
+    Density, for 0 < x < 1, with z = (log(x / (1 - x)) - loc) / scale::
+
+        p(x) = exp(-z^2 / 2) / (x (1 - x) scale sqrt(2 pi))
+
+    Parameters
+    ----------
+    loc : real
+        Mean of y.
+    scale : positive
+        Standard deviation of y.
+
+    Notes
+    -----
+    The divergence is that of the normal distributions of y, with m the location and s the scale::
+
+        KL(P || Q) = KL(Normal(m_p, s_p) || Normal(m_q, s_q))
+
+    The same distribution elsewhere: ``tfp.distributions.LogitNormal(loc, scale)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The Lomax distribution: density alpha / scale (1 + x / scale)^-(alpha + 1) on the positive half-line."""
+"""The Lomax distribution."""
 
 from math import pi
 from typing import Annotated, NamedTuple
@@ -24,6 +24,27 @@ from kldiv.domains import POSITIVE, Positive
 @declare.family(POSITIVE)
 class Lomax(NamedTuple):
     """The Lomax distribution: a Pareto distribution with `scale` and tail index `alpha`, shifted to start at 0.
+
+    Density, for x > 0::
+
+        p(x) = alpha / scale (1 + x / scale)^-(alpha + 1)
+
+    Parameters
+    ----------
+    scale : positive
+        Scale of x.
+    alpha : positive
+        Tail index, ``c`` in SciPy.
+
+    Notes
+    -----
+    With a the tail index and s the scale::
+
+        KL(P || Q) = log(a_p s_q / (a_q s_p)) - 1 - 1 / a_p + (a_q + 1) E_P log(1 + x / s_q)
+
+    Source: the definition, as log(1 + x / s_p) is exponential with rate a_p under P.
+
+    The same distribution elsewhere: ``scipy.stats.lomax(c=alpha, scale=scale)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Markov chains: the probability of a path is initial_probs[x_0] prod_t transition_matrices[t, x_t, x_(t+1)]."""
+"""Paths of a Markov chain."""
 
 from typing import Annotated, NamedTuple
 
@@ -15,8 +15,25 @@ from kldiv.families.categorical import sample_categorical
 class MarkovChain(NamedTuple):
     """The path of a Markov chain over states 0, 1, ..., one state more than there are steps.
 
-    The first state has the law `initial_probs`. The rows of `transition_matrices`, one matrix for each step, are the
-    laws of the next state; for a homogeneous chain broadcast one matrix to the number of steps.
+    Mass, for a path x_0, ..., x_T of T steps::
+
+        P(x) = initial_probs[x_0] prod_t transition_matrices[t, x_t, x_(t+1)]
+
+    Parameters
+    ----------
+    initial_probs : vector of probabilities
+        Probabilities of the first state.
+    transition_matrices : matrices whose rows are probabilities
+        Row i of a matrix has the probabilities of the state after i. There is one matrix for each step; for a
+        homogeneous chain broadcast one matrix to the number of steps.
+
+    Notes
+    -----
+    With pi_t the distribution of the state of P at step t, and P_t, Q_t the matrices::
+
+        KL(P || Q) = KL(initial_p || initial_q) + sum_t sum_i pi_t(i) KL(P_t(i, .) || Q_t(i, .))
+
+    Source: the definition, by the chain rule.
 
     Examples
     --------
@@ -58,7 +75,7 @@ def sample_markov_chain(
 def kl_markov_chain_markov_chain(
     xp: Namespace, initial_p: Array, matrices_p: Array, initial_q: Array, matrices_q: Array
 ) -> Array:
-    """KL(initial_p || initial_q) + sum_t sum_i pi_t(i) KL(P_t(i, .) || Q_t(i, .)), with pi_t the law of P's state.
+    """KL(initial_p || initial_q) + sum_t sum_i pi_t(i) KL(P_t(i, .) || Q_t(i, .)), with pi_t P's distribution at t.
 
     Source: the definition, by the chain rule
     """

@@ -1,8 +1,4 @@
-"""The matrix normal distribution: X = loc + R Z C' for a matrix Z of independent standard normal entries.
-
-Its density is exp(-|R^-1 (X - loc) C'^-1|^2 / 2) / sqrt(det(2 pi C C' (x) R R')), with R = row_scale_tril and C =
-column_scale_tril.
-"""
+"""The matrix normal distribution."""
 
 from math import log, pi
 from typing import Annotated, NamedTuple
@@ -22,6 +18,30 @@ def _standardized(xp: Namespace, x: Array, row: Array, column: Array) -> Array:
 @declare.family(MATRICES)
 class MatrixNormal(NamedTuple):
     """The matrix normal distribution with mean `loc`, covariance R R' of the rows and C C' of the columns.
+
+    Density over n by m matrices X, with R = row_scale_tril and C = column_scale_tril::
+
+        p(X) = exp(-|R^-1 (X - loc) C'^-1|^2 / 2) / ((2 pi)^(n m / 2) det(R)^m det(C)^n)
+
+    Parameters
+    ----------
+    loc : real matrix
+        Mean, ``mean`` in SciPy.
+    row_scale_tril : lower triangular matrix, positive on the diagonal
+        Cholesky factor R of the covariance of the rows, which is ``rowcov`` in SciPy.
+    column_scale_tril : lower triangular matrix, positive on the diagonal
+        Cholesky factor C of the covariance of the columns, which is ``colcov`` in SciPy.
+
+    Notes
+    -----
+    With I + Z the Kronecker product of C_q^-1 C_p and R_q^-1 R_p, and M the mean::
+
+        KL(P || Q) = sum_i [Z_ii - log(1 + Z_ii)] + |Z|^2 / 2 + |R_q^-1 (M_p - M_q) C_q'^-1|^2 / 2
+
+    Source: statproofbook.github.io/P/matn-kl.
+
+    The same distribution elsewhere: ``scipy.stats.matrix_normal(mean=loc, rowcov=row_scale_tril @ row_scale_tril.T,
+    colcov=column_scale_tril @ column_scale_tril.T)``.
 
     Examples
     --------

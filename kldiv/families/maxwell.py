@@ -1,4 +1,4 @@
-"""The Maxwell distribution: density sqrt(2/pi) x^2/s^3 exp(-x^2/(2 s^2)) on the positive reals."""
+"""The Maxwell distribution."""
 
 from math import log, pi, sqrt
 from typing import Annotated, NamedTuple
@@ -15,6 +15,25 @@ from kldiv.families.generalized_gamma import GeneralizedGamma
 @declare.family(POSITIVE)
 class Maxwell(NamedTuple):
     """The length of a vector of three independent normal variables with mean 0 and standard deviation `scale`.
+
+    Density, for x > 0::
+
+        p(x) = sqrt(2 / pi) x^2 exp(-(x / scale)^2 / 2) / scale^3
+
+    Parameters
+    ----------
+    scale : positive
+        Standard deviation of the normal variables.
+
+    Notes
+    -----
+    With r = scale_p / scale_q::
+
+        KL(P || Q) = (3/2) [r^2 - 1 - log(r^2)]
+
+    Source: the definition, as E x^2 = 3 scale_p^2 under P.
+
+    The same distribution elsewhere: ``scipy.stats.maxwell(scale=scale)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Mixtures: density sum_m probs[m] f_m(x), the components f_m along the last batch axis of a distribution."""
+"""Mixtures of distributions."""
 
 from typing import Annotated, Generic, NamedTuple, TypeVar
 
@@ -18,8 +18,24 @@ Components = TypeVar("Components")
 class Mixture(NamedTuple, Generic[Components]):
     """The mixture, with probabilities `probs`, of the distributions along the last batch axis of `components`.
 
+    Density or mass, with components[m] entry m of the last batch axis::
+
+        p(x) = sum_m probs[m] components[m](x)
+
+    Parameters
+    ----------
+    probs : vector of probabilities
+        Probabilities of the components, ``mixture_distribution`` in PyTorch and TFP.
+    components : distribution
+        Distributions along the last batch axis, ``component_distribution`` in PyTorch.
+
+    Notes
+    -----
     Divergences from and to a mixture have no closed form: `kldiv.estimate` gives them with their error, `kldiv.bounds`
     a lower and an upper bound.
+
+    The same distribution elsewhere: ``torch.distributions.MixtureSameFamily(torch.distributions.Categorical(probs),
+    components)``, ``tfp.distributions.MixtureSameFamily(tfp.distributions.Categorical(probs=probs), components)``.
 
     Examples
     --------

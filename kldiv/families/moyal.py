@@ -1,4 +1,4 @@
-"""The Moyal distribution: density exp(-(z + exp(-z)) / 2) / (scale sqrt(2 pi)), z = (x - loc) / scale, on the line."""
+"""The Moyal distribution."""
 
 from math import log, pi
 from typing import Annotated, NamedTuple
@@ -15,6 +15,28 @@ from kldiv.domains import REALS, Positive, Real
 @declare.family(REALS)
 class Moyal(NamedTuple):
     """The Moyal distribution with mode `loc`; exp(-(x - loc) / scale) is the square of a standard normal variable.
+
+    Density, for real x, with z = (x - loc) / scale::
+
+        p(x) = exp(-(z + exp(-z)) / 2) / (scale sqrt(2 pi))
+
+    Parameters
+    ----------
+    loc : real
+        Mode.
+    scale : positive
+        Scale of x - loc.
+
+    Notes
+    -----
+    With r = s_p / s_q, d = (m_p - m_q) / s_q, m the mode, s the scale, and c = log 2 + Euler's constant::
+
+        KL(P || Q) = [d + r c + exp(-d) 2^r Gamma(r + 1/2) / Gamma(1/2) - c - 1] / 2 - log r
+
+    Source: the definition, as exp(-(x - m_p) / s_p) / 2 is gamma with concentration 1/2 and rate 1.
+
+    The same distribution elsewhere: ``scipy.stats.moyal(loc=loc, scale=scale)``, ``tfp.distributions.Moyal(loc,
+    scale)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The multinomial distribution: mass n! prod_k probs[k]^x_k / x_k! at counts x that sum to n = total_count."""
+"""The multinomial distribution, given by probabilities or logits."""
 
 from math import inf
 from typing import Annotated, NamedTuple
@@ -31,6 +31,29 @@ def _log_mass(xp: Namespace, x: Array, total_count: Array, log_probs: Array) -> 
 class Multinomial(NamedTuple):
     """The numbers of draws of each class among `total_count` draws with probabilities `probs` along the last axis.
 
+    Mass, for counts x that sum to n = total_count::
+
+        P(x) = n! prod_k probs[k]^x_k / x_k!
+
+    Parameters
+    ----------
+    total_count : non-negative integer
+        Number of draws, ``n`` in SciPy.
+    probs : vector of probabilities
+        Probabilities of the classes, ``p`` in SciPy.
+
+    Notes
+    -----
+    The divergence is infinite unless the total counts n are equal; then, with p and q the probabilities::
+
+        KL(P || Q) = n sum_k p_k log(p_k / q_k)
+
+    Source: the definition, as the draws are independent.
+
+    The same distribution elsewhere: ``scipy.stats.multinomial(n=total_count, p=probs)``,
+    ``torch.distributions.Multinomial(total_count, probs)``, ``tfp.distributions.Multinomial(total_count,
+    probs=probs)``.
+
     Examples
     --------
     >>> import kldiv
@@ -54,6 +77,29 @@ class Multinomial(NamedTuple):
 @declare.family(CLASS_COUNTS)
 class MultinomialLogits(NamedTuple):
     """The numbers of draws of each class among `total_count` draws with probabilities softmax(`logits`).
+
+    Mass, for counts x that sum to n = total_count, with p = softmax(logits) along the last axis::
+
+        P(x) = n! prod_k p_k^x_k / x_k!
+
+    Parameters
+    ----------
+    total_count : non-negative integer
+        Number of draws, ``n`` in SciPy.
+    logits : vector, real or -inf
+        Log probabilities of the classes, up to a constant; -inf is a class of probability 0.
+
+    Notes
+    -----
+    The divergence is infinite unless the total counts n are equal; then, with a and b the logits::
+
+        KL(P || Q) = n KL(softmax(a) || softmax(b))
+
+    Source: the definition, as the draws are independent.
+
+    The same distribution elsewhere: ``scipy.stats.multinomial(n=total_count, p=scipy.special.softmax(logits))``,
+    ``torch.distributions.Multinomial(total_count, logits=logits)``, ``tfp.distributions.Multinomial(total_count,
+    logits)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The logit-normal distribution on the simplex: softmax of (y, 0) for a multivariate normal vector y."""
+"""The logit-normal distribution on the simplex."""
 
 from typing import Annotated, NamedTuple
 
@@ -12,7 +12,24 @@ from kldiv.families.multivariate_normal import MultivariateNormalTriL
 class MultivariateLogitNormal(NamedTuple):
     """The logit-normal distribution: y = log(x_i / x_last) is normal with mean `loc` and covariance matrix L L'.
 
-    Here L is `scale_tril`. An outcome has one coordinate more than `loc`, and its density is that of all but the last.
+    An outcome has one coordinate more than `loc`, and its density is that of all but the last.
+
+    Density, for x on the simplex of d + 1 coordinates, with y_i = log(x_i / x_last) and L = scale_tril::
+
+        p(x) = exp(-|L^-1 (y - loc)|^2 / 2) / ((2 pi)^(d / 2) det(L) prod_i x_i)
+
+    Parameters
+    ----------
+    loc : real vector
+        Mean of y.
+    scale_tril : lower triangular matrix, positive on the diagonal
+        Cholesky factor L of the covariance matrix of y.
+
+    Notes
+    -----
+    The divergence is that of the normal distributions of y::
+
+        KL(P || Q) = KL(MultivariateNormalTriL(loc_p, L_p) || MultivariateNormalTriL(loc_q, L_q))
 
     Examples
     --------

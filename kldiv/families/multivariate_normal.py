@@ -1,8 +1,4 @@
-"""The multivariate normal distribution: density exp(-(x - loc)' S^-1 (x - loc) / 2) / sqrt(det(2 pi S)) over vectors.
-
-The covariance matrix S is given as such, by its Cholesky factor, by its inverse, by the square roots of its diagonal,
-or as a matrix of low rank and a diagonal one.
-"""
+"""The multivariate normal distribution, given by its covariance matrix in five forms."""
 
 from math import log, pi
 from typing import Annotated, NamedTuple
@@ -31,6 +27,29 @@ def _log_density(xp: Namespace, z: Array, diagonal: Array) -> Array:
 class MultivariateNormal(NamedTuple):
     """The multivariate normal distribution with mean `loc` and `covariance_matrix`.
 
+    Density over vectors of d coordinates, with S = covariance_matrix::
+
+        p(x) = exp(-(x - loc)' S^-1 (x - loc) / 2) / sqrt(det(2 pi S))
+
+    Parameters
+    ----------
+    loc : real vector
+        Mean, ``mean`` in SciPy.
+    covariance_matrix : positive definite matrix
+        Covariance matrix, ``cov`` in SciPy.
+
+    Notes
+    -----
+    With m the mean and S the covariance matrix::
+
+        KL(P || Q) = [tr(S_q^-1 S_p) - d - log det(S_q^-1 S_p) + (m_p - m_q)' S_q^-1 (m_p - m_q)] / 2
+
+    Source: statproofbook.github.io/P/mvn-kl.
+
+    The same distribution elsewhere: ``scipy.stats.multivariate_normal(mean=loc, cov=covariance_matrix)``,
+    ``torch.distributions.MultivariateNormal(loc, covariance_matrix)``,
+    ``tfp.distributions.MultivariateNormalFullCovariance(loc, covariance_matrix)``.
+
     Examples
     --------
     >>> import kldiv
@@ -54,6 +73,29 @@ class MultivariateNormal(NamedTuple):
 class MultivariateNormalTriL(NamedTuple):
     """The multivariate normal distribution with mean `loc` and covariance matrix L L', with L = `scale_tril`.
 
+    Density over vectors of d coordinates, with L = scale_tril::
+
+        p(x) = exp(-|L^-1 (x - loc)|^2 / 2) / ((2 pi)^(d / 2) det(L))
+
+    Parameters
+    ----------
+    loc : real vector
+        Mean, ``mean`` in SciPy.
+    scale_tril : lower triangular matrix, positive on the diagonal
+        Cholesky factor of the covariance matrix.
+
+    Notes
+    -----
+    With X = L_q^-1 (L_p - L_q) and z = L_q^-1 (m_p - m_q)::
+
+        KL(P || Q) = sum_i [X_ii - log(1 + X_ii)] + |X|^2 / 2 + |z|^2 / 2
+
+    Source: statproofbook.github.io/P/mvn-kl, with S = L L' for both.
+
+    The same distribution elsewhere: ``scipy.stats.multivariate_normal(mean=loc,
+    cov=scipy.stats.Covariance.from_cholesky(scale_tril))``, ``torch.distributions.MultivariateNormal(loc,
+    scale_tril=scale_tril)``, ``tfp.distributions.MultivariateNormalTriL(loc, scale_tril)``.
+
     Examples
     --------
     >>> import kldiv
@@ -74,6 +116,29 @@ class MultivariateNormalTriL(NamedTuple):
 @declare.family(VECTORS)
 class MultivariateNormalPrecision(NamedTuple):
     """The multivariate normal distribution with mean `loc` and covariance matrix the inverse of `precision_matrix`.
+
+    Density over vectors of d coordinates, with R = precision_matrix::
+
+        p(x) = exp(-(x - loc)' R (x - loc) / 2) sqrt(det(R / (2 pi)))
+
+    Parameters
+    ----------
+    loc : real vector
+        Mean, ``mean`` in SciPy.
+    precision_matrix : positive definite matrix
+        Inverse of the covariance matrix.
+
+    Notes
+    -----
+    With m the mean and R the precision matrix::
+
+        KL(P || Q) = [tr(R_p^-1 R_q) - d - log det(R_p^-1 R_q) + (m_p - m_q)' R_q (m_p - m_q)] / 2
+
+    Source: statproofbook.github.io/P/mvn-kl, with S = R^-1 for both.
+
+    The same distribution elsewhere: ``scipy.stats.multivariate_normal(mean=loc,
+    cov=scipy.stats.Covariance.from_precision(precision_matrix))``, ``torch.distributions.MultivariateNormal(loc,
+    precision_matrix=precision_matrix)``.
 
     Examples
     --------
@@ -99,6 +164,29 @@ class MultivariateNormalPrecision(NamedTuple):
 class MultivariateNormalDiag(NamedTuple):
     """The multivariate normal distribution with mean `loc` and uncorrelated components of deviations `scale_diag`.
 
+    Density over vectors x, with z = (x - loc) / scale_diag::
+
+        p(x) = prod_i exp(-z_i^2 / 2) / (scale_diag[i] sqrt(2 pi))
+
+    Parameters
+    ----------
+    loc : real vector
+        Mean, ``mean`` in SciPy.
+    scale_diag : positive vector
+        Standard deviations of the components.
+
+    Notes
+    -----
+    With r = s_p / s_q and z = (m_p - m_q) / s_q, for mean m and deviations s::
+
+        KL(P || Q) = sum_i ([r_i - 1 - log r_i] + (r_i - 1)^2 / 2 + z_i^2 / 2)
+
+    Source: statproofbook.github.io/P/mvn-kl, at diagonal S.
+
+    The same distribution elsewhere: ``scipy.stats.multivariate_normal(mean=loc,
+    cov=scipy.stats.Covariance.from_diagonal(scale_diag**2))``, ``tfp.distributions.MultivariateNormalDiag(loc,
+    scale_diag)``.
+
     Examples
     --------
     >>> import kldiv
@@ -120,6 +208,31 @@ class MultivariateNormalDiag(NamedTuple):
 @declare.family(VECTORS)
 class MultivariateNormalLowRank(NamedTuple):
     """The multivariate normal distribution with covariance matrix F F' + diag(`cov_diag`), with F = `cov_factor`.
+
+    Density over vectors of d coordinates, with S = F F' + diag(cov_diag) and F = cov_factor::
+
+        p(x) = exp(-(x - loc)' S^-1 (x - loc) / 2) / sqrt(det(2 pi S))
+
+    Parameters
+    ----------
+    loc : real vector
+        Mean, ``mean`` in SciPy.
+    cov_factor : real matrix
+        The matrix F of d rows, ``cov_perturb_factor`` in TFP.
+    cov_diag : positive vector
+        Variances that are added to the diagonal of F F', ``cov_diag_factor`` in TFP.
+
+    Notes
+    -----
+    With m the mean and S the covariance matrix::
+
+        KL(P || Q) = [tr(S_q^-1 S_p) - d - log det(S_q^-1 S_p) + (m_p - m_q)' S_q^-1 (m_p - m_q)] / 2
+
+    Source: statproofbook.github.io/P/mvn-kl.
+
+    The same distribution elsewhere: ``scipy.stats.multivariate_normal(mean=loc, cov=cov_factor @ cov_factor.T +
+    np.diag(cov_diag))``, ``torch.distributions.LowRankMultivariateNormal(loc, cov_factor, cov_diag)``,
+    ``tfp.distributions.MultivariateNormalDiagPlusLowRankCovariance(loc, cov_diag, cov_factor)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The Nakagami distribution: density 2 (m/w)^m x^(2m-1) exp(-m x^2/w) / Gamma(m) on the positive reals."""
+"""The Nakagami distribution."""
 
 from math import log
 from typing import Annotated, NamedTuple
@@ -14,6 +14,27 @@ from kldiv.families.generalized_gamma import GeneralizedGamma
 @declare.family(POSITIVE)
 class Nakagami(NamedTuple):
     """The Nakagami distribution: x^2 is gamma with shape `concentration` and mean `spread`.
+
+    Density, for x > 0, with m = concentration and w = spread::
+
+        p(x) = 2 (m / w)^m x^(2 m - 1) exp(-m x^2 / w) / Gamma(m)
+
+    Parameters
+    ----------
+    concentration : positive
+        Shape, ``nu`` in SciPy.
+    spread : positive
+        Mean of x^2, ``scale**2`` in SciPy.
+
+    Notes
+    -----
+    With r = w_p / w_q, and H(a) = lgamma(a) - a log a + a, which is convex::
+
+        KL(P || Q) = m_q [r - 1 - log r] + H(m_q) - H(m_p) - H'(m_p) (m_q - m_p)
+
+    Source: statproofbook.github.io/P/gam-kl, as x^2 is a gamma variable with rate m / w.
+
+    The same distribution elsewhere: ``scipy.stats.nakagami(nu=concentration, scale=np.sqrt(spread))``.
 
     Examples
     --------

@@ -1,7 +1,4 @@
-"""The negative binomial distribution: mass Gamma(r + k) / (Gamma(r) k!) (1 - p)^r p^k on 0, 1, 2, ...
-
-Here r = total_count, a positive real, and p = probs, the weight on the count.
-"""
+"""The negative binomial distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -24,7 +21,31 @@ from kldiv.families.poisson import Poisson
 
 @declare.family(COUNTS)
 class NegativeBinomial(NamedTuple):
-    """The number of successes, each of probability `probs`, before the failure number `total_count`, which is any real.
+    """The number of successes, each of probability `probs`, before the failure number `total_count`.
+
+    Mass, for k = 0, 1, 2, ..., with r = total_count and p = probs::
+
+        P(k) = Gamma(r + k) / (Gamma(r) k!) (1 - p)^r p^k
+
+    Parameters
+    ----------
+    total_count : positive
+        Number of failures, ``n`` in SciPy; any positive number.
+    probs : at least 0 and below 1
+        Probability of a success, ``1 - p`` in SciPy, which counts failures.
+
+    Notes
+    -----
+    With r, s the total counts of P and Q, p, q the probabilities, and m = r p / (1 - p) the mean of k under P::
+
+        KL(P || Q) = m log(p / q) + r log(1 - p) - s log(1 - q)
+                   + E_P log(Gamma(k + r) Gamma(s) / (Gamma(r) Gamma(k + s)))
+
+    The last mean, which vanishes at equal counts, is an integral of the generating function. Source: the definition.
+
+    The same distribution elsewhere: ``scipy.stats.nbinom(n=total_count, p=1 - probs)``,
+    ``torch.distributions.NegativeBinomial(total_count, probs)``, ``tfp.distributions.NegativeBinomial(total_count,
+    probs=probs)``.
 
     Examples
     --------
@@ -57,7 +78,7 @@ def sample_negative_binomial(xp: Namespace, draw: SamplingContext, total_count: 
 def kl_negative_binomial_negative_binomial(
     xp: Namespace, total_count_p: Array, probs_p: Array, total_count_q: Array, probs_q: Array
 ) -> Array:
-    """r / (1 - p) times the divergence of Bernoulli laws, + (r - s) log((1 - q) / (1 - p)) + B(s; r).
+    """r / (1 - p) times the divergence of Bernoulli distributions, + (r - s) log((1 - q) / (1 - p)) + B(s; r).
 
     Here r and s are the counts of P and Q, and B is the remainder over its tangent of -E log(Gamma(k + s) / Gamma(s)),
     an integral of the generating function.
@@ -69,7 +90,7 @@ def kl_negative_binomial_negative_binomial(
 
 @declare.formula(NegativeBinomial, Geometric)
 def kl_negative_binomial_geometric(xp: Namespace, total_count: Array, probs_p: Array, probs_q: Array) -> Array:
-    """KL(NegativeBinomial(r_p, p) || NegativeBinomial(1, 1 - q)), for the geometric law with probability q.
+    """KL(NegativeBinomial(r_p, p) || NegativeBinomial(1, 1 - q)), for the geometric distribution with probability q.
 
     Source: the definition
     """
@@ -79,7 +100,7 @@ def kl_negative_binomial_geometric(xp: Namespace, total_count: Array, probs_p: A
 
 @declare.formula(Geometric, NegativeBinomial)
 def kl_geometric_negative_binomial(xp: Namespace, probs_p: Array, total_count: Array, probs_q: Array) -> Array:
-    """KL(NegativeBinomial(1, 1 - p) || NegativeBinomial(r_q, q)), for the geometric law with probability p.
+    """KL(NegativeBinomial(1, 1 - p) || NegativeBinomial(r_q, q)), for the geometric distribution with probability p.
 
     Source: the definition
     """
@@ -91,20 +112,21 @@ def kl_geometric_negative_binomial(xp: Namespace, probs_p: Array, total_count: A
 def kl_negative_binomial_poisson(xp: Namespace, total_count: Array, probs: Array, rate: Array) -> Array:
     """[m log(m / l) - m + l] + E log(Gamma(k + r) / Gamma(r)) - (m + r) log(m + r) + r log r + m, m = r p / (1 - p).
 
-    The first part is the divergence between Poisson laws, the rest that to the Poisson law of the same mean, an
+    The first part is the divergence between Poisson distributions, the rest that to the one of the same mean, an
     integral of the generating function.
 
     Source: the definition
     """
-    law = negative_binomial_cgf(xp, total_count, probs, 1 - probs)
-    return entropy_gap(xp, law.mean, rate) + pochhammer_excess_gap(xp, law, total_count, 1)
+    cgf = negative_binomial_cgf(xp, total_count, probs, 1 - probs)
+    return entropy_gap(xp, cgf.mean, rate) + pochhammer_excess_gap(xp, cgf, total_count, 1)
 
 
 @declare.formula(Poisson, NegativeBinomial)
 def kl_poisson_negative_binomial(xp: Namespace, rate: Array, total_count: Array, probs: Array) -> Array:
     """m log(l / p) - l - r log(1 - p) - E log(Gamma(k + r) / Gamma(r)), with m = l the mean of k.
 
-    Computed as the divergence to the law of the same mean, an integral of the generating function, and a gap of means.
+    Computed as the divergence to the distribution of the same mean, an integral of the generating function, and
+    a gap of means.
 
     Source: the definition
     """

@@ -1,4 +1,4 @@
-"""The normal distribution: density exp(-((x - loc) / scale)^2 / 2) / (scale sqrt(2 pi)) on the real line."""
+"""The normal distribution, given by a standard deviation or a log variance."""
 
 from math import log, pi
 from typing import Annotated, NamedTuple
@@ -15,6 +15,28 @@ from kldiv.domains import REALS, Positive, Real
 @declare.family(REALS)
 class Normal(NamedTuple):
     """The normal distribution with mean `loc` and standard deviation `scale`.
+
+    Density, for real x::
+
+        p(x) = exp(-((x - loc) / scale)^2 / 2) / (scale sqrt(2 pi))
+
+    Parameters
+    ----------
+    loc : real
+        Mean.
+    scale : positive
+        Standard deviation.
+
+    Notes
+    -----
+    With r = s_p / s_q and z = (m_p - m_q) / s_q, for mean m and standard deviation s::
+
+        KL(P || Q) = [r - 1 - log r] + (r - 1)^2 / 2 + z^2 / 2
+
+    Source: statproofbook.github.io/P/norm-kl.
+
+    The same distribution elsewhere: ``scipy.stats.norm(loc=loc, scale=scale)``, ``torch.distributions.Normal(loc,
+    scale)``, ``tfp.distributions.Normal(loc, scale)``.
 
     Examples
     --------
@@ -36,6 +58,27 @@ class Normal(NamedTuple):
 @declare.family(REALS)
 class NormalLogVariance(NamedTuple):
     """The normal distribution with mean `loc` and variance exp(`log_variance`), as a variational auto-encoder gives it.
+
+    Density, for real x::
+
+        p(x) = exp(-(x - loc)^2 exp(-log_variance) / 2 - log_variance / 2) / sqrt(2 pi)
+
+    Parameters
+    ----------
+    loc : real
+        Mean.
+    log_variance : real
+        Logarithm of the variance, ``2 * log(scale)`` in SciPy.
+
+    Notes
+    -----
+    With t = l_p - l_q, for mean m and logarithm l of the variance::
+
+        KL(P || Q) = (exp(t) - 1 - t) / 2 + (m_p - m_q)^2 exp(-l_q) / 2
+
+    Source: statproofbook.github.io/P/norm-kl.
+
+    The same distribution elsewhere: ``scipy.stats.norm(loc=loc, scale=np.exp(log_variance / 2))``.
 
     Examples
     --------

@@ -1,8 +1,4 @@
-"""Conjugate priors of a normal mean and precision, or mean and variance.
-
-In the normal-gamma distribution the precision t has a gamma distribution and the mean given it the variance 1 / (k t),
-with k = precision_count; in the normal-inverse-gamma distribution the variance is 1 / t.
-"""
+"""Conjugate priors of the mean and the precision, or variance, of a normal distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -19,10 +15,33 @@ MEAN_AND_SCALE = Support("mean and scale", axes=("2",), within="vectors")
 
 @declare.family(MEAN_AND_SCALE)
 class NormalGamma(NamedTuple):
-    """The normal-gamma distribution; its outcomes are vectors (mean, precision).
+    """The normal-gamma distribution of vectors (mean, precision), a conjugate prior of a normal distribution.
 
-    The precision has a `Gamma` distribution with `concentration` and `rate`, and the mean given the precision a
-    `Normal` one around `loc` with the precision times `precision_count`.
+    The precision has a `Gamma` distribution with `concentration` and `rate`. For a known precision, the mean has a
+    `Normal` distribution around `loc` with that precision times `precision_count`.
+
+    Density, for real m and t > 0, with k = precision_count and a = concentration::
+
+        p(m, t) = sqrt(k t / (2 pi)) exp(-k t (m - loc)^2 / 2) rate^a t^(a - 1) exp(-rate t) / Gamma(a)
+
+    Parameters
+    ----------
+    loc : real
+        Expected mean.
+    precision_count : positive
+        Precision of the mean over the precision.
+    concentration : positive
+        Shape of the precision.
+    rate : positive
+        Rate of the precision.
+
+    Notes
+    -----
+    With r = k_q / k_p, m the location, a and b the concentration and the rate::
+
+        KL(P || Q) = KL(Gamma(a_p, b_p) || Gamma(a_q, b_q)) + [r - 1 - log r] / 2 + k_q (m_p - m_q)^2 a_p / (2 b_p)
+
+    Source: statproofbook.github.io/P/ng-kl.
 
     Examples
     --------
@@ -41,16 +60,40 @@ class NormalGamma(NamedTuple):
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at vectors `x` of a mean and a precision."""
         mean, precision = x[..., 0], x[..., 1]
-        given = Normal(self.loc, 1 / xp.sqrt(self.precision_count * precision)).log_density(mean)
-        return given + Gamma(self.concentration, self.rate).log_density(precision)
+        conditional = Normal(self.loc, 1 / xp.sqrt(self.precision_count * precision)).log_density(mean)
+        return conditional + Gamma(self.concentration, self.rate).log_density(precision)
 
 
 @declare.family(MEAN_AND_SCALE)
 class NormalInverseGamma(NamedTuple):
-    """The normal-inverse-gamma distribution; its outcomes are vectors (mean, variance).
+    """The normal-inverse-gamma distribution of vectors (mean, variance), a conjugate prior of a normal distribution.
 
-    One over the variance has a `Gamma` distribution with `concentration` and `rate`, and the mean given the variance a
-    `Normal` one around `loc` with the variance over `precision_count`.
+    One over the variance has a `Gamma` distribution with `concentration` and `rate`. For a known variance, the mean has
+    a `Normal` distribution around `loc` with that variance over `precision_count`.
+
+    Density, for real m and v > 0, with k = precision_count and a = concentration::
+
+        p(m, v) = sqrt(k / (2 pi v)) exp(-k (m - loc)^2 / (2 v)) rate^a v^(-a - 1) exp(-rate / v) / Gamma(a)
+
+    Parameters
+    ----------
+    loc : real
+        Expected mean, ``mu`` in SciPy.
+    precision_count : positive
+        Variance over that of the mean, ``lmbda`` in SciPy.
+    concentration : positive
+        Shape of one over the variance, ``a`` in SciPy.
+    rate : positive
+        Rate of one over the variance, ``b`` in SciPy.
+
+    Notes
+    -----
+    The divergence is that of the distributions of (mean, 1 / variance), with the same parameters::
+
+        KL(P || Q) = KL(NormalGamma_p || NormalGamma_q)
+
+    The same distribution elsewhere: ``scipy.stats.normal_inverse_gamma(mu=loc, lmbda=precision_count, a=concentration,
+    b=rate)``.
 
     Examples
     --------
@@ -69,8 +112,8 @@ class NormalInverseGamma(NamedTuple):
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at vectors `x` of a mean and a variance."""
         mean, variance = x[..., 0], x[..., 1]
-        given = Normal(self.loc, xp.sqrt(variance / self.precision_count)).log_density(mean)
-        return given + Gamma(self.concentration, self.rate).log_density(1 / variance) - 2 * xp.log(variance)
+        conditional = Normal(self.loc, xp.sqrt(variance / self.precision_count)).log_density(mean)
+        return conditional + Gamma(self.concentration, self.rate).log_density(1 / variance) - 2 * xp.log(variance)
 
 
 @declare.sampler(NormalGamma)

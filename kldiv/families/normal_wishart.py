@@ -1,9 +1,4 @@
-"""Conjugate priors of a normal vector's mean and precision matrix, or mean and covariance matrix.
-
-In the normal-Wishart distribution the precision matrix T has a Wishart distribution and the mean given it the
-covariance (k T)^-1, with k = precision_count; in the normal-inverse-Wishart one the covariance matrix S has an inverse
-Wishart distribution and the mean given it the covariance S / k.
-"""
+"""Conjugate priors of the mean and the precision, or covariance, matrix of a normal distribution."""
 
 from math import log, pi
 from typing import Annotated, NamedTuple
@@ -34,10 +29,32 @@ def _log_normal(xp: Namespace, z: Array, count: Array, diagonal: Array) -> Array
 
 @declare.family(MEAN_AND_MATRIX)
 class NormalWishart(NamedTuple):
-    """The normal-Wishart distribution; its outcomes are matrices, the mean as first row above the precision matrix.
+    """The normal-Wishart distribution of matrices: the mean, as first row, above the precision matrix.
 
-    The precision matrix has a `Wishart` distribution with `df` and `scale_tril`, and the mean given it a normal one
-    around `loc` with the precision matrix times `precision_count`.
+    It is a conjugate prior of a multivariate normal distribution.
+
+    Density over a vector m and a positive definite matrix T, with k = precision_count::
+
+        p(m, T) = MultivariateNormalPrecision(loc, k T)(m) Wishart(df, scale_tril)(T)
+
+    Parameters
+    ----------
+    loc : real vector
+        Expected mean.
+    precision_count : positive
+        Precision of the mean over the precision matrix.
+    df : above d - 1
+        Degrees of freedom of the precision matrix, for d coordinates.
+    scale_tril : lower triangular matrix, positive on the diagonal
+        Cholesky factor of the scale of the precision matrix.
+
+    Notes
+    -----
+    With r = k_q / k_p, n = df, L = scale_tril and m the location::
+
+        KL(P || Q) = KL(Wishart_p || Wishart_q) + (d [r - 1 - log r] + k_q n_p |L_p' (m_p - m_q)|^2) / 2
+
+    Source: the definition, by the chain rule: the mean of the precision matrix under P is n_p L_p L_p'.
 
     Examples
     --------
@@ -58,16 +75,38 @@ class NormalWishart(NamedTuple):
         """Return the logarithm of the density at matrices `x` of a mean above a precision matrix."""
         factor = xp.cholesky(x[..., 1:, :])
         z = multiply_transposed(xp, factor, x[..., 0, :] - self.loc)
-        given = _log_normal(xp, z, self.precision_count, xp.diagonal(factor))
-        return given + wishart_log_density(xp, self.df, self.scale_tril, factor)
+        conditional = _log_normal(xp, z, self.precision_count, xp.diagonal(factor))
+        return conditional + wishart_log_density(xp, self.df, self.scale_tril, factor)
 
 
 @declare.family(MEAN_AND_MATRIX)
 class NormalInverseWishart(NamedTuple):
-    """The normal-inverse-Wishart distribution; its outcomes are matrices, the mean as first row above the covariance.
+    """The normal-inverse-Wishart distribution of matrices: the mean, as first row, above the covariance matrix.
 
-    The covariance matrix has an `InverseWishart` distribution with `df` and `scale_tril`, and the mean given it a
-    normal one around `loc` with the covariance matrix over `precision_count`.
+    It is a conjugate prior of a multivariate normal distribution.
+
+    Density over a vector m and a positive definite matrix S, with k = precision_count::
+
+        p(m, S) = MultivariateNormal(loc, S / k)(m) InverseWishart(df, scale_tril)(S)
+
+    Parameters
+    ----------
+    loc : real vector
+        Expected mean.
+    precision_count : positive
+        Covariance matrix over that of the mean.
+    df : above d - 1
+        Degrees of freedom of the covariance matrix, for d coordinates.
+    scale_tril : lower triangular matrix, positive on the diagonal
+        Cholesky factor of the scale of the covariance matrix.
+
+    Notes
+    -----
+    With r = k_q / k_p, n = df, L = scale_tril and m the location::
+
+        KL(P || Q) = KL(InverseWishart_p || InverseWishart_q) + (d [r - 1 - log r] + k_q n_p |L_p^-1 (m_p - m_q)|^2) / 2
+
+    Source: the definition, by the chain rule: the mean of the inverse covariance matrix under P is n_p (L_p L_p')^-1.
 
     Examples
     --------
@@ -89,8 +128,8 @@ class NormalInverseWishart(NamedTuple):
         """Return the logarithm of the density at matrices `x` of a mean above a covariance matrix."""
         factor = xp.cholesky(x[..., 1:, :])
         z = solve_vector(xp, factor, x[..., 0, :] - self.loc)
-        given = _log_normal(xp, z, self.precision_count, 1 / xp.diagonal(factor))
-        return given + inverse_wishart_log_density(xp, self.df, self.scale_tril, factor)
+        conditional = _log_normal(xp, z, self.precision_count, 1 / xp.diagonal(factor))
+        return conditional + inverse_wishart_log_density(xp, self.df, self.scale_tril, factor)
 
 
 @declare.sampler(NormalWishart)

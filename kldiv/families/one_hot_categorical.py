@@ -1,4 +1,4 @@
-"""The categorical distribution over one-hot vectors: x has a single 1, at class k with probability probs[k]."""
+"""The categorical distribution over one-hot vectors, given by probabilities or logits."""
 
 from math import inf
 from typing import Annotated, NamedTuple
@@ -24,6 +24,24 @@ class OneHotCategorical(NamedTuple):
 
     It can be compared with a `Categorical` too, of which the outcomes are the classes themselves.
 
+    Mass, for vectors x with a single 1 and zeros elsewhere::
+
+        P(x) = sum_k x_k probs[k]
+
+    Parameters
+    ----------
+    probs : vector of probabilities
+        Probabilities of the classes.
+
+    Notes
+    -----
+    With p and q the two vectors of probabilities::
+
+        KL(P || Q) = sum_k p_k log(p_k / q_k)
+
+    The same distribution elsewhere: ``torch.distributions.OneHotCategorical(probs)``,
+    ``tfp.distributions.OneHotCategorical(probs=probs)``.
+
     Examples
     --------
     >>> import kldiv
@@ -48,6 +66,24 @@ class OneHotCategoricalLogits(NamedTuple):
     """The categorical distribution with probabilities softmax(`logits`), of classes written as one-hot vectors.
 
     It can be compared with a `CategoricalLogits` too, of which the outcomes are the classes themselves.
+
+    Mass, for vectors x with a single 1 and zeros elsewhere::
+
+        P(x) = sum_k x_k exp(logits[k]) / sum_j exp(logits[j])
+
+    Parameters
+    ----------
+    logits : vector, real or -inf
+        Log probabilities of the classes, up to a constant; -inf is a class of probability 0.
+
+    Notes
+    -----
+    With p = softmax(a), and t = b - a the logits b of Q less the logits a of P::
+
+        KL(P || Q) = log(sum_k p_k exp(t_k)) - sum_k p_k t_k
+
+    The same distribution elsewhere: ``torch.distributions.OneHotCategorical(logits=logits)``,
+    ``tfp.distributions.OneHotCategorical(logits)``.
 
     Examples
     --------

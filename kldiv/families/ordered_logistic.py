@@ -1,4 +1,4 @@
-"""The ordered logistic distribution: P(X >= k) = sigmoid(loc - cutpoints[k - 1]) for k = 1, ..., C."""
+"""The ordered logistic distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -16,7 +16,26 @@ CUT_CLASSES = Support("integers", 0.0, "c")
 class OrderedLogistic(NamedTuple):
     """The class of a logistic variable at `loc` among the intervals between the increasing `cutpoints`.
 
-    C cutpoints along the last axis make the classes 0, ..., C.
+    Mass, for k = 0, ..., C, with C cutpoints, cutpoints[-1] = -inf and cutpoints[C] = inf::
+
+        P(k) = sigmoid(cutpoints[k] - loc) - sigmoid(cutpoints[k - 1] - loc)
+
+    Parameters
+    ----------
+    cutpoints : increasing vector
+        Ends of the intervals, along the last axis.
+    loc : real
+        Mean of the logistic variable.
+
+    Notes
+    -----
+    With p and q the probabilities of the classes::
+
+        KL(P || Q) = sum_k p_k log(p_k / q_k)
+
+    Source: the definition.
+
+    The same distribution elsewhere: ``tfp.distributions.OrderedLogistic(cutpoints, loc)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The Pareto distribution: density alpha scale^alpha / x^(alpha + 1) above scale."""
+"""The Pareto distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -22,6 +22,28 @@ from kldiv.domains import Positive, Support
 @declare.family(Support("line", "scale"))
 class Pareto(NamedTuple):
     """The Pareto distribution, a power law with exponent alpha + 1 above `scale`.
+
+    Density, for x > scale::
+
+        p(x) = alpha scale^alpha / x^(alpha + 1)
+
+    Parameters
+    ----------
+    scale : positive
+        Least outcome.
+    alpha : positive
+        Tail index, ``b`` in SciPy, ``concentration`` in TFP.
+
+    Notes
+    -----
+    The divergence is infinite where s_p is below s_q; else, with r = a_q / a_p, a the tail index and s the scale::
+
+        KL(P || Q) = [r - 1 - log r] + a_q log(s_p / s_q)
+
+    Source: the definition, as log(x / s_p) is exponential with rate a_p under P.
+
+    The same distribution elsewhere: ``scipy.stats.pareto(b=alpha, scale=scale)``, ``torch.distributions.Pareto(scale,
+    alpha)``, ``tfp.distributions.Pareto(alpha, scale)``.
 
     Examples
     --------

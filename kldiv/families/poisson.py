@@ -1,4 +1,4 @@
-"""The Poisson distribution: mass rate^k exp(-rate) / k! on 0, 1, 2, ..."""
+"""The Poisson distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -16,6 +16,26 @@ from kldiv.domains import COUNTS, NonNegative
 @declare.family(COUNTS)
 class Poisson(NamedTuple):
     """The Poisson distribution with mean `rate`; at rate 0 it is a point mass at 0.
+
+    Mass, for k = 0, 1, 2, ...::
+
+        P(k) = rate^k exp(-rate) / k!
+
+    Parameters
+    ----------
+    rate : non-negative
+        Mean, ``mu`` in SciPy.
+
+    Notes
+    -----
+    With r the rate::
+
+        KL(P || Q) = r_p log(r_p / r_q) - r_p + r_q
+
+    Source: the definition, as the mean of k under P is r_p.
+
+    The same distribution elsewhere: ``scipy.stats.poisson(mu=rate)``, ``torch.distributions.Poisson(rate)``,
+    ``tfp.distributions.Poisson(rate)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The power spherical distribution: density proportional to (1 + mean_direction . x)^concentration on a sphere."""
+"""The power spherical distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -25,8 +25,27 @@ from kldiv.families.von_mises_fisher import VonMisesFisher
 class PowerSpherical(NamedTuple):
     """The power spherical distribution of a unit vector; at `concentration` 0 it is uniform.
 
-    The `mean_direction` must have length 1 within the square root of its dtype's eps, and counts as divided by its
-    exact length.
+    Density over unit vectors x of d coordinates, with mu = mean_direction, k = concentration and b = (d - 1) / 2::
+
+        p(x) = Gamma(2 b + k) (1 + mu . x)^k / (2^(2 b + k) pi^b Gamma(b + k))
+
+    Parameters
+    ----------
+    mean_direction : unit vector
+        Mean direction. It must have length 1 within the square root of its dtype's eps, and is divided by its exact
+        length.
+    concentration : non-negative
+        Power of 1 + mu . x.
+
+    Notes
+    -----
+    With k the concentration::
+
+        KL(P || Q) = KL(Beta(b + k_p, b) || Beta(b + k_q, b)) + k_q E_P log((1 + mu_p . x) / (1 + mu_q . x))
+
+    Source: arXiv:2006.04437 for one direction; for two, the derivative of E (1 + mu_q . x)^s at s = 0.
+
+    The same distribution elsewhere: ``tfp.distributions.PowerSpherical(mean_direction, concentration)``.
 
     Examples
     --------

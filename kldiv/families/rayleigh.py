@@ -1,4 +1,4 @@
-"""The Rayleigh distribution: density x/s^2 exp(-x^2/(2 s^2)) on the positive reals."""
+"""The Rayleigh distribution."""
 
 from math import sqrt
 from typing import Annotated, NamedTuple
@@ -16,6 +16,25 @@ from kldiv.families.generalized_gamma import GeneralizedGamma
 @declare.family(POSITIVE)
 class Rayleigh(NamedTuple):
     """The length of a vector of two independent normal variables with mean 0 and standard deviation `scale`.
+
+    Density, for x > 0::
+
+        p(x) = x exp(-(x / scale)^2 / 2) / scale^2
+
+    Parameters
+    ----------
+    scale : positive
+        Standard deviation of the normal variables.
+
+    Notes
+    -----
+    With r = scale_p / scale_q::
+
+        KL(P || Q) = r^2 - 1 - log(r^2)
+
+    Source: the definition, as E x^2 = 2 scale_p^2 under P.
+
+    The same distribution elsewhere: ``scipy.stats.rayleigh(scale=scale)``.
 
     Examples
     --------

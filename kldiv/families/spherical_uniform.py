@@ -1,4 +1,4 @@
-"""The uniform distribution on a sphere: constant density on the unit vectors."""
+"""The uniform distribution on a sphere."""
 
 from typing import Annotated, NamedTuple
 
@@ -13,6 +13,25 @@ from kldiv.families.von_mises_fisher import VonMisesFisher
 @declare.family(SPHERE)
 class SphericalUniform(NamedTuple):
     """The uniform distribution of a unit vector; of `mean_direction` only the length matters.
+
+    Density over unit vectors x of d coordinates, with d the length of mean_direction::
+
+        p(x) = Gamma(d / 2) / (2 pi^(d / 2))
+
+    Parameters
+    ----------
+    mean_direction : unit vector
+        Any unit vector of d entries; d is ``dimension`` in TFP.
+
+    Notes
+    -----
+    All such distributions of one d are equal::
+
+        KL(P || Q) = 0
+
+    Source: the definition, as there is one such distribution.
+
+    The same distribution elsewhere: ``tfp.distributions.SphericalUniform(len(mean_direction))``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The stopping ratio logistic distribution: P(X = k | X >= k) = sigmoid(cutpoints[k] - loc), for k = 0, ..., C - 1."""
+"""The stopping ratio logistic distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -15,7 +15,26 @@ from kldiv.families.ordered_logistic import CUT_CLASSES
 class StoppingRatioLogistic(NamedTuple):
     """The class at which a sequence of logistic decisions stops, with increasing `cutpoints` against `loc`.
 
-    C cutpoints along the last axis make the classes 0, ..., C.
+    Mass, for k = 0, ..., C, with C cutpoints, h_j = sigmoid(cutpoints[j] - loc) and h_C = 1::
+
+        P(k) = h_k prod_(j < k) (1 - h_j)
+
+    Parameters
+    ----------
+    cutpoints : increasing vector
+        Thresholds of the decisions, along the last axis.
+    loc : real
+        What the thresholds are compared with.
+
+    Notes
+    -----
+    With h the probabilities of stopping::
+
+        KL(P || Q) = sum_k P(X >= k) KL(Bernoulli(h_p_k) || Bernoulli(h_q_k))
+
+    Source: the definition, by the chain rule.
+
+    The same distribution elsewhere: ``tfp.distributions.StoppingRatioLogistic(cutpoints, loc)``.
 
     Examples
     --------
@@ -51,7 +70,7 @@ def sample_stopping_ratio_logistic(xp: Namespace, draw: SamplingContext, cutpoin
 def kl_stopping_ratio_logistic_stopping_ratio_logistic(
     xp: Namespace, cutpoints_p: Array, loc_p: Array, cutpoints_q: Array, loc_q: Array
 ) -> Array:
-    """sum_k P(X at least k) D_k, with D_k the divergence between the Bernoulli laws of stopping at k.
+    """sum_k P(X at least k) D_k, with D_k the divergence between the Bernoulli distributions of stopping at k.
 
     Source: the definition, by the chain rule
     """

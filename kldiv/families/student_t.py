@@ -1,7 +1,4 @@
-"""Student's t distribution: density proportional to (1 + z^2 / df)^(-(df + 1) / 2), z = (x - loc) / scale, on the line.
-
-And the Cauchy distribution, that with one degree of freedom: density 1 / (pi scale (1 + z^2)).
-"""
+"""Student's t distribution, and the Cauchy distribution."""
 
 from math import log, pi
 from typing import Annotated, NamedTuple
@@ -30,6 +27,26 @@ from kldiv.families.normal import Normal
 class StudentT(NamedTuple):
     """Student's t distribution with `df` degrees of freedom, moved to `loc` and stretched by `scale`.
 
+    Density, for real x, with z = (x - loc) / scale::
+
+        p(x) = Gamma((df + 1) / 2) / (Gamma(df / 2) sqrt(pi df) scale) (1 + z^2 / df)^(-(df + 1) / 2)
+
+    Parameters
+    ----------
+    df : positive
+        Degrees of freedom; any positive number.
+    loc : real
+        Median.
+    scale : positive
+        Scale of x - loc.
+
+    Notes
+    -----
+    There is no closed form between two Student's t distributions; `kldiv.estimate` gives the divergence.
+
+    The same distribution elsewhere: ``scipy.stats.t(df=df, loc=loc, scale=scale)``, ``torch.distributions.StudentT(df,
+    loc, scale)``, ``tfp.distributions.StudentT(df, loc, scale)``.
+
     Examples
     --------
     >>> import kldiv
@@ -50,6 +67,28 @@ class StudentT(NamedTuple):
 @declare.family(REALS)
 class Cauchy(NamedTuple):
     """The Cauchy distribution with median `loc`; half of it lies within `scale` of that.
+
+    Density, for real x::
+
+        p(x) = 1 / (pi scale (1 + ((x - loc) / scale)^2))
+
+    Parameters
+    ----------
+    loc : real
+        Median.
+    scale : positive
+        Half the distance between the quartiles.
+
+    Notes
+    -----
+    With m the median and s the scale::
+
+        KL(P || Q) = log(1 + ((s_p - s_q)^2 + (m_p - m_q)^2) / (4 s_p s_q))
+
+    Source: arXiv:1905.10965.
+
+    The same distribution elsewhere: ``scipy.stats.cauchy(loc=loc, scale=scale)``, ``torch.distributions.Cauchy(loc,
+    scale)``, ``tfp.distributions.Cauchy(loc, scale)``.
 
     Examples
     --------

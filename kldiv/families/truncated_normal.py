@@ -1,4 +1,4 @@
-"""The truncated normal distribution: density proportional to exp(-((x - loc) / scale)^2 / 2) between low and high."""
+"""The truncated normal distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -22,7 +22,34 @@ from kldiv.domains import AboveLow, Positive, Real, Support
 
 @declare.family(Support("line", "low", "high"))
 class TruncatedNormal(NamedTuple):
-    """The normal distribution with mean `loc` and standard deviation `scale`, given that x is between `low` and `high`.
+    """The normal distribution with mean `loc` and standard deviation `scale`, conditioned on `low` < x < `high`.
+
+    Density, for low < x < high, with Z = Phi((high - loc) / scale) - Phi((low - loc) / scale), Phi the standard normal
+    distribution function::
+
+        p(x) = exp(-((x - loc) / scale)^2 / 2) / (Z scale sqrt(2 pi))
+
+    Parameters
+    ----------
+    loc : real
+        Mean of the normal distribution.
+    scale : positive
+        Standard deviation of the normal distribution.
+    low : real
+        Lower end, ``loc + scale * a`` in SciPy.
+    high : above low
+        Upper end, ``loc + scale * b`` in SciPy.
+
+    Notes
+    -----
+    The divergence is infinite unless the interval of P lies inside that of Q; then, with m = loc and s = scale::
+
+        KL(P || Q) = log(s_q Z_q / (s_p Z_p)) + E_P ((x - m_q) / s_q)^2 / 2 - E_P ((x - m_p) / s_p)^2 / 2
+
+    Source: the definition.
+
+    The same distribution elsewhere: ``scipy.stats.truncnorm(a=(low - loc) / scale, b=(high - loc) / scale, loc=loc,
+    scale=scale)``, ``tfp.distributions.TruncatedNormal(loc, scale, low, high)``.
 
     Examples
     --------
@@ -65,8 +92,8 @@ def kl_truncated_normal_truncated_normal(
 ) -> Array:
     """log(s_q Z_q / (s_p Z_p)) + E ((x - m_q) / s_q)^2 / 2 - E ((x - m_p) / s_p)^2 / 2, Z the mass between the ends.
 
-    It is evaluated as the divergence from Q given P's interval, and -log of the probability of that interval under Q;
-    the former is log E_P exp(t), with t the deviation of log(q / p) from its mean.
+    It is evaluated as the divergence from Q conditioned on the interval of P, and -log of the probability of that
+    interval under Q. The former is log E_P exp(t), with t the deviation of log(q / p) from its mean.
 
     Source: the definition
     """

@@ -1,4 +1,4 @@
-"""The uniform distribution: density 1 / (high - low) between low and high."""
+"""The uniform distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -21,6 +21,28 @@ from kldiv.domains import AboveLow, Real, Support
 @declare.family(Support("line", "low", "high"))
 class Uniform(NamedTuple):
     """The uniform distribution between `low` and `high`.
+
+    Density, for low < x < high::
+
+        p(x) = 1 / (high - low)
+
+    Parameters
+    ----------
+    low : real
+        Lower end, ``loc`` in SciPy.
+    high : above low
+        Upper end, ``loc + scale`` in SciPy.
+
+    Notes
+    -----
+    The divergence is infinite unless the interval of P lies inside that of Q; then it is::
+
+        KL(P || Q) = log((high_q - low_q) / (high_p - low_p))
+
+    Source: statproofbook.github.io/P/cuni-kl.
+
+    The same distribution elsewhere: ``scipy.stats.uniform(loc=low, scale=high - low)``,
+    ``torch.distributions.Uniform(low, high)``, ``tfp.distributions.Uniform(low, high)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The von Mises distribution: density exp(concentration cos(x - loc)) / (2 pi I0(concentration)) for angles x."""
+"""The von Mises distribution."""
 
 from math import log, pi
 from typing import Annotated, NamedTuple
@@ -12,6 +12,28 @@ from kldiv.domains import CIRCLE, NonNegative, Real
 @declare.family(CIRCLE)
 class VonMises(NamedTuple):
     """The von Mises distribution of an angle with mean `loc`, in radians; at concentration 0 it is uniform.
+
+    Density over angles x, with k = concentration and I0 the modified Bessel function::
+
+        p(x) = exp(k cos(x - loc)) / (2 pi I0(k))
+
+    Parameters
+    ----------
+    loc : real
+        Mean angle, in radians.
+    concentration : non-negative
+        Concentration around loc, ``kappa`` in SciPy.
+
+    Notes
+    -----
+    With A = I1(k_p) / I0(k_p) and m the mean angle::
+
+        KL(P || Q) = [log I0(k_q) - log I0(k_p) - A (k_q - k_p)] + A k_q (1 - cos(m_p - m_q))
+
+    Source: the definition, as E cos(x - m_p) = A.
+
+    The same distribution elsewhere: ``scipy.stats.vonmises(kappa=concentration, loc=loc)``,
+    ``torch.distributions.VonMises(loc, concentration)``, ``tfp.distributions.VonMises(loc, concentration)``.
 
     Examples
     --------

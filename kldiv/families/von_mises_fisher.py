@@ -1,4 +1,4 @@
-"""The von Mises-Fisher distribution: density proportional to exp(concentration mean_direction . x) on a sphere."""
+"""The von Mises-Fisher distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -12,8 +12,29 @@ from kldiv.domains import SPHERE, NonNegative, UnitVector
 class VonMisesFisher(NamedTuple):
     """The von Mises-Fisher distribution of a unit vector; at `concentration` 0 it is uniform.
 
-    The `mean_direction` must have length 1 within the square root of its dtype's eps, and counts as divided by its
-    exact length.
+    Density over unit vectors x of d coordinates, with mu = mean_direction, k = concentration and I_v the Bessel
+    function::
+
+        p(x) = C(k) exp(k mu . x),    C(k) = k^(d/2 - 1) / ((2 pi)^(d/2) I_(d/2 - 1)(k))
+
+    Parameters
+    ----------
+    mean_direction : unit vector
+        Mean direction, ``mu`` in SciPy. It must have length 1 within the square root of its dtype's eps, and is divided
+        by its exact length.
+    concentration : non-negative
+        Concentration around the mean direction, ``kappa`` in SciPy.
+
+    Notes
+    -----
+    With A = I_(d/2)(k_p) / I_(d/2 - 1)(k_p)::
+
+        KL(P || Q) = log C(k_p) - log C(k_q) + A (k_p - k_q mu_p . mu_q)
+
+    Source: the definition, as E x = A mu_p.
+
+    The same distribution elsewhere: ``scipy.stats.vonmises_fisher(mu=mean_direction, kappa=concentration)``,
+    ``tfp.distributions.VonMisesFisher(mean_direction, concentration)``.
 
     Examples
     --------

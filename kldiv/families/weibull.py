@@ -1,4 +1,4 @@
-"""The Weibull distribution: density (k/s) (x/s)^(k-1) exp(-(x/s)^k) on the positive reals."""
+"""The Weibull distribution."""
 
 from typing import Annotated, NamedTuple
 
@@ -13,6 +13,28 @@ from kldiv.families.generalized_gamma import GeneralizedGamma
 @declare.family(POSITIVE)
 class Weibull(NamedTuple):
     """The Weibull distribution: (x / scale)^concentration is exponential with mean 1.
+
+    Density, for x > 0, with s = scale and k = concentration::
+
+        p(x) = (k / s) (x / s)^(k - 1) exp(-(x / s)^k)
+
+    Parameters
+    ----------
+    scale : positive
+        Scale of x.
+    concentration : positive
+        Shape, ``c`` in SciPy.
+
+    Notes
+    -----
+    With r = k_q / k_p, and g Euler's constant::
+
+        KL(P || Q) = log(k_p / k_q) + k_q log(s_q / s_p) + (r - 1) g + (s_p / s_q)^k_q Gamma(1 + r) - 1
+
+    Source: arXiv:1401.6853, at d = p = k.
+
+    The same distribution elsewhere: ``scipy.stats.weibull_min(c=concentration, scale=scale)``,
+    ``torch.distributions.Weibull(scale, concentration)``, ``tfp.distributions.Weibull(concentration, scale)``.
 
     Examples
     --------

@@ -1,8 +1,4 @@
-"""The Wishart distribution and its inverse, over positive definite matrices.
-
-The density of the Wishart distribution is det(X)^((n - d - 1) / 2) exp(-tr(V^-1 X) / 2) / (2^(n d / 2) det(V)^(n / 2)
-Gamma_d(n / 2)), with n = df and V = L L', L = scale_tril. X^-1 has the inverse one if X has that with V^-1.
-"""
+"""The Wishart distribution and its inverse."""
 
 from math import log
 from typing import Annotated, NamedTuple
@@ -18,6 +14,29 @@ from kldiv.domains import POSITIVE_DEFINITE, DegreesOfFreedom, LowerTriangular
 @declare.family(POSITIVE_DEFINITE)
 class Wishart(NamedTuple):
     """The Wishart distribution with `df` degrees of freedom and mean df L L', with L = `scale_tril`.
+
+    Density over positive definite d by d matrices X, with n = df, V = L L' and L = scale_tril::
+
+        p(X) = det(X)^((n - d - 1) / 2) exp(-tr(V^-1 X) / 2) / (2^(n d / 2) det(V)^(n / 2) Gamma_d(n / 2))
+
+    Parameters
+    ----------
+    df : above d - 1
+        Degrees of freedom, for d by d matrices.
+    scale_tril : lower triangular matrix, positive on the diagonal
+        Cholesky factor L of the scale V, which is ``scale`` in SciPy.
+
+    Notes
+    -----
+    With R = n_p V_p (n_q V_q)^-1, a_i = (n - i) / 2 for i = 0, ..., d - 1, D(y, x) = y log(y / x) - y + x, and B the
+    remainder of lgamma(a) - a log a + a over its tangent::
+
+        KL(P || Q) = n_q (tr R - d - log det R) / 2 + sum_i [B(a_q_i; a_p_i) + D(a_q_i, a_p_i) - D(n_q / 2, n_p / 2)]
+
+    Source: statproofbook.github.io/P/wish-kl.
+
+    The same distribution elsewhere: ``scipy.stats.wishart(df=df, scale=scale_tril @ scale_tril.T)``,
+    ``torch.distributions.Wishart(df, scale_tril=scale_tril)``, ``tfp.distributions.WishartTriL(df, scale_tril)``.
 
     Examples
     --------
@@ -40,6 +59,27 @@ class Wishart(NamedTuple):
 @declare.family(POSITIVE_DEFINITE)
 class InverseWishart(NamedTuple):
     """The inverse Wishart distribution with `df` degrees of freedom and mean L L' / (df - d - 1), L = `scale_tril`.
+
+    Density over positive definite d by d matrices X, with n = df, S = L L' and L = scale_tril::
+
+        p(X) = det(S)^(n / 2) det(X)^(-(n + d + 1) / 2) exp(-tr(S X^-1) / 2) / (2^(n d / 2) Gamma_d(n / 2))
+
+    Parameters
+    ----------
+    df : above d - 1
+        Degrees of freedom, for d by d matrices.
+    scale_tril : lower triangular matrix, positive on the diagonal
+        Cholesky factor L of the scale S, which is ``scale`` in SciPy.
+
+    Notes
+    -----
+    The divergence is that of the Wishart distributions of the inverses, with scales S^-1::
+
+        KL(P || Q) = KL(Wishart(n_p, S_p^-1) || Wishart(n_q, S_q^-1))
+
+    Source: statproofbook.github.io/P/wish-kl, with V = S^-1.
+
+    The same distribution elsewhere: ``scipy.stats.invwishart(df=df, scale=scale_tril @ scale_tril.T)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The wrapped Cauchy distribution: density (1 - r^2) / (2 pi (1 + r^2 - 2 r cos(x - loc))), r = concentration."""
+"""The wrapped Cauchy distribution."""
 
 from math import log, pi
 from typing import Annotated, NamedTuple
@@ -16,6 +16,27 @@ from kldiv.families.von_mises import VonMises
 @declare.family(CIRCLE)
 class WrappedCauchy(NamedTuple):
     """The wrapped Cauchy distribution of an angle with mean `loc` and mean resultant length `concentration`.
+
+    Density over angles x, in radians, with r = concentration::
+
+        p(x) = (1 - r^2) / (2 pi (1 + r^2 - 2 r cos(x - loc)))
+
+    Parameters
+    ----------
+    loc : real
+        Mean angle, in radians.
+    concentration : at least 0 and below 1
+        Mean resultant length, ``c`` in SciPy.
+
+    Notes
+    -----
+    With z = r exp(i loc)::
+
+        KL(P || Q) = log(|1 - z_p conj(z_q)|^2 / ((1 - r_p^2) (1 - r_q^2)))
+
+    Source: arXiv:1905.10965, mapped from the half-plane to the disc. SciPy's angles lie between loc and loc + 2 pi.
+
+    The same distribution elsewhere: ``scipy.stats.wrapcauchy(c=concentration, loc=loc)``.
 
     Examples
     --------

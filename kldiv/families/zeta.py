@@ -1,4 +1,4 @@
-"""The zeta distribution: mass k^-exponent / zeta(exponent) on 1, 2, 3, ..."""
+"""The zeta distribution."""
 
 from math import inf
 from typing import Annotated, NamedTuple
@@ -13,6 +13,25 @@ from kldiv.domains import AboveOne, Support
 @declare.family(Support("integers", 1.0))
 class Zeta(NamedTuple):
     """The zeta distribution, or Zipf's law, with probabilities proportional to k^-`exponent`.
+
+    Mass, for k = 1, 2, 3, ...::
+
+        P(k) = k^-exponent / zeta(exponent)
+
+    Parameters
+    ----------
+    exponent : above 1
+        Exponent, ``a`` in SciPy, ``power`` in TFP.
+
+    Notes
+    -----
+    With s the exponent::
+
+        KL(P || Q) = log(zeta(s_q) / zeta(s_p)) + (s_p - s_q) zeta'(s_p) / zeta(s_p)
+
+    Source: the definition, as E log k = -zeta'(s) / zeta(s).
+
+    The same distribution elsewhere: ``scipy.stats.zipf(a=exponent)``, ``tfp.distributions.Zipf(exponent)``.
 
     Examples
     --------
