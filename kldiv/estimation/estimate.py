@@ -21,7 +21,7 @@ from kldiv.domains import ONE_HOT
 from kldiv.estimation.estimate_result import Estimate, EstimateWarning, Method
 from kldiv.estimation.monte_carlo import Settings, monte_carlo, quasi_monte_carlo
 from kldiv.estimation.pareto_tail import normal_quantile
-from kldiv.estimation.quadrature import Integral, integrate
+from kldiv.estimation.quadrature import allowed_error, integrate
 from kldiv.estimation.summation import sum_outcomes
 from kldiv.families.independent import Independent
 
@@ -107,8 +107,8 @@ def estimate(
     >>> import kldiv
     >>> p = kldiv.Mixture([0.3, 0.7], kldiv.Normal([-2.0, 3.0], [0.5, 1.0]))
     >>> q = kldiv.Mixture([0.6, 0.4], kldiv.Normal([-1.0, 2.0], [1.0, 1.5]))
-    >>> found = kldiv.estimate(p, q, rtol=1e-10)
-    >>> round(float(found.value), 10), found.method
+    >>> result = kldiv.estimate(p, q, rtol=1e-10)
+    >>> round(float(result.value), 10), result.method
     (0.6468344072, 'quadrature')
     """
     _check_options(method, rtol, atol, confidence, max_samples)
@@ -123,21 +123,21 @@ def estimate(
         like = xp.where(good, zero, zero)
         with _reporter(xp, progress, max_samples) as report:
             settings = Settings(rtol, atol, confidence, max_samples, report)
-            found = _estimate(xp, p, q, like, method, rng, settings)
-        value = xp.where(good, found.value, math.nan)
-        if found.heavy is not None or xp.is_concrete(xp.stop_gradient(value)):
-            _warn(xp, found, xp.stop_gradient(value))
+            result = _estimate(xp, p, q, like, method, rng, settings)
+        value = xp.where(good, result.value, math.nan)
+        if result.heavy is not None or xp.is_concrete(xp.stop_gradient(value)):
+            _warn(xp, result, xp.stop_gradient(value))
     return Estimate(
         xp.astype(value, dtype),
-        xp.astype(xp.where(good, found.error, math.nan), dtype),
-        found.method,
-        found.samples,
-        found.converged & good,
+        xp.astype(xp.where(good, result.error, math.nan), dtype),
+        result.method,
+        result.samples,
+        result.converged & good,
     )
 
 
-class Found(NamedTuple):
-    """What a method found."""
+class Result(NamedTuple):
+    """The estimate of a method, and how far it can be trusted."""
 
     value: Array
     error: Array
@@ -183,7 +183,8 @@ def _reporter(xp: Namespace, progress: bool, max_samples: int | None) -> Generat
         yield report
 
 
-def _estimate(xp: Namespace, p: Family, q: Family, like: Array, method: str, rng: Any, settings: Settings) -> Found:
+def _estimate(xp: Namespace, p: Family, q: Family, like: Array, method: str, rng: Any, settings: Settings) -> Result:
+    """Return the estimate by a method, with "auto" by the first that applies."""
     kinds = kind_of(p), kind_of(q)
     if method in ("auto", "closed-form"):
         try:
@@ -192,8 +193,7 @@ def _estimate(xp: Namespace, p: Family, q: Family, like: Array, method: str, rng
             if method == "closed-form":
                 raise
         else:
-            value = rule.evaluate(xp, p, q) + like
-            return Found(value, like, f"closed form: {rule}", 0, like == 0)
+            return Result(rule.evaluate(xp, p, q) + like, like, f"closed form: {rule}", 0, like == 0)
     if method == "variational":
         return _variational(xp, p, q, like, settings)
     if method == "auto" and class_of(kinds[0]) is Independent and class_of(kinds[1]) is Independent:
@@ -201,24 +201,29 @@ def _estimate(xp: Namespace, p: Family, q: Family, like: Array, method: str, rng
     if method == "auto":
         method = _best(xp, kinds, like)
     if method in ("sum", "quadrature"):
-        if not _applies(method, *kinds):
-            what = "integers and classes" if method == "sum" else "one number"
-            raise ValueError(
-                f"method={method!r} is for distributions of {what}; got {name_of(kinds[0])} and {name_of(kinds[1])}"
-            )
-        tolerance = {"rtol": settings.rtol, "atol": settings.atol}
-        compute: Callable[..., Integral] = sum_outcomes if method == "sum" else integrate
-        found = compute(xp, p, q, like, **tolerance)
-        size = xp.abs(xp.stop_gradient(found.value))
-        wanted = settings.atol + settings.rtol * xp.where(size < math.inf, size, 0.0)
-        settings.report(found.points, xp.stop_gradient(found.value), found.error)
-        return Found(found.value, found.error, method, found.points, found.error <= wanted)
+        return _deterministic(xp, p, q, like, method, settings)
+    return _sampled(xp, p, q, like, method, rng, settings)
+
+
+def _deterministic(xp: Namespace, p: Family, q: Family, like: Array, method: str, settings: Settings) -> Result:
+    kinds = kind_of(p), kind_of(q)
+    if not _applies(method, *kinds):
+        what = "integers and classes" if method == "sum" else "one number"
+        raise ValueError(
+            f"method={method!r} is for distributions of {what}; got {name_of(kinds[0])} and {name_of(kinds[1])}"
+        )
+    compute = sum_outcomes if method == "sum" else integrate
+    integral = compute(xp, p, q, like, rtol=settings.rtol, atol=settings.atol)
+    settings.report(integral.points, xp.stop_gradient(integral.value), integral.error)
+    converged = integral.error <= allowed_error(xp, integral.value, settings.rtol, settings.atol)
+    return Result(integral.value, integral.error, method, integral.points, converged)
+
+
+def _sampled(xp: Namespace, p: Family, q: Family, like: Array, method: str, rng: Any, settings: Settings) -> Result:
     sample = quasi_monte_carlo if method == "quasi-monte-carlo" else monte_carlo
     mean = sample(xp, p, q, like, rng, settings)
-    size = xp.abs(xp.stop_gradient(mean.value))
-    wanted = settings.rtol * xp.where(size < math.inf, size, 0.0)
-    wanted = xp.where(wanted > settings.atol, wanted, settings.atol)
-    return Found(mean.value, mean.error, method, mean.samples, (mean.interval <= wanted) & ~mean.heavy, mean.heavy)
+    converged = (mean.interval <= settings.allowed_interval(xp, mean.value)) & ~mean.heavy
+    return Result(mean.value, mean.error, method, mean.samples, converged, mean.heavy)
 
 
 def _innermost(kind: Any) -> Any:
@@ -251,26 +256,25 @@ def _best(xp: Namespace, kinds: tuple[Any, Any], like: Array) -> str:
     return "quasi-monte-carlo" if xp.is_concrete(like) and sampler_of(_innermost(kinds[0])) else "monte-carlo"
 
 
-def _over_components(xp: Namespace, p: Family, q: Family, like: Array, rng: Any, settings: Settings) -> Found:
+def _over_components(xp: Namespace, p: Family, q: Family, like: Array, rng: Any, settings: Settings) -> Result:
     """Return the sum of the estimates for independent components."""
     mask = valid(xp, p.base, tolerances(xp, p.base)) & valid(xp, q.base, tolerances(xp, q.base))
     inner = xp.where(mask, like[..., None], like[..., None])
-    found = _estimate(xp, p.base, q.base, inner, "auto", rng, settings)
-    value = xp.sum(found.value, axis=-1) + like
-    sampled = found.heavy is not None
+    of_components = _estimate(xp, p.base, q.base, inner, "auto", rng, settings)
+    value = xp.sum(of_components.value, axis=-1) + like
+    sampled = of_components.heavy is not None
     # Standard errors of independent estimates add in squares, bounds as they are.
-    error = xp.sum(found.error**2, axis=-1) ** 0.5 if sampled else xp.sum(found.error, axis=-1)
-    method = f"the sum over independent components, each by {found.method}"
-    heavy = None if found.heavy is None else xp.any(found.heavy, axis=-1)
-    size = xp.abs(xp.stop_gradient(value))
-    wanted = settings.atol + settings.rtol * xp.where(size < math.inf, size, 0.0)
-    converged = ((normal_quantile(settings.confidence) if sampled else 1.0) * error <= wanted) & (like == 0)
+    error = xp.sum(of_components.error**2, axis=-1) ** 0.5 if sampled else xp.sum(of_components.error, axis=-1)
+    method = f"the sum over independent components, each by {of_components.method}"
+    heavy = None if of_components.heavy is None else xp.any(of_components.heavy, axis=-1)
+    quantile = normal_quantile(settings.confidence) if sampled else 1.0
+    converged = (quantile * error <= allowed_error(xp, value, settings.rtol, settings.atol)) & (like == 0)
     if heavy is not None:
         converged = converged & ~heavy
-    return Found(value, error + like, method, found.samples, converged, heavy)
+    return Result(value, error + like, method, of_components.samples, converged, heavy)
 
 
-def _variational(xp: Namespace, p: Family, q: Family, like: Array, settings: Settings) -> Found:
+def _variational(xp: Namespace, p: Family, q: Family, like: Array, settings: Settings) -> Result:
     from kldiv.estimation.mixtures import bounds, variational_approximation
 
     value = variational_approximation(xp, p, q) + like
@@ -279,26 +283,26 @@ def _variational(xp: Namespace, p: Family, q: Family, like: Array, settings: Set
     finite = xp.isfinite(still)
     gap = xp.where(upper - still > still - lower, upper - still, still - lower)
     error = xp.where(finite, xp.where(gap > 0, gap, 0.0), 0.0)
-    wanted = settings.atol + settings.rtol * xp.abs(xp.where(finite, still, 0.0))
-    return Found(value, error, "variational", 0, error <= wanted, warns=False)
+    converged = error <= allowed_error(xp, still, settings.rtol, settings.atol)
+    return Result(value, error, "variational", 0, converged, warns=False)
 
 
-def _warn(xp: Namespace, found: Found, value: Array) -> None:
+def _warn(xp: Namespace, result: Result, value: Array) -> None:
     """Warn of estimates that did not converge, with the place of the first one."""
-    if not found.warns or not xp.is_concrete(value):
+    if not result.warns or not xp.is_concrete(value):
         return
-    bad = ~xp.to_numpy(found.converged | (value != value))
+    bad = ~xp.to_numpy(result.converged | (value != value))
     if not bad.any():
         return
     index = tuple(int(i) for i in next(zip(*bad.nonzero(), strict=True))) if bad.ndim else ()
-    number, error = (xp.to_numpy(x)[index] for x in (value, found.error))
+    number, error = (xp.to_numpy(x)[index] for x in (value, result.error))
     place = f" at index {index}" if index else ""
     others = f", and {int(bad.sum()) - 1} others" if bad.sum() > 1 else ""
-    if found.heavy is not None and bool(xp.to_numpy(found.heavy)[index]):
+    if result.heavy is not None and bool(xp.to_numpy(result.heavy)[index]):
         why = "the tail of log p - log q is so heavy that the error means little"
-    elif found.heavy is not None:
-        why = f"after {found.samples} samples the error does not meet the tolerance; raise max_samples, rtol or atol"
+    elif result.heavy is not None:
+        why = f"after {result.samples} samples the error does not meet the tolerance; raise max_samples, rtol or atol"
     else:
         why = "the error does not meet the tolerance; raise rtol or atol, or use float64"
-    message = f"estimate{place} of {number:.6g} has error {error:.2g}{others} (method {found.method!r}): {why}"
+    message = f"estimate{place} of {number:.6g} has error {error:.2g}{others} (method {result.method!r}): {why}"
     warnings.warn(message, EstimateWarning, stacklevel=4)

@@ -41,6 +41,12 @@ class Settings(NamedTuple):
     max_samples: int | None
     report: Callable[[int, Array, Array], None]
 
+    def allowed_interval(self, xp: Namespace, value: Array) -> Array:
+        """Return half the length of an interval that meets the tolerance; that of an infinite value is `atol`."""
+        size = xp.abs(xp.stop_gradient(value))
+        allowed = self.rtol * xp.where(size < math.inf, size, 0.0)
+        return xp.where(allowed > self.atol, allowed, self.atol)
+
 
 class Mean(NamedTuple):
     """An estimated mean, and its standard error."""
@@ -231,7 +237,7 @@ def monte_carlo(xp: Namespace, p: Family, q: Family, like: Array, rng: Any, sett
         finite = xp.isfinite(still)
         error = xp.where(finite, running.error(), 0.0)
         settings.report(samples, still, error)
-        wanted = _wanted(xp, still, settings)
+        wanted = settings.allowed_interval(xp, still)
         done = (z * error <= wanted) | ~finite
         if not concrete or samples + 2 * problem.count > most or bool(xp.all(done)):
             return Mean(mean, error, z * error, samples, running.is_heavy() & finite)
@@ -310,7 +316,7 @@ def quasi_monte_carlo(xp: Namespace, p: Family, q: Family, like: Array, rng: Any
         samples = replicates.n * REPLICATES * problem.count
         settings.report(samples, still, error)
         # Of so few sequences the error is itself uncertain; who stops at the first that is small enough is too sure.
-        done = (1.25 * t * error <= _wanted(xp, still, settings)) | ~finite
+        done = (1.25 * t * error <= settings.allowed_interval(xp, still)) | ~finite
         if 2 * samples > most or bool(xp.all(done)):
             return Mean(mean, error, t * error, samples, replicates.is_heavy() & finite)
         n = min(replicates.n, _power_of_2(CHUNK // problem.numbers))
@@ -331,9 +337,3 @@ def coordinates(xp: Namespace, sampler: Sampler, d: Family) -> int:
     counter = Counter(xp)
     sampler(xp, SamplingContext(counter), constant(xp, d))
     return counter.coordinates
-
-
-def _wanted(xp: Namespace, value: Array, settings: Settings) -> Array:
-    size = xp.abs(value)
-    wanted = settings.rtol * xp.where(size < math.inf, size, 0.0)
-    return xp.where(wanted > settings.atol, wanted, settings.atol)

@@ -22,33 +22,33 @@ def kth_distances(x: Points, y: Points | None, k: int, *, tree: bool | None = No
     """Return the distances from each x to its k-th nearest neighbour among the other x, and to its k-th among the y."""
     if tree if tree is not None else x.shape[1] <= MOST_COLUMNS_OF_TREE:
         return _by_tree(x, y, k)
-    return _by_pairs(x, x, k, skip_own=True), None if y is None else _by_pairs(x, y, k, skip_own=False)
+    return _by_pairs(x, x, k, skip_itself=True), None if y is None else _by_pairs(x, y, k, skip_itself=False)
 
 
 def _by_tree(x: Points, y: Points | None, k: int) -> tuple[Points, Points | None]:
-    own = KDTree(x)
-    leaf_order = own.indices
+    tree_x = KDTree(x)
+    leaf_order = tree_x.indices
     queries = x[leaf_order]
 
     def ask(tree: Any, rank: int) -> Points:
-        found = np.empty(len(x))
-        found[leaf_order] = tree.query(queries, [rank])[0][:, 0]
-        return found
+        distances = np.empty(len(x))
+        distances[leaf_order] = tree.query(queries, [rank])[0][:, 0]
+        return distances
 
     # The nearest point of all is x itself, or a copy of it.
-    return ask(own, k + 1), None if y is None else ask(KDTree(y), k)
+    return ask(tree_x, k + 1), None if y is None else ask(KDTree(y), k)
 
 
-def _by_pairs(x: Points, y: Points, k: int, *, skip_own: bool) -> Points:
+def _by_pairs(x: Points, y: Points, k: int, *, skip_itself: bool) -> Points:
     """Return the k-th smallest distance from each x to the y, by blocks of matrix products."""
     half_squares = 0.5 * np.einsum("ij,ij->i", y, y)
-    found = np.empty(len(x))
+    distances = np.empty(len(x))
     for start in range(0, len(x), _ROWS):
         rows = x[start : start + _ROWS]
         values, places = [], []
         for first in range(0, len(y), _COLUMNS):
             block = half_squares[first : first + _COLUMNS] - rows @ y[first : first + _COLUMNS].T
-            if skip_own:
+            if skip_itself:
                 i = np.arange(max(start, first), min(start + len(rows), first + block.shape[1]))
                 block[i - start, i - first] = np.inf
             near = _smallest(block, k)
@@ -58,8 +58,8 @@ def _by_pairs(x: Points, y: Points, k: int, *, skip_own: bool) -> Points:
         nearest = np.take_along_axis(np.concatenate(places, axis=1), _smallest(candidates, k), axis=1)
         # The products have lost the digits of short distances, and only chose.
         differences = rows[:, None, :] - y[nearest]
-        found[start : start + _ROWS] = np.sqrt(np.einsum("ijk,ijk->ij", differences, differences)).max(axis=1)
-    return found
+        distances[start : start + _ROWS] = np.sqrt(np.einsum("ijk,ijk->ij", differences, differences)).max(axis=1)
+    return distances
 
 
 def _smallest(block: Points, k: int) -> Points:

@@ -1,8 +1,8 @@
 """Estimates from samples, by distances to nearest neighbours.
 
-In a ball around x that reaches to its k-th nearest neighbour among n - 1 others lies a mass of their law whose
-logarithm has the mean psi(k) - psi(n), whatever the law is. Where the density is constant over the ball, it is the mass
-over the volume, and so distances tell the logarithms of densities without bias.
+In a ball around x that reaches to its k-th nearest neighbour among n - 1 others lies a mass of their distribution whose
+logarithm has the mean psi(k) - psi(n), whatever the distribution is. Where the density is constant over the ball,
+it is the mass over the volume, and so distances tell the logarithms of densities without bias.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import math
 import operator
 import warnings
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from kldiv._arrays.namespace import computing_dtype, gather, namespace
-from kldiv._arrays.protocol import Array, DType, Namespace
+from kldiv._arrays.protocol import Array, DType, Namespace, Shape
 from kldiv._core.family import FamilyKey, fields_of, held_kinds, kind_of, name_of, support_of
 from kldiv._core.parameters import describe, gather_families, leaves, named_leaves
 from kldiv._core.validation import diagnose_all
@@ -56,8 +56,8 @@ def estimate_from_samples(
         Which neighbour. More than 1 lowers the variance, and raises the bias where densities vary.
     whiten
         Whether to map the points to where the mean of the covariance matrices of x and y (the one of x, if Q is known)
-        is the identity: balls are then as long as the law in every direction. The divergence does not change under
-        an invertible affine map of both laws, the bias of the estimate does.
+        is the identity: balls are then as long as the distribution in every direction. The divergence
+        does not change under an invertible affine map of both distributions, the bias of the estimate does.
     correction
         "digamma", or "log" for the estimate as first published, with log m and log(n - 1) for psi(m + 1) and psi(n).
 
@@ -105,54 +105,83 @@ def estimate_from_samples(
     (2000, '1-nearest neighbours of whitened points, q known')
     """
     k = _checked_options(k, correction)
-    is_known = _is_distribution(y_or_q) or callable(y_or_q)
-    names = ["x"] if is_known else ["x", "y"]
-    given, parameters = [x] if is_known else [x, y_or_q], _parameters(y_or_q)
-    xp, arrays, dtype = gather([*given, *parameters.values()], [*names, *parameters])
-    samples = [_points(xp, array, name) for array, name in zip(arrays, names, strict=False)]
-    sizes, dimension = [len(s) for s in samples], samples[0].shape[1]
-    _check_sizes(xp, arrays, names, k)
-    log_q = _log_density(xp, arrays[0], dtype, y_or_q) if is_known else None
-    doubts = list(_ties(samples, names, k))
-    _check_columns(xp, samples, names, dtype)
-
-    from kldiv.estimation.neighbours import disjoint_groups, standardized
-
-    points, shrinkage = standardized(samples, whiten)
-    if points is None:
-        raise ValueError(
-            f"{' and '.join(names)} have {' and '.join(map(str, sizes))} points, too few to tell the covariance "
-            f"matrix of {dimension} columns; pass whiten=False"
-        )
-    value = _mean_log(points, log_q, k) + _constant(sizes, dimension, k, shrinkage, correction)
-    most = _MOST_COLUMNS_KNOWN if is_known else _MOST_COLUMNS
-    if dimension > most:
-        doubts.append(f"{dimension} columns, where in more than {most} the bias may be larger than the divergence")
-    fraction = _fraction(sizes, k)
+    data = _gather_data(x, y_or_q, k)
+    doubts = list(_ties(data, k))
+    _check_columns(data)
+    points, shrinkage = _standardized(data, whiten)
+    value = _mean_log(points, data.log_q, k) + _constant(data.sizes, data.dimension, k, shrinkage, correction)
+    most = _MOST_COLUMNS if data.log_q is None else _MOST_COLUMNS_KNOWN
+    if data.dimension > most:
+        doubts.append(f"{data.dimension} columns, where in more than {most} the bias may be larger than the divergence")
+    fraction = _fraction(data.sizes, k)
     if value == math.inf:
         error = 0.0
     elif fraction is None:
         error = math.inf
-        doubts.append(f"{min(sizes)} points are too few for a standard error, which takes {2 * (k + 4)}")
+        doubts.append(f"{min(data.sizes)} points are too few for a standard error, which takes {2 * (k + 4)}")
     else:
-        group_sizes = [round(n * fraction) for n in sizes]
-        variances = [
-            _variance([_of_group(points, log_q, group, k) for group in groups])
-            for groups in disjoint_groups(sizes, group_sizes, _GROUPS)
-        ]
-        error = math.sqrt(sum(variances) / len(variances) * group_sizes[0] / sizes[0])
+        error = _standard_error(points, data.log_q, k, fraction)
     if doubts:
         warnings.warn(f"the estimate cannot be trusted: {'; '.join(doubts)}", EstimateWarning, stacklevel=2)
-    method = (
-        f"{k}-nearest neighbours of {'whitened' if whiten else 'the'} points{', q known' if is_known else ''}"
-        f"{', logarithmic correction' if correction == 'log' else ''}"
-    )
-    result = xp.asarray_like(value, arrays[0], dtype)
-    true = xp.ones_like(result) > 0
-    return Estimate(result, xp.asarray_like(error, arrays[0], dtype), method, sizes[0], ~true if doubts else true)
+    result, standard_error = (data.xp.asarray_like(v, data.like, data.dtype) for v in (value, error))
+    true = data.xp.ones_like(result) > 0
+    method = _words(k, whiten, correction, data)
+    return Estimate(result, standard_error, method, data.sizes[0], ~true if doubts else true)
+
+
+class _Data(NamedTuple):
+    """Samples of P, and samples of Q or its density there, on the host; and of which kind the caller's arrays are."""
+
+    samples: dict[str, Array]  # by name, a point in each row
+    log_q: Array | None  # at the samples of P; None: Q is known by samples
+    xp: Namespace
+    like: Array
+    dtype: DType
+
+    @property
+    def sizes(self) -> list[int]:
+        """The number of points of each sample."""
+        return [len(points) for points in self.samples.values()]
+
+    @property
+    def dimension(self) -> int:
+        """The number of columns."""
+        columns: int = self.samples["x"].shape[1]
+        return columns
+
+
+def _gather_data(x: Any, y_or_q: Any, k: int) -> _Data:
+    is_known = _is_distribution(y_or_q) or callable(y_or_q)
+    passed = {"x": x} if is_known else {"x": x, "y": y_or_q}
+    parameters = _parameters(y_or_q)
+    xp, arrays, dtype = gather([*passed.values(), *parameters.values()], [*passed, *parameters])
+    samples = {name: _points(xp, array, name) for name, array in zip(passed, arrays, strict=False)}
+    _check_sizes({name: xp.shape(array) for name, array in zip(passed, arrays, strict=False)}, k)
+    log_q = _log_density(xp, arrays[0], dtype, y_or_q) if is_known else None
+    return _Data(samples, log_q, xp, arrays[0], dtype)
+
+
+def _words(k: int, whiten: bool, correction: str, data: _Data) -> str:
+    """Return the method in words."""
+    known = "" if data.log_q is None else ", q known"
+    logarithmic = ", logarithmic correction" if correction == "log" else ""
+    return f"{k}-nearest neighbours of {'whitened' if whiten else 'the'} points{known}{logarithmic}"
 
 
 # ------------------------------------------------------------------------------------------------------- the estimate
+
+
+def _standardized(data: _Data, whiten: bool) -> tuple[list[Array], float]:
+    """Return the samples under a common affine map, and the logarithm by which the map shrinks volumes."""
+    from kldiv.estimation.neighbours import standardized
+
+    points, shrinkage = standardized(list(data.samples.values()), whiten)
+    if points is None:
+        raise ValueError(
+            f"{' and '.join(data.samples)} have {' and '.join(map(str, data.sizes))} points, too few to tell the "
+            f"covariance matrix of {data.dimension} columns; pass whiten=False"
+        )
+    return points, shrinkage
 
 
 def _mean_log(points: list[Array], log_q: Array | None, k: int) -> float:
@@ -161,17 +190,29 @@ def _mean_log(points: list[Array], log_q: Array | None, k: int) -> float:
 
     log = namespace().log
     x, y = points if log_q is None else (points[0], None)
-    own, other = kth_distances(x, y, k)
-    _check_distances(own, "x", k)
-    if other is None:
-        return float(-x.shape[1] * log(own).mean() - log_q.mean())  # type: ignore[union-attr]
-    _check_distances(other, "y", k)
-    return float(x.shape[1] * log(other / own).mean())
+    to_x, to_y = kth_distances(x, y, k)
+    _check_distances(to_x, "x", k)
+    if to_y is None:
+        return float(-x.shape[1] * log(to_x).mean() - log_q.mean())  # type: ignore[union-attr]
+    _check_distances(to_y, "y", k)
+    return float(x.shape[1] * log(to_y / to_x).mean())
 
 
-def _of_group(points: list[Array], log_q: Array | None, group: tuple[Array, ...], k: int) -> float:
-    inside = [p[places] for p, places in zip(points, group, strict=True)]
-    return _mean_log(inside, None if log_q is None else log_q[group[0]], k)
+def _standard_error(points: list[Array], log_q: Array | None, k: int, fraction: float) -> float:
+    """Return the standard error, from estimates of groups that have this fraction of the points."""
+    from kldiv.estimation.neighbours import disjoint_groups
+
+    sizes = [len(p) for p in points]
+    group_sizes = [round(n * fraction) for n in sizes]
+
+    def of_group(group: tuple[Array, ...]) -> float:
+        inside = [p[places] for p, places in zip(points, group, strict=True)]
+        return _mean_log(inside, None if log_q is None else log_q[group[0]], k)
+
+    variances = [
+        _variance([of_group(group) for group in groups]) for groups in disjoint_groups(sizes, group_sizes, _GROUPS)
+    ]
+    return math.sqrt(sum(variances) / len(variances) * group_sizes[0] / sizes[0])
 
 
 def _constant(sizes: list[int], dimension: int, k: int, shrinkage: float, correction: str) -> float:
@@ -227,28 +268,14 @@ def _log_density(xp: Namespace, x: Array, dtype: DType, q: Any) -> Array:
     """Return log q at the points, on the host."""
     shape = xp.shape(x)
     if _is_distribution(q):
-        kind = kind_of(q)
-        spaces = _spaces(kind)
-        if not spaces.issubset(_SPACES):
-            raise ValueError(
-                f"q is {name_of(kind)}, whose outcomes are in the space of {', '.join(sorted(spaces))}: it has no "
-                "density over lengths or volumes, which distances could tell. For counts see estimate_from_counts"
-            )
-        prepared_xp, _, _, (prepared,) = gather_families(q=q)
-        layout = describe(prepared_xp, prepared, "q")
-        batch, event = layout.batch_shape, layout.event_shape
-        if batch or event != shape[1:]:
-            raise ValueError(
-                f"q, {name_of(kind)}, has batch shape {tuple(batch)} and outcomes of shape {tuple(event)}; for x of "
-                f"shape {shape} it must have batch shape () and outcomes of shape {shape[1:]}"
-            )
+        _check_outcomes(q, shape)
         value = q.log_density(_at_least_32_bits(xp, x))
     else:
         value = q(x)
-    found_xp, (value,), _ = gather([value], ["the log density of q"])
-    if found_xp is not xp:
+    value_xp, (value,), _ = gather([value], ["the log density of q"])
+    if value_xp is not xp:
         raise TypeError(
-            f"the log density of q is an array of {found_xp.__name__.rpartition('.')[2]}, x one of "
+            f"the log density of q is an array of {value_xp.__name__.rpartition('.')[2]}, x one of "
             f"{xp.__name__.rpartition('.')[2]}"
         )
     if xp.shape(value) != shape[:1]:
@@ -260,6 +287,25 @@ def _log_density(xp: Namespace, x: Array, dtype: DType, q: Any) -> Array:
     if len(bad):
         raise ValueError(f"the log density of q must be finite or -inf; got {log_q[bad[0]]} at x[{bad[0]}]")
     return log_q
+
+
+def _check_outcomes(q: Any, shape: Shape) -> None:
+    """Raise ValueError unless the outcomes of a distribution are like points of this shape."""
+    kind = kind_of(q)
+    spaces = _spaces(kind)
+    if not spaces.issubset(_SPACES):
+        raise ValueError(
+            f"q is {name_of(kind)}, whose outcomes are in the space of {', '.join(sorted(spaces))}: it has no "
+            "density over lengths or volumes, which distances could tell. For counts see estimate_from_counts"
+        )
+    xp, _, _, (prepared,) = gather_families(q=q)
+    layout = describe(xp, prepared, "q")
+    batch, event = layout.batch_shape, layout.event_shape
+    if batch or event != shape[1:]:
+        raise ValueError(
+            f"q, {name_of(kind)}, has batch shape {tuple(batch)} and outcomes of shape {tuple(event)}; for x of "
+            f"shape {shape} it must have batch shape () and outcomes of shape {shape[1:]}"
+        )
 
 
 # ----------------------------------------------------------------------------------------------------------- the checks
@@ -300,33 +346,31 @@ def _points(xp: Namespace, x: Array, name: str) -> Array:
     return host if len(shape) == 2 else host[:, None]
 
 
-def _check_sizes(xp: Namespace, arrays: list[Array], names: list[str], k: int) -> None:
-    shapes = [xp.shape(a) for a in arrays[: len(names)]]
-    if len({shape[1:] for shape in shapes}) > 1:
-        raise ValueError(f"x and y must be points of one space; x has shape {shapes[0]} and y {shapes[1]}")
-    for name, shape, least in zip(names, shapes, (k + 1, k), strict=False):
+def _check_sizes(shapes: dict[str, Shape], k: int) -> None:
+    if len({shape[1:] for shape in shapes.values()}) > 1:
+        raise ValueError(f"x and y must be points of one space; x has shape {shapes['x']} and y {shapes['y']}")
+    for (name, shape), least in zip(shapes.items(), (k + 1, k), strict=False):
         if (shape[0] or 0) < least:
             raise ValueError(f"{name} has too few points for k = {k}: {shape[0]}, where at least {least} are needed")
 
 
-def _ties(samples: list[Array], names: list[str], k: int) -> Iterator[str]:
-    """Raise ValueError for ties that leave no neighbour apart, and yield words on those that are bridged."""
+def _ties(data: _Data, k: int) -> Iterator[str]:
+    """Raise ValueError for ties with which no neighbour is at a distance, and yield words on those that k bridges."""
     from kldiv.estimation.neighbours import find_tie
 
-    tie = find_tie(*samples)
+    tie = find_tie(*data.samples.values())
     if tie is None:
         return
-    n = len(samples[0])
-    places = [(0, i) if i < n else (1, i - n) for i in tie]
-    one, other = (f"{names[sample]}[{i}]" for sample, i in places)
-    sample, i = places[0]
-    found = f"{one} equals {other}: {_shown(samples[sample][i])}"
+    n = data.sizes[0]
+    one, other = (f"x[{i}]" if i < n else f"y[{i - n}]" for i in tie)
+    point = data.samples["x"][tie[0]] if tie[0] < n else data.samples["y"][tie[0] - n]
+    words = f"{one} equals {other}: {_shown(point)}"
     if k == 1:
         raise ValueError(
-            f"{found}; samples of distributions with densities have no ties, and the logarithm of their distance is "
+            f"{words}; samples of distributions with densities have no ties, and the logarithm of their distance is "
             "-inf. If they are rounded, take k above the number of copies; if they are counts, see estimate_from_counts"
         )
-    yield f"{found}, where samples of distributions with densities have no ties"
+    yield f"{words}, where samples of distributions with densities have no ties"
 
 
 def _shown(point: Array) -> str:
@@ -342,18 +386,18 @@ def _check_distances(distances: Array, name: str, k: int) -> None:
         )
 
 
-def _check_columns(xp: Namespace, samples: list[Array], names: list[str], dtype: DType) -> None:
-    """Raise ValueError if points lie in a plane, where their law has no density."""
+def _check_columns(data: _Data) -> None:
+    """Raise ValueError if points lie in a plane, where no distribution has a density."""
     from kldiv.estimation.neighbours import constant_column, dependent_column
 
-    for points, name in zip(samples, names, strict=True):
+    for name, points in data.samples.items():
         column = constant_column(points) if len(points) > 1 else None
         if column is not None:
             raise ValueError(
                 f"column {column} of {name} is constant, {points[0, column]}: {name} is no sample of a density"
             )
         if len(points) > points.shape[1] > 1:
-            column = dependent_column(points, float(xp.finfo(dtype).eps))
+            column = dependent_column(points, float(data.xp.finfo(data.dtype).eps))
             if column is not None:
                 raise ValueError(
                     f"column {column} of {name} is a linear combination of the columns before it, up to rounding: "

@@ -1,4 +1,4 @@
-"""The expectations that projections are made of: under a distribution, a mixture, or the law of samples."""
+"""The expectations that projections are made of: under a distribution, a mixture, or the weighted samples."""
 
 from __future__ import annotations
 
@@ -247,5 +247,5 @@ def one_hot(xp: Namespace, classes: Array, count: int) -> Array:
 
 
 def of_samples(xp: Namespace, samples: Samples, name: str) -> Array:
-    """Return an expectation under the law of samples."""
+    """Return an expectation under the empirical distribution of samples."""
     return _OF_SAMPLES[name](xp, samples)

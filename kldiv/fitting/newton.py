@@ -50,7 +50,7 @@ def _inverse_digamma(xp: Namespace, y: Array) -> Array:
 
 
 def dirichlet_concentration(xp: Namespace, logs: Array) -> Array:
-    """The a with digamma(a_k) - digamma(sum a) = logs_k along the last axis: E log x_k of a Dirichlet law."""
+    """The a with digamma(a_k) - digamma(sum a) = logs_k along the last axis: E log x_k of a Dirichlet distribution."""
     constant = xp.stop_gradient(logs)
 
     def total_step(v: Array) -> Array:
@@ -80,7 +80,7 @@ def dirichlet_concentration(xp: Namespace, logs: Array) -> Array:
 
 
 def spherical_concentration(xp: Namespace, b: Array, length: Array) -> Array:
-    """The kappa with I_(b + 1/2)(kappa) / I_(b - 1/2)(kappa) = length, the mean cosine of von Mises-Fisher's law."""
+    """The kappa with I_(b + 1/2)(kappa) / I_(b - 1/2)(kappa) = length, the mean cosine of von Mises-Fisher."""
 
     def step(kappa: Array, length: Array) -> Array:
         a = bessel_ratio(xp, b, kappa)
