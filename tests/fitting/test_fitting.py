@@ -10,7 +10,7 @@ import scipy.stats
 
 import kldiv
 from backends import BACKEND
-from kldiv import domains
+from kldiv import declare, domains
 from kldiv._core.parameters import named_leaves, unflatten
 from kldiv.fitting import charts
 
@@ -977,3 +977,25 @@ def test_domain_of_the_callers_own_is_descended_in_itself(eager):
         kldiv.fit(Location(1.0), Location(0.0))
     fit = kldiv.fit(Location(1.0), Location(0.0), unconstrained=False)
     assert abs(float(fit.distribution.loc) - 1) < 1e-6
+
+
+@declare.family(domains.REALS)
+class Three(NamedTuple):
+    low: Annotated[Any, domains.Real]
+    mode: Annotated[Any, domains.Between("low", "high")]
+    high: Annotated[Any, domains.Above("low")]
+
+
+@declare.formula(Three, Three)
+def kl_three_three(xp, low_p, mode_p, high_p, low_q, mode_q, high_q):
+    """The sum of squared differences, which has its minimum where the parameters agree."""
+    return (low_p - low_q) ** 2 + (mode_p - mode_q) ** 2 + (high_p - high_q) ** 2
+
+
+def test_parameter_between_two_others_stays_there(differentiable):
+    array = differentiable.array
+    p = Three(array(0.0, "float64"), array(1.0, "float64"), array(3.0, "float64"))
+    q = Three(array(-1.0, "float64"), array(1.5, "float64"), array(2.0, "float64"))
+    found = kldiv.fit(p, q, steps=200, optimizer="lbfgs").distribution
+    parameters = [differentiable.to_numpy(x) for x in found]
+    np.testing.assert_allclose(parameters, [0.0, 1.0, 3.0], atol=1e-5)
