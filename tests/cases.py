@@ -200,16 +200,20 @@ def _extreme(rng: np.random.Generator, case: Case, size: int) -> tuple[Parameter
 def _members(rng: np.random.Generator, family: Any, kind: str, dtype: str, size: int) -> Parameters:
     drawn = DRAWS[family.__name__](rng, kind, dtype, size) if family.__name__ in DRAWS else {}
     values: Parameters = {}
-    for name, domain in fields(family):
+    # What lies between two others is drawn after them.
+    for name, domain in sorted(fields(family), key=lambda field: bool(field[1].low) + bool(field[1].high)):
         x = np.asarray(drawn[name]) if name in drawn else _member(rng, name, domain, kind, dtype, size, values)
         values[name] = x if dtype == "float32" else _steady(domain, x)
-    return values
+    return {name: values[name] for name in family._fields}
 
 
 def _member(
     rng: np.random.Generator, name: str, domain: Any, kind: str, dtype: str, size: int, others: Parameters
 ) -> np.ndarray:
     shape = (size, *(LENGTHS[a] for a in domain.axes))
+    if domain.low and domain.high:
+        low, high = others[domain.low.parameter], others[domain.high.parameter]
+        return low + (high - low) * rng.uniform(0.02, 0.98, size=shape)
     if kind == "interior":
         x = draw(rng, domain, shape)
     else:
