@@ -84,19 +84,15 @@ def categorical_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     # Their difference is taken relative to that of the likeliest class, which cancels exactly.
     t, error = two_difference(b_in, a_in)
     likeliest = live & (a == top)
-    t_ref = xp.max(xp.where(likeliest, t, -inf), axis=-1, keepdims=True)
-    t_ref = xp.where(t_ref > -inf, t_ref, 0.0)
-    error_ref = xp.max(xp.where(likeliest & (t == t_ref), error, -inf), axis=-1, keepdims=True)
-    error_ref = xp.where(error_ref > -inf, error_ref, 0.0)
+    t_ref = _largest_where(xp, likeliest, t)
+    error_ref = _largest_where(xp, likeliest & (t == t_ref), error)
     t = xp.where(live, (t - t_ref) + (error - error_ref), 0.0)
     mean = xp.sum(p * t, axis=-1, keepdims=True)
     tau = xp.where(live, t - mean, 0.0)
     large = live & (tau > 1)
     # A class that only P rules out has no term in that sum, but its share of Q's mass counts. The exponent is log p +
     # tau, without the logits of P, which may be large and cancel in it.
-    b_ref = xp.max(xp.where(likeliest, b_in, -inf), axis=-1, keepdims=True)
-    b_ref = xp.where(b_ref > -inf, b_ref, 0.0)
-    exponent = (xp.where(q_dead, 0.0, b) - b_ref) - mean - xp.log(total)
+    exponent = (xp.where(q_dead, 0.0, b) - _largest_where(xp, likeliest, b_in)) - mean - xp.log(total)
     exponent = xp.where(large | (p_dead & ~q_dead), exponent, -inf)
     moderate = xp.max(exponent, axis=-1, keepdims=True) < 60
     powers = xp.exp(xp.where(moderate, exponent, -inf))
@@ -210,3 +206,9 @@ def _log_sum_exp(xp: Namespace, a: Array) -> Array:
     top = xp.max(a, axis=-1, keepdims=True)
     top = xp.where(top > -inf, top, 0.0)
     return (top + xp.log(xp.sum(xp.exp(a - top), axis=-1, keepdims=True)))[..., 0]
+
+
+def _largest_where(xp: Namespace, condition: Array, x: Array) -> Array:
+    """The largest x along the last axis, which stays, of those that fulfil a condition; 0 where none does."""
+    largest = xp.max(xp.where(condition, x, -inf), axis=-1, keepdims=True)
+    return xp.where(largest > -inf, largest, 0.0)
