@@ -188,7 +188,7 @@ class Random:
         if rng is None:
             if not is_concrete(like):
                 raise ValueError(
-                    "under jax.jit and jax.vmap rng must be a key or a seed, not None: it is drawn but once"
+                    "under jax.jit and jax.vmap rng must be a key or a seed, not None, which is drawn only once"
                 )
             rng = secrets.randbits(31)
         if isinstance(rng, jax.Array):

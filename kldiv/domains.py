@@ -35,7 +35,7 @@ class Domain(NamedTuple):
     """The set that a parameter lives in.
 
     `axes` names its event axes. Axes of the same name have the same length in both distributions of a divergence,
-    except that a name with a leading underscore is the distribution's own affair.
+    except that the lengths of axes whose names begin with an underscore may differ.
     """
 
     axes: tuple[str, ...]

@@ -51,8 +51,8 @@ def from_grid(x: Any, density: Any, *, width: Any = None, normalize: bool | None
 
     A cell reaches halfway to the next points, at the ends as far outwards as inwards, and has the probability
     density * width, divided by the sum of these. Two densities on one grid are compared by
-    ``kl_divergence(p.distribution, q.distribution)``, and `kldiv.fit` takes a grid for its target. What such a
-    divergence is off by is, for a smooth density, what is off the grid; the step hardly matters.
+    ``kl_divergence(p.distribution, q.distribution)``, and `kldiv.fit` takes a grid for its target. For a
+    smooth density, the error of such a divergence comes from the mass outside the grid, and hardly from the step.
 
     Parameters
     ----------
