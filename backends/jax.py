@@ -187,9 +187,7 @@ class Random:
     def __init__(self, rng: Any, like: jax.Array) -> None:
         if rng is None:
             if not is_concrete(like):
-                raise ValueError(
-                    "under jax.jit and jax.vmap rng must be a key or a seed, not None, which is drawn only once"
-                )
+                raise ValueError("under jax.jit and jax.vmap rng must be a key or a seed; None is drawn only once")
             rng = secrets.randbits(31)
         if isinstance(rng, jax.Array):
             is_key = jax.numpy.issubdtype(rng.dtype, jax.dtypes.prng_key)

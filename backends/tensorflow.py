@@ -212,7 +212,7 @@ class Random:
         self._count = 0
         if rng is None:
             if not is_concrete(like):
-                raise ValueError("in a tf.function rng must be a generator or a seed, not None, which is drawn only once")
+                raise ValueError("in a tf.function rng must be a generator or a seed; None is drawn only once")
             rng = secrets.randbits(63)
         if self._generator is None and (not isinstance(rng, int) or isinstance(rng, bool)):
             raise TypeError(f"rng must be a seed, a tf.random.Generator or None; got {rng!r}")

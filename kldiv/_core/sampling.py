@@ -304,7 +304,7 @@ def sample(p: Distribution, n: int, *, rng: Any = None) -> Array:
         diagnose_all(xp, dtype, p=p)
     source = IndependentSource(xp, rng, any_batch_array(xp, p))
     source.n = n
-    with xp.ignore_warnings():  # what overflows is led back, and branches not taken are computed
+    with xp.ignore_warnings():  # results that overflow are clipped, and branches not taken are computed
         x = xp.astype(draw(xp, SamplingContext(source), cast(xp, p, dtype)), dtype)
         return _moved_inside(xp, support_of(kind_of(p)), None, x)
 

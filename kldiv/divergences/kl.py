@@ -19,8 +19,8 @@ def kl_divergence(p: Distribution, q: Distribution, *, base: float | None = None
     ----------
     p, q
         Distributions, such as ``kldiv.Normal(loc, scale)``. Their parameters may be arrays of NumPy, PyTorch,
-        TensorFlow or JAX, numbers, or lists. Batch shapes broadcast; event sizes must agree. Dask's arrays give a lazy
-        one, a task for each chunk of the batch, in which values are checked when it is computed.
+        TensorFlow or JAX, numbers, or lists. Batch shapes broadcast; event sizes must agree. For Dask arrays the
+        result is lazy, with a task for each chunk of the batch, and values are checked when it is computed.
     base
         The base of the logarithm: None for nats, 2 for bits, 10 for bans.
     validate

@@ -34,13 +34,13 @@ def kl_ergodic_chain_homogeneous_chain(xp: Namespace, matrix_p: Array, matrix_q:
 def markov_chain_rate(p: Array, q: Array, *, base: float | None = None, validate: bool = True) -> Array:
     """Return the divergence per step of two homogeneous Markov chains, from their transition matrices.
 
-    It is what `kl_divergence` of the paths grows by with every step in the long run, wherever the chains start.
+    In the long run, `kl_divergence` of the paths grows by this number with every step, wherever the chains start.
 
     Parameters
     ----------
     p, q
-        Transition matrices, the law of the next state along the last axis. Those of `p` must let some state be reached
-        from every state, so that there is one stationary law.
+        Transition matrices, with the distribution of the next state along the last axis. In those of `p`, some state
+        must be reachable from every state, so that there is one stationary distribution.
     base, validate
         As for `kl_divergence`.
 

@@ -28,11 +28,10 @@ BLOCK = 2**22  # entries of the parameters of a block
 def pairwise(p: Distribution, q: Distribution, *, base: float | None = None, validate: bool = True) -> Array:
     """Return all divergences ``KL(p[i] || q[j])``, in nats: that of every row of `p` from every row of `q`.
 
-    Where the divergence is an inner product plus terms of one side each, as for categorical, normal and many other
-    families, it is one product of matrices; the pairs that are too close for that, since it cancels, are computed again
-    by the rule of `kl_divergence`. All others are computed in blocks. Derivatives are those of `kl_divergence`, and
-    what is traced or differentiated is computed by it. `kldiv.plotting.pairwise` is another thing: it draws such a
-    matrix.
+    For categorical, normal and many other families, the divergence is an inner product plus a term of `p` and a term of
+    `q`, and all pairs are one matrix product. Pairs that are so close that this suffers from cancellation are computed
+    again by the rule of `kl_divergence`. Other families are computed in blocks. Under compilers, and for derivatives,
+    everything is computed by `kl_divergence`. `kldiv.plotting.pairwise` draws such a matrix.
 
     Parameters
     ----------

@@ -35,8 +35,8 @@ def estimate_from_counts(
     The first is always finite and needs no tuning; its bias falls exponentially with the expected counts n p_i and
     m q_i, where that of the others falls like 1 / n and 1 / m. (Where many classes are expected less than once in y,
     it is far too low.) The plug-in is inf where a class of x is missing from y, which can happen however large the
-    samples are, so that its bias is infinite. The estimate of a small divergence may be negative, and is returned so:
-    to clip it would bias it.
+    samples are, so that its bias is infinite. The estimate of a small divergence may be negative; it is not
+    clipped, which would bias it.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def estimate_from_counts(
         `error` is one standard error: the square root of Var_P(t) / n + (E_P(p / q) - 1) / m, the variance of a smooth
         function of multinomial frequencies, with t the terms in brackets or the logarithms, and estimates in place of p
         and q, (y + 1) / (m + K) for q beside the first. Where P = Q the true one is smaller, in large samples by the
-        square root of 2. It knows nothing of bias.
+        square root of 2. It does not include the bias.
 
         Where the plug-in is inf, so is its `error`, and `converged` is false, with an `EstimateWarning`: a class may be
         missing from y by chance.

@@ -62,20 +62,19 @@ def estimate(
         "monte-carlo"
             Independent samples of P, with the control variate q / p - 1.
 
-        "variational" is the approximation of Hershey and Olsen (2007) for mixtures, of which `error` is what the
-        bounds of `kldiv.bounds` leave open.
+        "variational" is the approximation of Hershey and Olsen (2007) for mixtures, whose `error` is the
+        width of the interval that `kldiv.bounds` gives.
     rtol, atol
         Stop when the error is at most atol or rtol times the estimate; for samples, when half the confidence interval
         is.
     confidence
         Of that interval.
     max_samples
-        How many samples to take at most, but for the first step, which takes some thousands with Sobol sequences:
-        None for 2^20. Under a compiler there are no values to tell when to stop, and exactly so many are taken: None
-        for 2^14.
+        The largest number of samples, by default 2^20. The first step with Sobol sequences takes some thousands, even
+        if this is less. Under a compiler, which cannot decide when to stop, it is the exact number, by default 2^14.
     rng
-        Where samples come from: a seed, the framework's own generator or key, or None for fresh ones at each call,
-        which compilers do not allow. The same seed gives the same numbers.
+        A seed, the framework's own generator or key, or None for new numbers at each call, which is not possible under
+        compilers. The same seed gives the same numbers.
     progress
         Whether to show a bar with the estimate and its error so far (with tqdm).
 
@@ -84,7 +83,7 @@ def estimate(
     Estimate
         `error` is a standard error for samples and a bound for the other methods. A negative estimate from samples is
         returned as it is. An estimate can be differentiated with respect to the parameters of both distributions: its
-        derivative estimates that of the divergence, whatever the method.
+        derivative estimates that of the divergence, for every method.
 
     Raises
     ------

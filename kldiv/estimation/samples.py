@@ -41,7 +41,7 @@ def estimate_from_samples(
     with psi the digamma function and c the volume of the unit ball. The second is the entropy estimate of Kozachenko
     and Leonenko beside the mean of -log q. Both are unbiased where the densities are constant over the balls. With l
     neighbours in x and k in y there would be a term psi(l) - psi(k) more, which is 0 as k serves for both. The estimate
-    of a small divergence may be negative, and is returned so: to clip it would bias it.
+    of a small divergence may be negative; it is not clipped, which would bias it.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def estimate_from_samples(
         `error` is one standard error, by subsampling (a bootstrap would make ties): 40 groups, each of a tenth of the
         points of x and of y, of at most 1000, and disjoint as far as they can be, give independent estimates; their
         variance times the fraction of the points in a group is the variance of an estimate from all points, as that
-        falls like 1 / n. It is about noise and knows nothing of bias, and is some 15 % too small if E_P[p / q] is
+        falls like 1 / n. It does not include the bias, and is about 15 % too small if E_P[p / q] is
         infinite, when the variance falls more slowly.
 
         `converged` is false, with an `EstimateWarning`, where the answer cannot be trusted: in more than 5 dimensions

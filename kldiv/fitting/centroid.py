@@ -55,7 +55,7 @@ def centroid(distributions: Member, *, weights: Any = None, side: Literal["right
     Parameters
     ----------
     distributions
-        A distribution with a batch. Right centroids are there for the families that `project` goes to but Laplace; left
+        A distribution with a batch. Right centroids exist for the families of `project` except Laplace; left
         ones for Normal, NormalLogVariance, LogNormal, LogitNormal, MultivariateNormal in all forms but the one of low
         rank, Exponential, Gamma, InverseGamma, Beta, BetaPrime, Dirichlet, Poisson, Geometric, Bernoulli, Categorical
         and those given by logits, Rayleigh, HalfNormal, Maxwell and VonMises.

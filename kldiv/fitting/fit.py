@@ -107,9 +107,9 @@ def fit(
     learning_rate
         For "gradient-descent", 0.1 by default, for "adam", 0.05, and for a class of optimizers.
     unconstrained
-        Whether to descend in numbers that are free of constraints: the logarithm of what is positive, the logit of what
+        Whether to minimize over numbers without constraints: the logarithm of what is positive, the logit of what
         is between 0 and 1, logits of probabilities, the triangular factor of a covariance matrix with the logarithm of
-        its diagonal. Otherwise in the parameters themselves, which a long step may make invalid.
+        its diagonal. Otherwise the minimization is over the parameters themselves, which a long step may make invalid.
     method
         For a pair without closed form, the method of `kldiv.estimate`. Samples are drawn with one and the same seed.
     keep_every

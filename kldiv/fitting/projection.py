@@ -78,13 +78,13 @@ def project(p: Any, family: FamilyKey, *, weights: Any = None, **fixed: Any) -> 
         The class of a family, such as `Normal`, or ``Independent[Normal]``. There are projections on Normal,
         NormalLogVariance, LogNormal, LogitNormal, Laplace, Exponential, Gamma, InverseGamma, InverseGaussian, Rayleigh,
         HalfNormal, Maxwell, Beta, BetaPrime, Dirichlet, Pareto, Poisson, Geometric, NegativeBinomial, Bernoulli,
-        Binomial, Categorical, OneHotCategorical and those given by logits, MultivariateNormal in all forms but the one
-        of low rank, VonMises and VonMisesFisher.
+        Binomial, Categorical, OneHotCategorical and their families by logits, MultivariateNormal in all forms except
+        the one of low rank, VonMises and VonMisesFisher.
     weights
         Weights of the samples, non-negative numbers along the first axis, alone or followed by the axes of the batch.
         They need not sum to 1.
     **fixed
-        Parameters of the family that are no more free: `total_count` of Binomial and NegativeBinomial, `scale` of
+        Parameters of the family that are held fixed: `total_count` of Binomial and NegativeBinomial, `scale` of
         Pareto; by default those of `p` if it has them. For samples of classes, `classes` is their number.
 
     Returns
