@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def gauss_legendre(n: int) -> tuple[list[float], list[float]]:
-    """The nodes between 0 and 1 and the weights of Gauss and Legendre's rule."""
-    nodes, weights = [], []
+    """The nodes between 0 and 1 and the weights of Gauss and Legendre's rule, for even n."""
     # In decimals, as a weight has many times the relative error of its node.
     with localcontext(Context(prec=32)):
-        for i in range(n):
+        half = []
+        for i in range(n // 2):
             x, slope = Decimal(cos(pi * (i + 0.75) / (n + 0.5))), Decimal(1)
             for _ in range(5):
                 before, value = Decimal(1), x
@@ -30,9 +30,9 @@ def gauss_legendre(n: int) -> tuple[list[float], list[float]]:
                     before, value = value, ((2 * k - 1) * x * value - (k - 1) * before) / k
                 slope = n * (x * value - before) / (x * x - 1)
                 x -= value / slope
-            nodes.append(float((1 + x) / 2))
-            weights.append(float(1 / ((1 - x * x) * slope * slope)))
-    return nodes, weights
+            half.append((x, float(1 / ((1 - x * x) * slope * slope))))
+        points = half + [(-x, weight) for x, weight in reversed(half)]
+        return [float((1 + x) / 2) for x, _ in points], [weight for _, weight in points]
 
 
 def half_line_nodes(step: float, first: int, last: int) -> tuple[list[float], list[float]]:
