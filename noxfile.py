@@ -1,9 +1,11 @@
 """Every check of kldiv; `nox --list` shows the commands, plain `nox` runs them all, as continuous integration does.
 
-A session copies what the package is made of and installs the copy, not editable: a build leaves nothing behind in the
-checkout and takes nothing from an earlier one, and the tests meet the files that a user will have.
+The first session that needs the package copies what it is made of and builds a wheel, which all later sessions install:
+a build leaves nothing behind in the checkout and takes nothing from an earlier one, and the tests meet the files that a
+user will have.
 """
 
+import atexit
 import contextlib
 import functools
 import os
@@ -52,6 +54,23 @@ def install(session: nox.Session, *arguments: str, group: str) -> None:
     session.install(*arguments, *nox.project.dependency_groups(PYPROJECT, group), env=uv_settings())
 
 
+built: list[str] = []  # the wheel, once a session has built it
+
+
+def wheel(session: nox.Session) -> str:
+    """Return the path of a wheel of the package, built by the first session that asks."""
+    if not built:
+        folder = tempfile.mkdtemp()
+        atexit.register(shutil.rmtree, folder)
+        with copied() as source:
+            if session.venv_backend == "uv":
+                session.run_install("uv", "build", "--quiet", "--wheel", "--out-dir", folder, source, env=uv_settings())
+            else:
+                session.run_install("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, source)
+        built.extend(map(str, Path(folder).glob("*.whl")))
+    return built[0] if built else "kldiv"  # nox -R installs and builds nothing
+
+
 @contextlib.contextmanager
 def copied() -> Iterator[str]:
     """Lend a fresh copy of what the package is made of."""
@@ -65,25 +84,27 @@ def copied() -> Iterator[str]:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """nox -s lint  # the rules and the format of ruff"""
-    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    """nox -s lint  # the rules and the format of ruff, and who may import whom"""
+    install(session, group="lint")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    with copied() as source, session.chdir(source):
+        shutil.move("backends", "kldiv")  # where the package has it once it is installed
+        session.run("lint-imports", "--no-cache")
 
 
 @nox.session
 def types(session: nox.Session) -> None:
     """nox -s types  # mypy and pyright, both strict, on the installed package and on programs that use it"""
-    with copied() as source, tempfile.TemporaryDirectory() as outside:
-        install(session, source, group="types")
+    install(session, wheel(session), group="types")
+    with tempfile.TemporaryDirectory() as outside, session.chdir(outside):  # the checkout would hide the package
         # pyright finds nothing below a folder whose name starts with a dot, such as the session's environment
-        session.install("--no-deps", "--target", outside, source, env=uv_settings())
+        session.install("--no-deps", "--target", outside, wheel(session), env=uv_settings())
         shutil.copy(ROOT / "pyproject.toml", outside)
         shutil.copytree(ROOT / "tests" / "typing", Path(outside, "programs"))
-        with session.chdir(outside):  # the checkout would hide the installed package
-            session.run("mypy", "-p", "kldiv")
-            session.run("mypy", "programs")  # right programs, and wrong ones that are to be refused
-            session.run("pyright", "kldiv", "programs")
+        session.run("mypy", "-p", "kldiv")
+        session.run("mypy", "programs")  # right programs, and wrong ones that are to be refused
+        session.run("pyright", "kldiv", "programs")
 
 
 def add_tests(group: str, name: str, what: str, *options: str, default: bool) -> None:
@@ -91,8 +112,10 @@ def add_tests(group: str, name: str, what: str, *options: str, default: bool) ->
     backend = group.removeprefix("tests-")
 
     def tests(session: nox.Session) -> None:
-        with copied() as source:
-            install(session, source, group=group)
+        install(session, wheel(session), group=group)
+        # All processes share bytecode, whatever the caller's setting, and leave none in the checkout.
+        bytecode = os.path.join(session.virtualenv.location, "bytecode")
+        session.env.update(PYTHONDONTWRITEBYTECODE="", PYTHONPYCACHEPREFIX=bytecode)
         # -P: the checkout would hide the installed package. loadgroup: what one worker compiles serves a pair's tests.
         command = ["pytest", "--backend", backend, "-n", "2", "--dist", "loadgroup", *options]
         session.run("python", "-P", "-m", *command, *session.posargs)
@@ -113,8 +136,7 @@ def add_benchmarks(group: str) -> None:
     backend = group.removeprefix("bench-")
 
     def benchmarks(session: nox.Session) -> None:
-        with copied() as source:
-            install(session, source, group=group)
+        install(session, wheel(session), group=group)
         session.run("python", "benchmarks/run.py", "--backend", backend, *session.posargs)
 
     benchmarks.__doc__ = f"nox -s {group}  # the benchmarks of {backend} against its peers, written to docs/benchmarks"
@@ -126,23 +148,33 @@ for group in PYPROJECT["dependency-groups"]:
         add_benchmarks(group)
 
 
+def install_afresh(session: nox.Session, kind: str, *arguments: str) -> str:
+    """Install the arguments into a throw-away environment in a new folder and return its interpreter."""
+    python = os.path.join(os.getcwd(), kind, "Scripts" if os.name == "nt" else "bin", "python")
+    if session.venv_backend == "uv" and kind != "regular":  # pip takes most of a minute: once is enough
+        session.run_install("uv", "venv", "--quiet", "--python", session.virtualenv.location, kind)
+        session.run_install("uv", "pip", "install", "--quiet", "--python", python, *arguments, env=uv_settings())
+    else:
+        session.run("python", "-m", "venv", kind)
+        session.run(python, "-m", "pip", "install", "--quiet", *arguments, external=True)
+    return python
+
+
 @nox.session
 def package(session: nox.Session) -> None:
     """nox -s package  # a regular install, an editable one and a built wheel, each in a throw-away environment"""
     install(session, group="package")
     with copied() as source, tempfile.TemporaryDirectory() as outside, session.chdir(outside):
-        session.run("python", "-m", "build", "--quiet", "--outdir", outside, source)  # an sdist, and from it a wheel
-        (wheel,) = Path(outside).glob("*.whl")
-        for kind, arguments in {"regular": [source], "editable": ["-e", source], "wheel": [str(wheel)]}.items():
-            session.run("python", "-m", "venv", kind)
-            python = os.path.join(outside, kind, "Scripts" if os.name == "nt" else "bin", "python")
-            session.run(python, "-m", "pip", "install", "--quiet", *arguments, external=True)
+        # an sdist, and from it a wheel
+        session.run("python", "-m", "build", "--quiet", "--installer", "uv", "--outdir", outside, source)
+        (built_wheel,) = Path(outside).glob("*.whl")
+        for kind, arguments in {"regular": [source], "editable": ["-e", source], "wheel": [str(built_wheel)]}.items():
+            python = install_afresh(session, kind, *arguments)
             session.run(python, "-c", PROBE, external=True, log=False)
 
 
 @nox.session
 def demo(session: nox.Session) -> None:
     """nox -s demo  # the worked examples on every framework: python -m kldiv"""
-    with copied() as source:
-        install(session, f"{source}[demo]", group="frameworks")
+    install(session, f"kldiv[demo] @ {Path(wheel(session)).as_uri()}", group="frameworks")
     session.run("python", "-P", "-m", "kldiv", *session.posargs)
