@@ -150,17 +150,61 @@ Count = Domain(
 
 
 def Above(parameter: str) -> Domain:
-    """Return the domain of numbers above another parameter, which is named."""
+    """Return the domain of numbers above another parameter, which is named.
+
+    Parameters
+    ----------
+    parameter
+        The name of the other parameter of the family.
+
+    Returns
+    -------
+    Domain
+        Finite numbers greater than that parameter.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> kldiv.domains.Above("low")
+    <Domain: be finite, be greater than low, by a finite amount>
+    """
     return Domain((), (_FINITE,), low=End(parameter))
 
 
 def AtLeast(parameter: str) -> Domain:
-    """Return the domain of numbers that are another parameter or above it."""
+    """Return the domain of numbers that are another parameter or above it.
+
+    Parameters
+    ----------
+    parameter
+        The name of the other parameter of the family.
+
+    Returns
+    -------
+    Domain
+        Finite numbers, that parameter or greater.
+
+    Examples
+    --------
+    >>> import kldiv
+    >>> kldiv.domains.AtLeast("low")
+    <Domain: be finite, be at least low, by a finite amount>
+    """
     return Domain((), (_FINITE,), low=End(parameter, inclusive=True))
 
 
 def Between(low: str, high: str) -> Domain:
     """Return the domain of numbers between two other parameters, both included.
+
+    Parameters
+    ----------
+    low, high
+        The names of the other parameters of the family.
+
+    Returns
+    -------
+    Domain
+        Finite numbers between those parameters.
 
     Examples
     --------

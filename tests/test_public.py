@@ -102,7 +102,52 @@ def test_every_parameter_is_in_the_docstring_of_its_family(family):
     assert [name for name in family._fields if not re.search(rf"\b{name}\b", text)] == []
 
 
+def functions_of(module):
+    """Return the public functions of a module, with their names."""
+    names = getattr(module, "__all__", None) or [name for name in dir(module) if name[0] != "_"]
+    values = [(f"{module.__name__}.{name}", getattr(module, name)) for name in names]
+    own = [(name, f) for name, f in values if inspect.isfunction(f) and f.__module__.startswith("kldiv.")]
+    return [(name, f) for name, f in own if f.__module__ == module.__name__ or module is not kldiv.domains]
+
+
+HEADINGS = ("Parameters", "Returns", "Raises", "Warns", "Notes", "References", "Examples")  # in numpydoc's order
+PACKAGE = functions_of(kldiv)
+FUNCTIONS = PACKAGE + [
+    f for m in (kldiv.declare, kldiv.domains, kldiv.numerics, kldiv.plotting) for f in functions_of(m)
+]
+
+
+def headings(function):
+    return re.findall(r"^(\w+)\n-+$", inspect.getdoc(function), flags=re.MULTILINE)
+
+
+@only("function", [f for _, f in FUNCTIONS], ids=[name for name, _ in FUNCTIONS])
+def test_public_function_has_the_sections_of_numpydoc_in_order(function):
+    returns = inspect.signature(function).return_annotation not in ("None", None)
+    present = headings(function)
+    assert present == [name for name in HEADINGS if name in present]
+    assert {"Parameters", "Examples", *(["Returns"] if returns else [])} <= set(present)
+
+
+@only("function", [f for _, f in PACKAGE], ids=[name for name, _ in PACKAGE])
+def test_public_function_says_what_it_raises(function):
+    assert "Raises" in headings(function)
+
+
+@only("function", [f for _, f in FUNCTIONS], ids=[name for name, _ in FUNCTIONS])
+def test_section_parameters_names_every_parameter_in_order(function):
+    _, _, text = inspect.getdoc(function).partition("Parameters\n----------\n")
+    section = re.split(r"\n\n\w+\n-+\n", text)[0]
+    entries = re.findall(r"^\S.*$", section, flags=re.MULTILINE)
+    stated = [name.strip() for entry in entries for name in entry.partition(" : ")[0].split(",")]
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    parameters = inspect.signature(function).parameters.values()
+    names = [stars.get(parameter.kind, "") + parameter.name for parameter in parameters]
+    assert stated == names
+
+
 DOCUMENTED = [
+    "kldiv._core.density",
     "kldiv._core.moments",
     "kldiv._core.registry",
     "kldiv._core.search",

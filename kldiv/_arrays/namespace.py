@@ -27,6 +27,16 @@ def namespace(*arrays: Any) -> Namespace:
 
     Python numbers, lists and NumPy scalars fit any framework; where nothing else is given they are NumPy's.
 
+    Parameters
+    ----------
+    *arrays
+        Arrays of one framework, numbers, or lists of numbers.
+
+    Returns
+    -------
+    module
+        The backend of that framework, such as `kldiv.backends.numpy`: an array namespace with special functions.
+
     Raises
     ------
     TypeError

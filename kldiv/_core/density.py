@@ -21,7 +21,32 @@ _PLANS = "plans of log densities"  # their section of the cache
 
 
 def density(formula: Callable[[Any, Namespace, Array], Array]) -> Callable[[Any, Any], Array]:
-    """Make the formula for a log density inside the support into a method: any array, -inf outside the support."""
+    """Make the formula for a log density inside the support into a method: any array, -inf outside the support.
+
+    Parameters
+    ----------
+    formula
+        The method ``log_density(self, xp, x)`` of a family; its parameters and `x` are arrays of the namespace `xp`.
+
+    Returns
+    -------
+    method
+        ``log_density(self, x)``, in nats, one number for each batch element.
+
+    Examples
+    --------
+    >>> from typing import Annotated, Any, NamedTuple
+    >>> import kldiv
+    >>> @kldiv.declare.family(kldiv.domains.UNIT_INTERVAL)
+    ... class Wedge(NamedTuple):
+    ...     power: Annotated[Any, kldiv.domains.Positive]
+    ...
+    ...     @kldiv.declare.density
+    ...     def log_density(self, xp, x):
+    ...         return xp.log(self.power) + xp.xlogy(self.power - 1, x)
+    >>> print(Wedge(1.0).log_density([0.5, 2.0]))
+    [  0. -inf]
+    """
 
     @functools.wraps(formula)
     def log_density(self: Any, x: Any) -> Array:

@@ -57,10 +57,28 @@ def expectations(family: FamilyKey, **known: Expectation) -> None:
     inf or -inf where the expectation is infinite. The names are those of the statistics that a `cross_entropy` may
     need: ``mean``, ``variance``, ``log`` and so on; an unknown one raises an error that lists all.
 
+    Parameters
+    ----------
+    family
+        A family.
+    **known
+        Its expectations by name, each a function ``expectation(xp, *arguments, *parameters)``; ``entropy`` is required.
+
     Raises
     ------
     ValueError
         If a name is not known, or there is no entropy.
+
+    Examples
+    --------
+    >>> from typing import Annotated, Any, NamedTuple
+    >>> import kldiv
+    >>> @kldiv.declare.family(kldiv.domains.POSITIVE)
+    ... class Pause(NamedTuple):
+    ...     mean: Annotated[Any, kldiv.domains.Positive]
+    >>> kldiv.declare.expectations(Pause, entropy=lambda xp, mean: 1 + xp.log(mean), mean=lambda xp, mean: mean)
+    >>> float(kldiv.kl_divergence(Pause(1.0), kldiv.Exponential(1.0)))
+    0.0
     """
     key = as_kind(family)
     _require_known(f"declare.expectations({name_of(key)}, ...)", known)
@@ -92,6 +110,36 @@ def cross_entropy(family: FamilyKey, *statistics: str) -> Callable[[Callable[...
     The function is called as ``formula(xp, e, *parameters_of_q)``. There ``e(name, *arguments)`` is an expectation
     under P, and ``e.times(coefficient, name, *arguments)`` a product that is 0 where the coefficient is, even if the
     expectation is infinite. The docstring is the equation; a line that begins with "Source:" tells where it comes from.
+
+    Parameters
+    ----------
+    family
+        The family of Q.
+    *statistics
+        Names of the expectations under P that the cross-entropy is made of.
+
+    Returns
+    -------
+    decorator
+        It returns the function itself.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known.
+
+    Examples
+    --------
+    >>> from typing import Annotated, Any, NamedTuple
+    >>> import kldiv
+    >>> @kldiv.declare.family(kldiv.domains.POSITIVE)
+    ... class Delay(NamedTuple):
+    ...     mean: Annotated[Any, kldiv.domains.Positive]
+    >>> @kldiv.declare.cross_entropy(Delay, "mean")
+    ... def cross_entropy_delay(xp, e, mean):
+    ...     return xp.log(mean) + e("mean") / mean
+    >>> float(kldiv.kl_divergence(kldiv.Exponential(1.0), Delay(1.0)))
+    0.0
     """
     key = as_kind(family)
     _require_known(f"declare.cross_entropy({name_of(key)}, ...)", statistics)

@@ -99,6 +99,16 @@ def formula(p: FamilyKey, q: FamilyKey) -> Callable[[Callable[..., Array]], Call
     returns one number per batch element, in nats. The first paragraph of its docstring is the equation, and a line that
     begins with "Source:" tells where it comes from.
 
+    Parameters
+    ----------
+    p, q
+        Families; one that holds another is written ``Independent[Normal]``.
+
+    Returns
+    -------
+    decorator
+        It returns the function itself.
+
     Raises
     ------
     ValueError
@@ -150,6 +160,31 @@ def conversion(
 
     With `shared`, the name of an injective map, the outcome of `source` is that map of the outcome of `target`: the
     divergence is the same if both sides are converted.
+
+    Parameters
+    ----------
+    source, target
+        Families; one that holds another is written ``Independent[Normal]``.
+    shared
+        The name of an injective map, such as "exp", where `source` is not a `target` but a map of it.
+
+    Returns
+    -------
+    decorator
+        It returns the function itself.
+
+    Examples
+    --------
+    >>> from typing import Annotated, Any, NamedTuple
+    >>> import kldiv
+    >>> @kldiv.declare.family(kldiv.domains.POSITIVE)
+    ... class Lifetime(NamedTuple):
+    ...     mean: Annotated[Any, kldiv.domains.Positive]
+    >>> @kldiv.declare.conversion(Lifetime, kldiv.Exponential)
+    ... def lifetime_as_exponential(xp, mean):
+    ...     return kldiv.Exponential(1 / mean)
+    >>> round(float(kldiv.kl_divergence(Lifetime(2.0), Lifetime(1.0))), 12)
+    0.30685281944
     """
     source, target = as_kind(source), as_kind(target)
     words = (

@@ -174,6 +174,29 @@ def sampler(family: type) -> Callable[[Callable[..., Array]], Callable[..., Arra
 
     It is called as ``sampler(xp, draw, *parameters)``, where parameters broadcast along their batch axes, and for a
     family that holds another as ``sampler(xp, draw, d)``. `kldiv.typing.SamplingContext` says what `draw` offers.
+
+    Parameters
+    ----------
+    family
+        A family.
+
+    Returns
+    -------
+    decorator
+        It returns the function itself.
+
+    Examples
+    --------
+    >>> from typing import Annotated, Any, NamedTuple
+    >>> import kldiv
+    >>> @kldiv.declare.family(kldiv.domains.UNIT_INTERVAL)
+    ... class Ramp(NamedTuple):
+    ...     power: Annotated[Any, kldiv.domains.Positive]
+    >>> @kldiv.declare.sampler(Ramp)
+    ... def sample_ramp(xp, draw, power):
+    ...     return draw.uniform(power) ** (1 / power)
+    >>> kldiv.sample(Ramp([1.0, 2.0]), 5, rng=0).shape
+    (5, 2)
     """
 
     def declare(sampler: Callable[..., Array]) -> Callable[..., Array]:

@@ -121,6 +121,18 @@ def weighted_gap(xp: Namespace, weights: Array, gaps: Array) -> Array:
 def softplus(xp: Namespace, x: Array) -> Array:
     """log(1 + exp(x)) for any x, as -log(1 - p) is where x is the logit of a probability p.
 
+    Parameters
+    ----------
+    xp
+        The array namespace of the arguments.
+    x
+        Any numbers.
+
+    Returns
+    -------
+    array
+        One value for each element.
+
     Examples
     --------
     >>> import numpy as np
@@ -135,6 +147,18 @@ def softplus(xp: Namespace, x: Array) -> Array:
 
 def sigmoid(xp: Namespace, x: Array) -> Array:
     """1 / (1 + exp(-x)) for any x: the probability whose logit is x. That of the other outcome is sigmoid(-x).
+
+    Parameters
+    ----------
+    xp
+        The array namespace of the arguments.
+    x
+        Any numbers.
+
+    Returns
+    -------
+    array
+        One value for each element.
 
     Examples
     --------

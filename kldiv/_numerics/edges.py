@@ -10,6 +10,20 @@ from kldiv._arrays.protocol import Array, Namespace
 def xlogy(xp: Namespace, x: Array, y: Array) -> Array:
     """x log(y) for y at least 0: 0 where x is 0, else infinite at y = 0, with derivative 0.
 
+    Parameters
+    ----------
+    xp
+        The array namespace of the arguments.
+    x
+        Any numbers.
+    y
+        Non-negative numbers.
+
+    Returns
+    -------
+    array
+        One value for each element.
+
     Examples
     --------
     >>> import numpy as np
@@ -68,6 +82,20 @@ def log_factorial(xp: Namespace, k: Array) -> Array:
 
 def indicator(xp: Namespace, holds: Array, like: Array) -> Array:
     """0 where `holds`, inf elsewhere: a constraint as a term of a sum, with derivative 0 with respect to `like`.
+
+    Parameters
+    ----------
+    xp
+        The array namespace of the arguments.
+    holds
+        A mask.
+    like
+        An array of the dtype and the shape of the result.
+
+    Returns
+    -------
+    array
+        One value for each element.
 
     Examples
     --------

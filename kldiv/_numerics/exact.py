@@ -37,6 +37,18 @@ def sum_of_products(xp: Namespace, a: Array, b: Array, c: Array, d: Array) -> Ar
 def product_excess(xp: Namespace, a: Array, b: Array, c: Array, d: Array) -> Array:
     """a b / (c d) - 1 for positive arguments, right in the last digits also where the two products nearly agree.
 
+    Parameters
+    ----------
+    xp
+        The array namespace of the arguments.
+    a, b, c, d
+        Positive numbers.
+
+    Returns
+    -------
+    array
+        One value for each element.
+
     Examples
     --------
     >>> import numpy as np

@@ -85,6 +85,20 @@ def log1p_gap(xp: Namespace, u: Array, *quotients: tuple[Array, Array]) -> Array
     If 1 + u is a product of quotients of positive numbers, name them as `quotients`, pairs (numerator, denominator):
     far from u = 0 the logarithm is taken of these, as the sum 1 + u has lost digits of them.
 
+    Parameters
+    ----------
+    xp
+        The array namespace of the arguments.
+    u
+        Numbers above -1.
+    *quotients
+        Pairs (numerator, denominator) of positive numbers whose quotients have the product 1 + u.
+
+    Returns
+    -------
+    array
+        One value for each element.
+
     Examples
     --------
     >>> import numpy as np
@@ -100,6 +114,18 @@ def log1p_gap(xp: Namespace, u: Array, *quotients: tuple[Array, Array]) -> Array
 
 def expm1_gap(xp: Namespace, t: Array) -> Array:
     """exp(t) - 1 - t, at least 0, for any t.
+
+    Parameters
+    ----------
+    xp
+        The array namespace of the arguments.
+    t
+        Any numbers.
+
+    Returns
+    -------
+    array
+        One value for each element.
 
     Examples
     --------
@@ -132,6 +158,18 @@ def relative_gap(xp: Namespace, a: Array, b: Array) -> Array:
 
     It is the divergence between exponential distributions whose means are a and b.
 
+    Parameters
+    ----------
+    xp
+        The array namespace of the arguments.
+    a, b
+        Positive numbers.
+
+    Returns
+    -------
+    array
+        One value for each element.
+
     Examples
     --------
     >>> import numpy as np
@@ -148,6 +186,20 @@ def entropy_gap(xp: Namespace, a: Array, b: Array, difference: Array | None = No
 
     It is the divergence between Poisson distributions with rates a and b, and the sum of these over classes is that
     between probabilities. `difference` is b - a where that is known better than from a and b.
+
+    Parameters
+    ----------
+    xp
+        The array namespace of the arguments.
+    a, b
+        Non-negative numbers.
+    difference
+        b - a, where it is known better than from a and b.
+
+    Returns
+    -------
+    array
+        One value for each element.
 
     Examples
     --------
@@ -173,6 +225,20 @@ def stirling_gap(xp: Namespace, y: Array, x: Array, difference: Array | None = N
 
     H is the convex part of lgamma that Stirling's series describes; `gammaln` itself has the remainder
     stirling_gap(y, x) + entropy_gap(y, x). `difference` is y - x where that is known better than from y and x.
+
+    Parameters
+    ----------
+    xp
+        The array namespace of the arguments.
+    y, x
+        Positive numbers.
+    difference
+        y - x, where it is known better than from y and x.
+
+    Returns
+    -------
+    array
+        One value for each element.
 
     Examples
     --------
@@ -231,6 +297,18 @@ def rel_entr(xp: Namespace, x: Array, y: Array) -> Array:
 @native
 def log_ratio(xp: Namespace, a: Array, b: Array) -> Array:
     """log(a / b) for positive a and b, also where the quotient leaves the range of normal numbers.
+
+    Parameters
+    ----------
+    xp
+        The array namespace of the arguments.
+    a, b
+        Positive numbers.
+
+    Returns
+    -------
+    array
+        One value for each element.
 
     Examples
     --------

@@ -70,6 +70,20 @@ def integrate_half_line(xp: Namespace, function: Callable[[Array], Array], like:
 
     `function` takes the nodes along a new last axis, so parameters in it need one too. `like` tells dtype and device.
 
+    Parameters
+    ----------
+    xp
+        The array namespace of the arguments.
+    function
+        The integrand, a function of the nodes w.
+    like
+        An array of the dtype and the device of the result.
+
+    Returns
+    -------
+    array
+        The integrals, of the shape of `function`'s values without their last axis.
+
     Examples
     --------
     >>> import numpy as np
@@ -87,6 +101,20 @@ def integrate_unit_interval(xp: Namespace, function: Callable[[Array, Array], Ar
     """The integral over 0 < u < 1 of a function of u and 1 - u, which may be singular at the ends, as u^-0.9 is not.
 
     `function` takes the nodes along a new last axis, so parameters in it need one too. `like` tells dtype and device.
+
+    Parameters
+    ----------
+    xp
+        The array namespace of the arguments.
+    function
+        The integrand, a function of the nodes u and of 1 - u.
+    like
+        An array of the dtype and the device of the result.
+
+    Returns
+    -------
+    array
+        The integrals, of the shape of `function`'s values without their last axis.
 
     Examples
     --------

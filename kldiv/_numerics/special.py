@@ -25,6 +25,18 @@ _SHIFT = 8
 def digamma(xp: Namespace, x: Array) -> Array:
     """The derivative of log Gamma(x), for positive x.
 
+    Parameters
+    ----------
+    xp
+        The array namespace of the arguments.
+    x
+        Positive numbers.
+
+    Returns
+    -------
+    array
+        One value for each element.
+
     Examples
     --------
     >>> import numpy as np
@@ -80,6 +92,20 @@ def gammaln_difference(xp: Namespace, y: Array, x: Array, difference: Array | No
     """log Gamma(y) - log Gamma(x) for positive arguments, which may be large and close.
 
     `difference` is y - x where that is known better than from y and x.
+
+    Parameters
+    ----------
+    xp
+        The array namespace of the arguments.
+    y, x
+        Positive numbers.
+    difference
+        y - x, where it is known better than from y and x.
+
+    Returns
+    -------
+    array
+        One value for each element.
 
     Examples
     --------
@@ -173,7 +199,28 @@ def mills(xp: Namespace, x: Array) -> Array:
 
 
 def log_ndtr(xp: Namespace, x: Array) -> Array:
-    """The logarithm of the normal distribution function."""
+    """The logarithm of the normal distribution function.
+
+    Parameters
+    ----------
+    xp
+        The array namespace of the arguments.
+    x
+        Any numbers.
+
+    Returns
+    -------
+    array
+        One value for each element.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kldiv import namespace, numerics
+    >>> x = np.asarray([-40.0, 0.0])
+    >>> print(numerics.log_ndtr(namespace(x), x))
+    [-8.04608442e+02 -6.93147181e-01]
+    """
     above = x > 0
     y = xp.where(above, x, -x)
     log_tail = -0.5 * y * y - 0.5 * log(2 * pi) + xp.log(mills(xp, y))

@@ -40,6 +40,23 @@ def kl_div(x: Any, y: Any) -> Array:
     x = y. Where x and y have the same sum, the sum of it is the Kullback-Leibler divergence. The derivative with
     respect to x at x = 0 is taken as 0.
 
+    Parameters
+    ----------
+    x, y
+        Arrays of non-negative numbers, which broadcast.
+
+    Returns
+    -------
+    array
+        One value for each element, in nats, of the shape that x and y broadcast to; nan where an argument is nan.
+
+    Raises
+    ------
+    TypeError
+        If the arguments belong to different frameworks, or one is of a kind that no backend takes.
+    ValueError
+        If the shapes do not broadcast.
+
     Examples
     --------
     >>> import kldiv
@@ -53,6 +70,23 @@ def rel_entr(x: Any, y: Any) -> Array:
     """Return ``x log(x / y)`` element by element, as `scipy.special.rel_entr` defines it.
 
     It is 0 where x = 0, and inf where x > 0 = y or an argument is negative. The derivative at x = 0 is taken as 0.
+
+    Parameters
+    ----------
+    x, y
+        Arrays of non-negative numbers, which broadcast.
+
+    Returns
+    -------
+    array
+        One value for each element, in nats, of the shape that x and y broadcast to; nan where an argument is nan.
+
+    Raises
+    ------
+    TypeError
+        If the arguments belong to different frameworks, or one is of a kind that no backend takes.
+    ValueError
+        If the shapes do not broadcast.
 
     Examples
     --------

@@ -69,6 +69,11 @@ def from_grid(x: Any, density: Any, *, width: Any = None, normalize: bool | None
         None refuses it. True divides by the integral, `mass`. False keeps the weights as they are in `kldiv.fit`, which
         then minimizes ``sum_i w_i log(w_i / q_i)``; `distribution` is normalized all the same.
 
+    Returns
+    -------
+    Grid
+        The distribution over the cells, the points, and the integral of the density.
+
     Raises
     ------
     ValueError

@@ -34,6 +34,11 @@ def k1(log_p: Any, log_q: Any) -> Array:
         Logarithms of the densities or probabilities of samples of P under P and Q; they broadcast. Where `log_q` is
         -inf the value is inf; where both are infinite and equal it is 0. Derivatives are 0 there.
 
+    Returns
+    -------
+    array
+        One value for each sample, in nats.
+
     Raises
     ------
     ValueError
@@ -59,7 +64,24 @@ def k2(log_p: Any, log_q: Any) -> Array:
     - gradient, samples held fixed: its mean with respect to theta is the gradient of KL(P || Q).
     - gradient through reparameterized samples x(theta): its mean is the gradient of the mean of k2, not of KL(P || Q).
 
-    Arguments, edges and errors are as for `k1`.
+    Edges are as for `k1`.
+
+    Parameters
+    ----------
+    log_p, log_q
+        Logarithms of the densities or probabilities of samples of P under P and Q, in nats; they broadcast.
+
+    Returns
+    -------
+    array
+        One value for each sample, in nats^2.
+
+    Raises
+    ------
+    ValueError
+        If an argument holds nan, or the shapes do not broadcast.
+    TypeError
+        If the arguments belong to different frameworks.
 
     Examples
     --------
@@ -81,7 +103,24 @@ def k3(log_p: Any, log_q: Any) -> Array:
       divergence. Use `k3_with_score`.
     - gradient through reparameterized samples x(theta): its mean is the gradient of KL(P || Q).
 
-    Arguments, edges and errors are as for `k1`. Near r = 1 it keeps all digits.
+    Edges are as for `k1`. Near r = 1 it keeps all digits.
+
+    Parameters
+    ----------
+    log_p, log_q
+        Logarithms of the densities or probabilities of samples of P under P and Q, in nats; they broadcast.
+
+    Returns
+    -------
+    array
+        One value for each sample, in nats, at least 0.
+
+    Raises
+    ------
+    ValueError
+        If an argument holds nan, or the shapes do not broadcast.
+    TypeError
+        If the arguments belong to different frameworks.
 
     Examples
     --------
@@ -103,7 +142,24 @@ def k3_with_score(log_p: Any, log_q: Any) -> Array:
     - gradient through reparameterized samples x(theta): not that; use `k1` or `k3` there.
 
     The samples must be of P, and `log_p` what is differentiated. With respect to parameters of Q it is as `k3`.
-    Arguments, edges and errors are as for `k1`. See arXiv:2506.09477 on the confusion of values and gradients.
+    Edges are as for `k1`. See arXiv:2506.09477 on the confusion of values and gradients.
+
+    Parameters
+    ----------
+    log_p, log_q
+        Logarithms of the densities or probabilities of samples of P under P and Q, in nats; they broadcast.
+
+    Returns
+    -------
+    array
+        One value for each sample, in nats, at least 0.
+
+    Raises
+    ------
+    ValueError
+        If an argument holds nan, or the shapes do not broadcast.
+    TypeError
+        If the arguments belong to different frameworks.
 
     Examples
     --------
