@@ -320,6 +320,7 @@ CORE = sources(
     without=[
         "kldiv/_arrays/namespace.py",
         "kldiv/__main__.py",
+        "kldiv/divergences/checked_products.py",
         "kldiv/divergences/inner_products.py",  # all pairs of distributions whose parameters are in the host's memory
         "kldiv/divergences/pairwise_host.py",
         "kldiv/estimation/sobol.py",  # SciPy's sequences and quantiles, on the host

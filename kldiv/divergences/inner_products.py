@@ -68,7 +68,7 @@ def inner_products(family: FamilyKey, *, bounded: bool = False) -> Callable[[Sid
 
 def find_form(p: FamilyKey, q: FamilyKey) -> Form | None:
     """Return the form of a pair of kinds, perhaps by conversions; None if it has none."""
-    for find in (_own_form, _form_of_components):
+    for find in (_declared_form, _form_of_components):
         for at_p, at_q, path in reachable(p, q):
             form = find(at_p, at_q)
             if form is not None:
@@ -81,7 +81,7 @@ def _along(path: Path, form: Form) -> Form:
     return form._replace(sides=lambda a, b: form.sides(convert(xp, path, a, 0), convert(xp, path, b, 1)))
 
 
-def _own_form(p: FamilyKey, q: FamilyKey) -> Form | None:
+def _declared_form(p: FamilyKey, q: FamilyKey) -> Form | None:
     return _forms.get(p) if p == q else None
 
 
@@ -163,9 +163,9 @@ def _entropy_side(p: Array, constant: Array) -> Side:
     return Side(p, constant, 1 - 2 * constant, p > 0)
 
 
-def _log_side(logs: Array, dead: Array) -> Side:
+def _log_side(logs: Array, vanishes: Array) -> Side:
     zero = np.zeros(logs.shape[:-1])
-    return Side(np.where(dead, 0.0, -logs), zero, zero, dead)
+    return Side(np.where(vanishes, 0.0, -logs), zero, zero, vanishes)
 
 
 @inner_products(Bernoulli, bounded=True)
@@ -192,11 +192,11 @@ def bernoulli_logits_products(logits_p: Array, logits_q: Array) -> tuple[Side, S
 @inner_products(Poisson)
 def poisson_products(rate_p: Array, rate_q: Array) -> tuple[Side, Side]:
     """r_p log r_p - r_p - r_p log r_q + r_q."""
-    own = special.xlogy(rate_p, rate_p)
-    dead = rate_q == 0
+    rate_log_rate = special.xlogy(rate_p, rate_p)
+    vanishes = rate_q == 0
     return (
-        Side(rate_p[..., None], own - rate_p, np.abs(own) + rate_p, rate_p[..., None] > 0),
-        Side(-np.log(np.where(dead, 1.0, rate_q))[..., None], rate_q, rate_q, dead[..., None]),
+        Side(rate_p[..., None], rate_log_rate - rate_p, np.abs(rate_log_rate) + rate_p, rate_p[..., None] > 0),
+        Side(-np.log(np.where(vanishes, 1.0, rate_q))[..., None], rate_q, rate_q, vanishes[..., None]),
     )
 
 
@@ -205,10 +205,10 @@ def geometric_products(probs_p: Array, probs_q: Array) -> tuple[Side, Side]:
     """log p + m log(1 - p) - m log(1 - q) - log q, with the mean m = (1 - p) / p."""
     mean = (1 - probs_p) / probs_p
     first, second = np.log(probs_p), special.xlog1py(mean, -probs_p)
-    log, dead = np.log(probs_q), probs_q == 1
+    log, vanishes = np.log(probs_q), probs_q == 1
     return (
         Side(mean[..., None], first + second, np.abs(first) + np.abs(second), mean[..., None] > 0),
-        Side(-np.log1p(-np.where(dead, 0.0, probs_q))[..., None], -log, np.abs(log), dead[..., None]),
+        Side(-np.log1p(-np.where(vanishes, 0.0, probs_q))[..., None], -log, np.abs(log), vanishes[..., None]),
     )
 
 
@@ -250,8 +250,9 @@ def dirichlet_products(a_p: Array, a_q: Array) -> tuple[Side, Side]:
 
 
 def _log_beta(a: Array) -> tuple[Array, Array]:
-    each, total = special.gammaln(a), special.gammaln(a.sum(-1))
-    return each.sum(-1) - total, np.abs(each).sum(-1) + np.abs(total)
+    """Return the logarithm of the multivariate beta function, and the sum of the absolute values of its terms."""
+    terms, total = special.gammaln(a), special.gammaln(a.sum(-1))
+    return terms.sum(-1) - total, np.abs(terms).sum(-1) + np.abs(total)
 
 
 # --------------------------------------------------------------------------------------------------------------- normal
