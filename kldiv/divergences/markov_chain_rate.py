@@ -11,7 +11,7 @@ from kldiv.domains import ErgodicTransition, Transition
 
 
 class ErgodicChain(NamedTuple):
-    """A step of a homogeneous Markov chain in its stationary law."""
+    """A step of a homogeneous Markov chain in its stationary distribution."""
 
     transition_matrix: Annotated[Array, ErgodicTransition]
 
@@ -24,7 +24,7 @@ class HomogeneousChain(NamedTuple):
 
 @declare.formula(ErgodicChain, HomogeneousChain)
 def kl_ergodic_chain_homogeneous_chain(xp: Namespace, matrix_p: Array, matrix_q: Array) -> Array:
-    """sum_i pi(i) KL(P(i, .) || Q(i, .)), with pi the stationary law of P.
+    """sum_i pi(i) KL(P(i, .) || Q(i, .)), with pi the stationary distribution of P.
 
     Source: the definition, by the chain rule
     """

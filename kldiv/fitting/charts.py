@@ -137,8 +137,8 @@ def moved_parameters(d: Family, unconstrained: bool, prefix: str = "", axes: int
             continue
         if _chart(domain, unconstrained) is None:
             raise TypeError(
-                f"{type(d).__name__}.{field.name} lives in a domain of your own; pass unconstrained=False to descend "
-                "in the parameters themselves"
+                f"{type(d).__name__}.{field.name} has a domain that is not one of kldiv.domains; pass "
+                "unconstrained=False to minimize over the parameters themselves"
             )
         yield MovedParameter(name, type(d).__name__, axes + len(field.axes))
 
