@@ -46,12 +46,13 @@ from array_api_strict import (
     where as where,
     zeros_like as zeros_like,
 )
-from kldiv.backends import numpy as _numpy
+from kldiv.backends import _array_api_strict_random as _random, numpy as _numpy
 
 from kldiv._arrays.protocol import FastPathRequest, Plan
 
 map_chunks = None
 eager_is_slow = False
+random = _random.Random
 differentiable = False
 map_blocks = None
 
@@ -122,42 +123,6 @@ def asarray_like(value: Any, other: Any, dtype: Any, /) -> Any:
 def ignore_warnings() -> np.errstate:
     """Return a context without warnings about what is computed and not taken."""
     return np.errstate(all="ignore")
-
-
-class Random:
-    """NumPy's generator."""
-
-    def __init__(self, rng: Any, like: Any) -> None:
-        self._source = _numpy.random(rng, to_numpy(like))
-
-    def binomial(self, n: int, count: Any, probs: Any, /) -> Any:
-        """Draw numbers of successes."""
-        return asarray(self._source.binomial(n, to_numpy(count), to_numpy(probs)))
-
-    def gamma(self, n: int, concentration: Any, /) -> Any:
-        """Draw from gamma distributions of rate 1."""
-        return asarray(self._source.gamma(n, to_numpy(concentration)))
-
-    def normal(self, n: int, like: Any, /) -> Any:
-        """Draw from the standard normal distribution."""
-        return asarray(self._source.normal(n, to_numpy(like)))
-
-    def poisson(self, n: int, rate: Any, /) -> Any:
-        """Draw from Poisson distributions."""
-        return asarray(self._source.poisson(n, to_numpy(rate)))
-
-    def seed(self) -> int:
-        """Draw a seed."""
-        return self._source.seed()
-
-    def uniform(self, n: int, like: Any, /) -> Any:
-        """Draw from the uniform distribution."""
-        return asarray(self._source.uniform(n, to_numpy(like)))
-
-
-def random(rng: Any, like: Any, /) -> Random:
-    """Return a source of random numbers from a seed, NumPy's generator or None."""
-    return Random(rng, like)
 
 
 def block_until_ready(x: Any, /) -> None:

@@ -4,7 +4,6 @@ import builtins
 import contextlib
 import functools
 import math
-import secrets
 import sys
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -47,7 +46,7 @@ from jax.numpy import (
 )
 from jax.numpy.linalg import diagonal as diagonal, eigvalsh as eigvalsh
 from jax.scipy.special import erf as erf, gammaln as gammaln, i0e as i0e, i1e as i1e, xlogy as xlogy
-from kldiv.backends import _host, _jax_categorical as _categorical, _jax_lapack as _lapack
+from kldiv.backends import _host, _jax_categorical as _categorical, _jax_lapack as _lapack, _jax_random as _random
 from kldiv.backends._jax_blocks import map_blocks as map_blocks
 from kldiv.backends._jax_lapack import cholesky as cholesky
 
@@ -56,6 +55,7 @@ from kldiv._numerics import categorical, exact, gaps
 
 map_chunks = None
 eager_is_slow = True
+random = _random.Random
 differentiable = True
 _own: Any = sys.modules[__name__]
 _FEW = 2**12  # entries of covariance matrices, for which the call of a program takes less than that of LAPACK
@@ -179,60 +179,6 @@ def pad_last_axis(x: jax.Array, other: jax.Array, /) -> jax.Array:
 def ignore_warnings() -> contextlib.AbstractContextManager[None]:
     """Return a context without warnings about what is computed and not taken: there are none."""
     return contextlib.nullcontext()
-
-
-class Random:
-    """A key, split at each draw."""
-
-    def __init__(self, rng: Any, like: jax.Array) -> None:
-        if rng is None:
-            if not is_concrete(like):
-                raise ValueError("under jax.jit and jax.vmap rng must be a key or a seed; None is drawn only once")
-            rng = secrets.randbits(31)
-        if isinstance(rng, jax.Array):
-            is_key = jax.numpy.issubdtype(rng.dtype, jax.dtypes.prng_key)
-            self._key = rng if is_key else jax.random.wrap_key_data(rng)
-        elif isinstance(rng, int) and not isinstance(rng, bool):
-            self._key = jax.random.key(rng & (2**63 - 1))
-        else:
-            raise TypeError(f"rng must be a seed, a JAX key or None; got {rng!r}")
-
-    def _next(self) -> jax.Array:
-        key: jax.Array
-        self._key, key = jax.random.split(self._key)
-        return key
-
-    def binomial(self, n: int, count: jax.Array, probs: jax.Array, /) -> jax.Array:
-        """Draw numbers of successes."""
-        count, probs = stop_gradient(count), stop_gradient(probs)
-        return jax.random.binomial(self._next(), count, probs, (n, *probs.shape), probs.dtype)
-
-    def gamma(self, n: int, concentration: jax.Array, /) -> jax.Array:
-        """Draw from gamma distributions of rate 1."""
-        return jax.random.gamma(self._next(), concentration, (n, *concentration.shape), concentration.dtype)
-
-    def normal(self, n: int, like: jax.Array, /) -> jax.Array:
-        """Draw from the standard normal distribution."""
-        return jax.random.normal(self._next(), (n, *like.shape), like.dtype)
-
-    def poisson(self, n: int, rate: jax.Array, /) -> jax.Array:
-        """Draw from Poisson distributions."""
-        return astype(jax.random.poisson(self._next(), stop_gradient(rate), (n, *rate.shape)), rate.dtype)
-
-    def seed(self) -> int:
-        """Draw a seed."""
-        return int(jax.random.bits(self._next(), dtype="uint32"))
-
-    def uniform(self, n: int, like: jax.Array, /) -> jax.Array:
-        """Draw from the uniform distribution, 0 excluded."""
-        info: Any = finfo
-        tiny = info(like.dtype).tiny
-        return jax.random.uniform(self._next(), (n, *like.shape), like.dtype, minval=tiny)
-
-
-def random(rng: Any, like: jax.Array, /) -> Random:
-    """Return a source of random numbers from a seed, a key or None."""
-    return Random(rng, like)
 
 
 @jax.custom_jvp

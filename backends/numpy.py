@@ -18,7 +18,7 @@ from array_api_compat.numpy import (
     zeros_like as zeros_like,
 )
 from array_api_compat.numpy.linalg import diagonal as diagonal
-from kldiv.backends import _host
+from kldiv.backends import _host, _numpy_random as _random
 from numpy import (
     abs as abs,
     all as all,
@@ -55,6 +55,7 @@ from kldiv._arrays.protocol import FastPathRequest, Plan
 
 map_chunks = None
 eager_is_slow = False
+random = _random.Random
 differentiable = False
 map_blocks = None
 finfo = functools.cache(np.finfo)
@@ -138,44 +139,6 @@ def pad_last_axis(x: np.ndarray, other: np.ndarray, /) -> np.ndarray:
 def ignore_warnings() -> np.errstate:
     """Return a context without warnings about what is computed and not taken."""
     return np.errstate(all="ignore")
-
-
-class Random:
-    """NumPy's generator."""
-
-    def __init__(self, rng: Any, like: Any) -> None:
-        if isinstance(rng, bool) or not (rng is None or isinstance(rng, np.random.Generator | builtins.int)):
-            raise TypeError(f"rng must be a seed, a numpy.random.Generator or None; got {rng!r}")
-        self._generator = np.random.default_rng(rng)
-
-    def binomial(self, n: int, count: np.ndarray, probs: np.ndarray, /) -> np.ndarray:
-        """Draw numbers of successes."""
-        return self._generator.binomial(count.astype(np.int64), probs, (n, *probs.shape)).astype(probs.dtype)
-
-    def gamma(self, n: int, concentration: np.ndarray, /) -> np.ndarray:
-        """Draw from gamma distributions of rate 1."""
-        return self._generator.standard_gamma(concentration, (n, *concentration.shape)).astype(concentration.dtype)
-
-    def normal(self, n: int, like: np.ndarray, /) -> np.ndarray:
-        """Draw from the standard normal distribution."""
-        return self._generator.standard_normal((n, *like.shape), like.dtype)
-
-    def poisson(self, n: int, rate: np.ndarray, /) -> np.ndarray:
-        """Draw from Poisson distributions."""
-        return self._generator.poisson(rate, (n, *rate.shape)).astype(rate.dtype)
-
-    def seed(self) -> int:
-        """Draw a seed."""
-        return int(self._generator.integers(2**63))
-
-    def uniform(self, n: int, like: np.ndarray, /) -> np.ndarray:
-        """Draw from the uniform distribution; 0 becomes the smallest number."""
-        return np.maximum(self._generator.random((n, *like.shape), like.dtype), np.finfo(like.dtype).tiny)
-
-
-def random(rng: Any, like: np.ndarray, /) -> Random:
-    """Return a source of random numbers from a seed, a generator or None."""
-    return Random(rng, like)
 
 
 def block_until_ready(x: np.ndarray, /) -> None:

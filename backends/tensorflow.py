@@ -5,13 +5,12 @@
 
 import builtins
 import contextlib
-import secrets
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from kldiv.backends import _host, _tensorflow_sweep
+from kldiv.backends import _host, _tensorflow_random as _random, _tensorflow_sweep
 from tensorflow.python.eager import record  # pyright: ignore  # the one place that tells whether a tape is active
 
 from kldiv._arrays.protocol import FastPathRequest, Plan
@@ -69,6 +68,7 @@ _FLOAT_INFO = {
 
 map_chunks = None
 eager_is_slow = False
+random = _random.Random
 differentiable = True
 map_blocks = None
 
@@ -202,66 +202,6 @@ def max(x: tf.Tensor, /, *, axis: Any = None, keepdims: bool = False) -> tf.Tens
 def ignore_warnings() -> contextlib.AbstractContextManager[None]:
     """Return a context without warnings about what is computed and not taken: there are none."""
     return contextlib.nullcontext()
-
-
-class Random:
-    """Seeds for TensorFlow's stateless operations: from the caller's generator, or a seed and a counter."""
-
-    def __init__(self, rng: Any, like: tf.Tensor) -> None:
-        self._generator = rng if isinstance(rng, tf.random.Generator) else None
-        self._count = 0
-        if rng is None:
-            if not is_concrete(like):
-                raise ValueError("in a tf.function rng must be a generator or a seed; None is drawn only once")
-            rng = secrets.randbits(63)
-        if self._generator is None and (not isinstance(rng, int) or isinstance(rng, bool)):
-            raise TypeError(f"rng must be a seed, a tf.random.Generator or None; got {rng!r}")
-        self._seed: Any = rng
-
-    def _next(self) -> tf.Tensor:
-        if self._generator is not None:
-            return self._generator.make_seeds(1)[:, 0]
-        self._count += 1
-        return tf.constant([self._seed & (2**63 - 1), self._count], tf.int64)
-
-    @staticmethod
-    def _shape(n: int, like: tf.Tensor) -> tf.Tensor:
-        return tf.concat([[n], tf.shape(like)], axis=0)
-
-    def binomial(self, n: int, count: tf.Tensor, probs: tf.Tensor, /) -> tf.Tensor:
-        """Draw numbers of successes."""
-        count, probs = stop_gradient(count), stop_gradient(probs)
-        return tf.random.stateless_binomial(self._shape(n, probs), self._next(), count, probs, probs.dtype)
-
-    def gamma(self, n: int, concentration: tf.Tensor, /) -> tf.Tensor:
-        """Draw from gamma distributions of rate 1."""
-        shape = self._shape(n, concentration)
-        return tf.random.stateless_gamma(shape, self._next(), concentration, dtype=concentration.dtype)
-
-    def normal(self, n: int, like: tf.Tensor, /) -> tf.Tensor:
-        """Draw from the standard normal distribution."""
-        # The same numbers from XLA and without it.
-        return tf.random.stateless_normal(self._shape(n, like), self._next(), dtype=like.dtype, alg="philox")
-
-    def poisson(self, n: int, rate: tf.Tensor, /) -> tf.Tensor:
-        """Draw from Poisson distributions."""
-        return tf.random.stateless_poisson(self._shape(n, rate), self._next(), stop_gradient(rate), rate.dtype)
-
-    def seed(self) -> int:
-        """Draw a seed."""
-        draw = tf.random.stateless_uniform((), self._next(), 0, 2**62, tf.int64, alg="philox")
-        return int(draw)
-
-    def uniform(self, n: int, like: tf.Tensor, /) -> tf.Tensor:
-        """Draw from the uniform distribution, 0 excluded."""
-        tiny = finfo(like.dtype).smallest_normal
-        shape = self._shape(n, like)
-        return tf.random.stateless_uniform(shape, self._next(), minval=tiny, dtype=like.dtype, alg="philox")
-
-
-def random(rng: Any, like: tf.Tensor, /) -> Random:
-    """Return a source of random numbers from a seed, a generator or None."""
-    return Random(rng, like)
 
 
 def result_type(*dtypes: Any) -> Any:

@@ -28,7 +28,7 @@ from array_api_compat.torch import (
     triu as triu,
     where as where,
 )
-from kldiv.backends import _host, _torch_covariance, _torch_sweep
+from kldiv.backends import _host, _torch_covariance, _torch_random as _random, _torch_sweep
 from torch import (
     abs as abs,
     atan as atan,
@@ -59,6 +59,7 @@ _NUMPY_DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 _own: Any = sys.modules[__name__]  # looked up here, for torch.compile keeps a list of modules from before this one
 eager_is_slow = False
+random = _random.Random
 differentiable = True
 map_blocks = None
 
@@ -164,56 +165,6 @@ def pad_last_axis(x: torch.Tensor, other: torch.Tensor, /) -> torch.Tensor:
 def ignore_warnings() -> contextlib.AbstractContextManager[None]:
     """Return a context without warnings about what is computed and not taken: there are none."""
     return contextlib.nullcontext()
-
-
-class Random:
-    """PyTorch's generator: the caller's, or one of its own. The global one is left alone."""
-
-    def __init__(self, rng: Any, like: torch.Tensor) -> None:
-        if isinstance(rng, torch.Generator):
-            self._generator = rng
-        elif rng is None:
-            self._generator = torch.Generator(like.device)
-            self._generator.seed()
-        elif isinstance(rng, int) and not isinstance(rng, bool):
-            self._generator = torch.Generator(like.device).manual_seed(rng)
-        else:
-            raise TypeError(f"rng must be a seed, a torch.Generator or None; got {rng!r}")
-
-    def binomial(self, n: int, count: torch.Tensor, probs: torch.Tensor, /) -> torch.Tensor:
-        """Draw numbers of successes."""
-        shape = (n, *probs.shape)
-        return torch.binomial(count.detach().expand(shape), probs.detach().expand(shape), generator=self._generator)
-
-    def gamma(self, n: int, concentration: torch.Tensor, /) -> torch.Tensor:
-        """Draw from gamma distributions of rate 1."""
-        # torch.distributions samples by this too, but takes no generator.
-        return torch._standard_gamma(  # pyright: ignore
-            concentration.expand((n, *concentration.shape)), generator=self._generator
-        )
-
-    def normal(self, n: int, like: torch.Tensor, /) -> torch.Tensor:
-        """Draw from the standard normal distribution."""
-        return torch.randn((n, *like.shape), generator=self._generator, dtype=like.dtype, device=like.device)
-
-    def poisson(self, n: int, rate: torch.Tensor, /) -> torch.Tensor:
-        """Draw from Poisson distributions."""
-        return torch.poisson(rate.detach().expand((n, *rate.shape)), generator=self._generator)
-
-    def seed(self) -> int:
-        """Draw a seed."""
-        device = self._generator.device
-        return int(torch.randint(2**62, (), generator=self._generator, dtype=torch.int64, device=device))
-
-    def uniform(self, n: int, like: torch.Tensor, /) -> torch.Tensor:
-        """Draw from the uniform distribution; 0 becomes the smallest number."""
-        draws = torch.rand((n, *like.shape), generator=self._generator, dtype=like.dtype, device=like.device)
-        return torch.clamp(draws, min=torch.finfo(like.dtype).tiny)
-
-
-def random(rng: Any, like: torch.Tensor, /) -> Random:
-    """Return a source of random numbers from a seed, a generator or None."""
-    return Random(rng, like)
 
 
 def block_until_ready(x: torch.Tensor, /) -> None:
