@@ -70,6 +70,13 @@ def sections_of(family):
     return sections
 
 
+def section_of(family, name):
+    """Return the text of a section, which must be there."""
+    sections = sections_of(family)
+    assert name in sections, f"write a section {name} into the docstring of {family.__name__}, as that of Gamma has it"
+    return "\n".join(sections[name])
+
+
 def calls_of(family, library):
     """Return the calls that make the same distribution in a library."""
     notes = " ".join(" ".join(sections_of(family).get("Notes", [])).split())
@@ -79,7 +86,7 @@ def calls_of(family, library):
 
 def parameters_of(family):
     """Return the entries of the section Parameters: name, domain, description."""
-    text = "\n".join(sections_of(family)["Parameters"])
+    text = section_of(family, "Parameters")
     return re.findall(r"^(\w+) : (.+)\n((?:    .+\n?)+)", text, flags=re.MULTILINE)
 
 
@@ -95,7 +102,7 @@ def test_docstring_begins_with_one_line_that_says_what_the_family_is(family):
 
 @each_family
 def test_docstring_has_the_density_with_every_parameter_in_it(family):
-    text = "\n".join(sections_of(family)[""][2:])
+    text = section_of(family, "")
     match = re.search(r"(?:Density|Mass)\b[^:]*::\n\n    (?:p|P)\(\w(?:, \w)?\) = .+\n", text)
     assert match, f"write the equation of the density or mass into the docstring of {family.__name__}"
     assert [name for name in family._fields if not re.search(rf"\b{name}\b", match[0])] == []
@@ -115,7 +122,7 @@ def test_parameters_have_their_domains_in_words(family):
 
 @each_family
 def test_notes_have_the_divergence_within_the_family_or_say_what_gives_it(family):
-    notes = "\n".join(sections_of(family)["Notes"])
+    notes = section_of(family, "Notes")
     kind = family if family not in HOLDERS else family[kldiv.Normal]
     try:
         kldiv.rule(kind, kind)
@@ -128,9 +135,8 @@ def test_notes_have_the_divergence_within_the_family_or_say_what_gives_it(family
 
 @each_family
 def test_sections_are_in_order_and_end_with_an_example(family):
-    sections = sections_of(family)
-    assert list(sections) == ["", "Parameters", "Notes", "Examples"]
-    assert any(line.startswith(">>> ") for line in sections["Examples"])
+    assert list(sections_of(family)) == ["", "Parameters", "Notes", "Examples"]
+    assert ">>> " in section_of(family, "Examples")
 
 
 # ----------------------------------------------------------------------------------------------------- other libraries
