@@ -9,7 +9,7 @@ import selection
 from backends import BACKEND, OWN_FILES, load
 
 # Files of tests that have nothing to do with a backend.
-ONCE = ("test_demo", "test_package", "test_public", "test_reference")
+ONCE = ("test_command_line", "test_examples", "test_package", "test_public", "test_reference")
 
 # Files and folders of which only those tests have to do with a backend that ask for it.
 PARTLY_ONCE = {"plotting", "test_conformance", "test_docs", "test_family_docs", "test_gaps", "test_integrals"}

@@ -324,8 +324,6 @@ CORE = sources(
         "kldiv/divergences/inner_products.py",  # all pairs of distributions whose parameters are in the host's memory
         "kldiv/divergences/pairwise_host.py",
         "kldiv/estimation/sobol.py",  # SciPy's sequences and quantiles, on the host
-        "kldiv/_demo*.py",
-        "kldiv/_examples.py",
         "kldiv/estimation/neighbours.py",  # works on the host, whatever the framework
         "kldiv/estimation/pareto_tail.py",
         "kldiv/fitting/history.py",  # so does what is kept there
