@@ -124,10 +124,10 @@ def bounds(
     xp, arrays, dtype, (p, q) = gather_families(p=p, q=q)
     check_structure(xp, p, q)
     _require_method(xp, method, p, q)
-    found: Bounds = run(_bounds, _METHODS[method], xp, dtype, arrays, p, q)
-    if __debug__ and xp.is_concrete(found.upper) and bool(xp.any(xp.isnan(found.lower) | xp.isnan(found.upper))):
+    result: Bounds = run(_bounds, _METHODS[method], xp, dtype, arrays, p, q)
+    if __debug__ and xp.is_concrete(result.upper) and bool(xp.any(xp.isnan(result.lower) | xp.isnan(result.upper))):
         diagnose_all(xp, dtype, p=p, q=q)
-    return found
+    return result
 
 
 def _bounds(xp: Namespace, method: _Method, dtype: DType, p: Family, q: Family) -> Bounds:
@@ -180,38 +180,35 @@ def _has_closed_form(p: FamilyKey, q: FamilyKey) -> bool:
 
 
 class _Grids(NamedTuple):
-    """The weights of two mixtures, and what there is between their components."""
+    """The weights of two mixtures, their components along axes that broadcast to pairs, and the divergences."""
 
     pi: Array  # (..., a)
     om: Array  # (..., b)
     f: Family  # the components of P, along the last batch axis but one of length 1
-    own: Family  # the same, along the last batch axis
+    f_columns: Family  # the same, along the last batch axis
     g: Family  # those of Q, along the last batch axis
     kl: Array  # (..., a, b)
 
 
 def _grids(xp: Namespace, p: Family, q: Family) -> _Grids:
     (pi, f), (om, g) = as_mixture(xp, p), as_mixture(xp, q)
-    rows, own, columns = (
-        insert_batch_axes(xp, f),
-        insert_batch_axes(xp, f, before=1),
-        insert_batch_axes(xp, g, before=1),
-    )
-    kl = find(kind_of(f), kind_of(g)).evaluate(xp, rows, columns)
-    return _Grids(pi, om, rows, own, columns, kl + xp.zeros_like(pi[..., :, None] + om[..., None, :]))
+    f, f_columns = insert_batch_axes(xp, f), insert_batch_axes(xp, f, before=1)
+    g = insert_batch_axes(xp, g, before=1)
+    kl = find(kind_of(f), kind_of(g)).evaluate(xp, f, g)
+    return _Grids(pi, om, f, f_columns, g, kl + xp.zeros_like(pi[..., :, None] + om[..., None, :]))
 
 
-def _own_kl(xp: Namespace, grids: _Grids) -> Array:
+def _kl_within_p(xp: Namespace, grids: _Grids) -> Array:
     """Return the divergences between components of P (..., a, a')."""
-    return find(kind_of(grids.f), kind_of(grids.own)).evaluate(xp, grids.f, grids.own)
+    return find(kind_of(grids.f), kind_of(grids.f)).evaluate(xp, grids.f, grids.f_columns)
 
 
 # ------------------------------------------------------------------------------------------------------------- methods
 
 
 def _approximation(xp: Namespace, grids: _Grids) -> Array:
-    own = log_mixture(xp, grids.pi[..., None, :], -_own_kl(xp, grids))
-    return weighted_gap(xp, grids.pi, own - log_mixture(xp, grids.om[..., None, :], -grids.kl))
+    to_p = log_mixture(xp, grids.pi[..., None, :], -_kl_within_p(xp, grids))
+    return weighted_gap(xp, grids.pi, to_p - log_mixture(xp, grids.om[..., None, :], -grids.kl))
 
 
 def _variational(xp: Namespace, p: Family, q: Family) -> Bounds:
@@ -280,7 +277,7 @@ def _smaller(xp: Namespace, x: Array, y: Array) -> Array:
 
 def _single_lower(xp: Namespace, grids: _Grids, zero: Array) -> Array:
     """The lower bound that there is where Q has only one component of positive weight."""
-    if not _has_closed_form(kind_of(grids.f), kind_of(grids.own)):
+    if not _has_closed_form(kind_of(grids.f), kind_of(grids.f)):
         return zero
     # The expectation of log q is exact then, and that of log p is bounded from below in the approximation.
     single = xp.sum(xp.where(grids.om > 0, xp.ones_like(grids.om), 0.0), axis=-1) == 1
@@ -312,22 +309,9 @@ def _variational_upper(xp: Namespace, pi: Array, om: Array, kl: Array) -> Array:
     log_om = log(xp, xp.where(om > 0, om, 1.0))[..., None, :]
     # So far that its exponential is 0, and finite, so that no derivative is nan.
     far = xp.where(allowed, -distance, -_FAR)
-
-    def log_sum(x: Array, axis: int) -> Array:
-        top = xp.stop_gradient(xp.max(x, axis=axis, keepdims=True))
-        return top + xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True))
-
-    to_q, to_p = log_om + far, log_pi + far
-
-    def step(log_s: Array, power: Array) -> Array:
-        moved = log_s + power * (to_p - log_sum(log_s + to_q, -1))
-        return moved - log_sum(moved, -2)
-
-    start = xp.where(allowed, log_pi + xp.zeros_like(far), -_FAR)
-    start = start - log_sum(start, -2)
-    log_s = xp.scan(step, start, (xp.asarray_like([[[w]] for w in _STEPS], kl, kl.dtype),))
-    u = log_s + to_q
-    phi = xp.where(allowed, xp.exp(xp.where(allowed, log_pi + u - log_sum(u, -1), 0.0)), 0.0)
+    log_s = _log_shares(xp, log_pi, log_om, far, allowed)
+    u = log_s + (log_om + far)
+    phi = xp.where(allowed, xp.exp(xp.where(allowed, log_pi + u - _log_sum(xp, u, -1), 0.0)), 0.0)
     psi = xp.where(allowed, xp.exp(xp.where(allowed, log_om + log_s, 0.0)), 0.0)
     # A component of Q that is infinitely far from all those of P keeps its weight, which nothing of phi is compared to.
     lonely = ~xp.any(allowed, axis=-2)
@@ -336,15 +320,36 @@ def _variational_upper(xp: Namespace, pi: Array, om: Array, kl: Array) -> Array:
     return xp.where(xp.any((pi > 0) & ~xp.any(allowed, axis=-1), axis=-1), math.inf, value)
 
 
+def _log_shares(xp: Namespace, log_pi: Array, log_om: Array, far: Array, allowed: Array) -> Array:
+    """Return the logarithms of s_ab after the iteration; `far` is -D_ab."""
+    to_q, to_p = log_om + far, log_pi + far
+
+    def step(log_s: Array, power: Array) -> Array:
+        moved = log_s + power * (to_p - _log_sum(xp, log_s + to_q, -1))
+        return moved - _log_sum(xp, moved, -2)
+
+    start = xp.where(allowed, log_pi + xp.zeros_like(far), -_FAR)
+    start = start - _log_sum(xp, start, -2)
+    shares: Array = xp.scan(step, start, (xp.asarray_like([[[w]] for w in _STEPS], far, far.dtype),))
+    return shares
+
+
+def _log_sum(xp: Namespace, x: Array, axis: int) -> Array:
+    """Return log sum exp(x), with the axis kept."""
+    top = xp.stop_gradient(xp.max(x, axis=axis, keepdims=True))
+    return top + xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True))
+
+
 def _durrieu_bounds(xp: Namespace, grids: _Grids) -> Bounds:
     """The bounds of Durrieu, Thiran and Kelly 2012, the lower one as it comes."""
     pair = _normal_pair(kind_of(grids.f), kind_of(grids.g))
     assert pair is not None
-    f, own, g = pair.apply(xp, grids.f, grids.own, grids.g)
+    f, f_columns = (convert(xp, pair.path, d, 0) for d in (grids.f, grids.f_columns))
+    g = convert(xp, pair.path, grids.g, 1)
     pi, om = grids.pi[..., None, :], grids.om[..., None, :]
-    near, far = log_mixture(xp, pi, -_own_kl(xp, grids)), log_mixture(xp, om, pair.overlap(xp, *f, *g))
+    near, far = log_mixture(xp, pi, -_kl_within_p(xp, grids)), log_mixture(xp, om, pair.overlap(xp, *f, *g))
     lower = weighted_gap(xp, grids.pi, near - far)
-    near, far = log_mixture(xp, pi, pair.overlap(xp, *f, *own)), log_mixture(xp, om, -grids.kl)
+    near, far = log_mixture(xp, pi, pair.overlap(xp, *f, *f_columns)), log_mixture(xp, om, -grids.kl)
     return Bounds(lower, weighted_gap(xp, grids.pi, near - far))
 
 
@@ -391,29 +396,22 @@ _OVERLAPS: dict[FamilyKey, Callable[..., Array]] = {
 
 
 class _NormalPair(NamedTuple):
-    """How to see components as normal, and their overlap."""
+    """The conversions that make components normal, and the overlap of those."""
 
-    apply: Callable[[Namespace, Family, Family, Family], tuple[Family, Family, Family]]
+    path: Path
     overlap: Callable[..., Array]
 
 
 def _normal_pair(p: FamilyKey, q: FamilyKey) -> _NormalPair | None:
     """Return the way to see two kinds as normal: because they are, or because both are the same map of normal ones."""
-    (pair,) = cache.get_or_make("normal pairs", (p, q), lambda: (_search_normal_pair(p, q),))
-    found: _NormalPair | None = pair
-    return found
+    entry: tuple[_NormalPair | None] = cache.get_or_make("normal pairs", (p, q), lambda: (_search_normal_pair(p, q),))
+    return entry[0]
 
 
 def _search_normal_pair(p: FamilyKey, q: FamilyKey) -> _NormalPair | None:
     if p == q and p in _OVERLAPS:  # the usual case, before a search that takes a compiler long to follow
-        return _NormalPair(lambda xp, f, own, g: (f, own, g), _OVERLAPS[p])
+        return _NormalPair((), _OVERLAPS[p])
     for at_p, at_q, path in reachable(p, q):
         if at_p == at_q and at_p in _OVERLAPS:
-
-            def apply(
-                xp: Namespace, f: Family, own: Family, g: Family, path: Path = path
-            ) -> tuple[Family, Family, Family]:
-                return convert(xp, path, f, 0), convert(xp, path, own, 0), convert(xp, path, g, 1)
-
-            return _NormalPair(apply, _OVERLAPS[at_p])
+            return _NormalPair(path, _OVERLAPS[at_p])
     return None

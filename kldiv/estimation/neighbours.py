@@ -1,7 +1,7 @@
 """Points on the host, in float64: the distances to their nearest neighbours, whitening, ties and groups.
 
-A k-d tree in few dimensions, all pairs in many; both give the same numbers. The tree is SciPy's, and is asked in the
-order of its leaves, so that a query finds in the cache what the last one read, and only for the neighbour wanted.
+A k-d tree in few dimensions, all pairs in many; both give the same numbers. The tree is SciPy's, and is queried in
+the order of its leaves, so that a query finds in the cache what the last one read, and only for the k-th neighbour.
 """
 
 from __future__ import annotations

@@ -93,38 +93,59 @@ def _over_all(xp: Namespace, count: int, p: Family, q: Family, like: Array) -> I
     return _finite(xp, components, terms.over(*_ends(xp, components.components, support), count), count)
 
 
+class _DenseEnds(NamedTuple):
+    """The sums at the ends of a support, and what is left between them for an integral."""
+
+    total: Sum  # with Gregory's correction
+    omitted: Array  # the last term of the correction, which bounds those that are left out
+    first: Array  # the lowest outcome of the integral
+    last: Array | None  # the highest; None: there is no upper end
+    has_rest: Array | None  # where there is anything between the ends; None: everywhere
+
+
 def _with_tail(xp: Namespace, rtol: float, atol: float, p: Family, q: Family, like: Array) -> Integral:
     """Return the sum over the ends of the support, with an integral for the rest."""
     components, terms, like = _prepared(xp, p, q, like)
     support = support_of(type(components.components))
     assert support is not None
     low, high = _ends(xp, components.components, support)
-    start = low + xp.zeros_like(like)
-    rest, stop, many = start + DENSE, None, None
-    total = terms.over(start, high, DENSE)
-    ends = terms.weighted(rest, _gregory(), 1)
-    omitted = terms.weighted(rest, _last_difference(), 1).value
-    if not (isinstance(high, float) and math.isinf(high)):
-        # The same at the upper end; where there are few outcomes, dense sums hold them all.
-        last = high + xp.zeros_like(like)
-        many = last - start >= 2 * DENSE + 2 * ORDER
-        total = total + terms.over(xp.where(many, last - (DENSE - 1), rest), last, DENSE + 2 * ORDER)
-        stop = xp.where(many, last - DENSE, rest + 1)
-        ends = Sum(*[xp.where(many, x, 0.0) for x in ends + terms.weighted(stop, _gregory(), -1)])
-        omitted = xp.where(many, xp.abs(omitted) + xp.abs(terms.weighted(stop, _last_difference(), -1).value), 0.0)
+    if isinstance(high, float) and math.isinf(high):
+        ends = _lower_end(xp, terms, low + xp.zeros_like(like), high)
+    else:
+        ends = _both_ends(xp, terms, low + xp.zeros_like(like), high + xp.zeros_like(like))
     integrand = Integrand(xp, p, q, extended=True)
     still = Integrand(xp, constant(xp, p), constant(xp, q), extended=True)
-    chart = chart_between(rest, stop)
-    segment = Segment(chart, many, *locate_mass(xp, still.log_mass, chart, like))
-    integral = refine(
-        xp, [TrapezoidRule(xp, integrand, still, segment)], components, like, rtol=0.1 * rtol, atol=0.1 * atol
-    )
+    chart = chart_between(ends.first, ends.last)
+    segment = Segment(chart, ends.has_rest, *locate_mass(xp, still.log_mass, chart, like))
+    rule = TrapezoidRule(xp, integrand, still, segment)
+    integral = refine(xp, [rule], components, like, rtol=0.1 * rtol, atol=0.1 * atol)
     # Where the integral is infinite, what is added to it may be anything.
     infinite = xp.abs(xp.stop_gradient(integral.value)) == math.inf
-    total = total + ends
-    value = integral.value + xp.where(infinite, 0.0, components.total(xp, total.value))
-    error = integral.error + xp.stop_gradient(components.total(xp, total.rounding + xp.abs(omitted)))
-    return _finished(xp, components, value, error, total.mass + integral.mass, DENSE + integral.points)
+    value = integral.value + xp.where(infinite, 0.0, components.total(xp, ends.total.value))
+    error = integral.error + xp.stop_gradient(components.total(xp, ends.total.rounding + xp.abs(ends.omitted)))
+    return _finished(xp, components, value, error, ends.total.mass + integral.mass, DENSE + integral.points)
+
+
+def _lower_end(xp: Namespace, terms: _Terms, low: Array, high: Any) -> _DenseEnds:
+    """Return the sums at the lower end of a support."""
+    first = low + DENSE
+    correction = terms.weighted(first, _gregory(), 1)
+    omitted = terms.weighted(first, _last_difference(), 1).value
+    return _DenseEnds(terms.over(low, high, DENSE) + correction, omitted, first, None, None)
+
+
+def _both_ends(xp: Namespace, terms: _Terms, low: Array, high: Array) -> _DenseEnds:
+    """Return the sums at both ends of a support; where there are few outcomes, dense sums hold them all."""
+    first = low + DENSE
+    many = high - low >= 2 * DENSE + 2 * ORDER
+    dense = terms.over(low, high, DENSE)
+    dense = dense + terms.over(xp.where(many, high - (DENSE - 1), first), high, DENSE + 2 * ORDER)
+    last = xp.where(many, high - DENSE, first + 1)
+    corrections = terms.weighted(first, _gregory(), 1) + terms.weighted(last, _gregory(), -1)
+    omitted = xp.abs(terms.weighted(first, _last_difference(), 1).value)
+    omitted = omitted + xp.abs(terms.weighted(last, _last_difference(), -1).value)
+    total = dense + [xp.where(many, x, 0.0) for x in corrections]
+    return _DenseEnds(total, xp.where(many, omitted, 0.0), first, last, many)
 
 
 def _finite(xp: Namespace, components: Components, total: Sum, points: int) -> Integral:

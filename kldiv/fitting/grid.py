@@ -103,24 +103,16 @@ def from_grid(x: Any, density: Any, *, width: Any = None, normalize: bool | None
     computing = computing_dtype(xp, dtype)
     points = xp.astype(arrays[0], computing)
     _require_points(xp, points)
-    if width is None:
-        cells = _widths(xp, points)
-    else:
-        cells = xp.astype(arrays[-1], computing)
-        if xp.shape(cells) not in ((), xp.shape(points)):
-            raise ValueError(f"width has shape {xp.shape(cells)}; it is a number or one for each of the points of x")
-        cells = cells + xp.zeros_like(points)
-    if xp.is_concrete(cells) and not bool(xp.all((cells > 0) & xp.isfinite(cells))):
-        raise ValueError("width must be positive and finite")
+    widths = _widths(xp, points, None if width is None else xp.astype(arrays[-1], computing))
     if is_distribution:
-        found, mass = _of_distribution(xp, density, arrays[1:], dtype, points, cells)
+        distribution, mass = _of_distribution(xp, density, arrays[1:], dtype, points, widths)
     else:
-        found, mass = _of_values(xp, xp.astype(arrays[1], computing), points, cells)
+        distribution, mass = _of_values(xp, xp.astype(arrays[1], computing), points, widths)
     if normalize is None and xp.is_concrete(mass):
         _require_normalized(xp, mass, float(xp.finfo(dtype).eps) ** 0.5)
     total = mass if normalize is False else xp.ones_like(mass)
-    points, cells, mass, total = (xp.astype(a, dtype) for a in (points, cells, mass, total))
-    return Grid(points, cells, cast_back(xp, found, dtype), mass, total)
+    points, widths, mass, total = (xp.astype(a, dtype) for a in (points, widths, mass, total))
+    return Grid(points, widths, cast_back(xp, distribution, dtype), mass, total)
 
 
 def cast_back(xp: Namespace, d: Family, dtype: DType) -> Family:
@@ -136,7 +128,19 @@ def _require_points(xp: Namespace, points: Array) -> None:
         raise ValueError("x must be finite and increase")
 
 
-def _widths(xp: Namespace, points: Array) -> Array:
+def _widths(xp: Namespace, points: Array, width: Array | None) -> Array:
+    """Return the widths of the cells: those that a caller has passed, or else from the distances of the points."""
+    if width is None:
+        width = _distances(xp, points)
+    elif xp.shape(width) not in ((), xp.shape(points)):
+        raise ValueError(f"width has shape {xp.shape(width)}; it is a number or one for each of the points of x")
+    if xp.is_concrete(width) and not bool(xp.all((width > 0) & xp.isfinite(width))):
+        raise ValueError("width must be positive and finite")
+    return width + xp.zeros_like(points)
+
+
+def _distances(xp: Namespace, points: Array) -> Array:
+    """Return half the distances between the neighbours of each point, at the ends the distance to the one neighbour."""
     steps = points[1:] - points[:-1]
     right = xp.pad_last_axis(steps, points)  # of each point the step to the next, 0 at the last
     left = xp.flip(xp.pad_last_axis(xp.flip(steps, axis=(-1,)), points), axis=(-1,))

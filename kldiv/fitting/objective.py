@@ -89,37 +89,51 @@ def _on_grid(xp: Namespace, target: Grid, forward: bool) -> Divergence:
     return divergence
 
 
+class _Aim(NamedTuple):
+    """What a minimization goes for: a constant target, and the divergence from or to it."""
+
+    xp: Namespace
+    dtype: DType
+    target: Family
+    init: Family
+    divergence: Divergence
+
+
 def make_problem(target: Any, init: Family, forward: bool, unconstrained: bool, method: Method) -> Problem:
     """Return the minimization of the divergence between a target and the family of `init`."""
     require_family(init, "init")
-    if isinstance(target, Grid):
-        xp, arrays, dtype, target, (init,) = gather_grid(target, init=init)
-        computing = computing_dtype(xp, dtype)
-        _require_concrete(xp, arrays)
-        aim = constant(xp, cast(xp, target.distribution, dtype))
-        points, width, mass, total = (
-            xp.astype(x, computing) for x in (target.points, target.width, target.mass, target.total)
-        )
-        target = Grid(points, width, aim, mass, total)
-        if any(field.axes for field in fields_of(type(init))):
-            raise ValueError(f"init is a {type(init).__name__}; the target is a grid of numbers")
-        if not forward and bool(xp.any(xp.abs(target.total - 1) > float(xp.finfo(dtype).eps) ** 0.5)):
-            raise ValueError('the weights of the grid do not sum to 1; only direction="forward" has a meaning')
-        diagnose_all(xp, dtype, init=init)
-        divergence = _on_grid(xp, target, forward)
-    else:
-        xp, arrays, dtype, (target, init) = gather_families(target=target, init=init)
-        _require_concrete(xp, arrays)
-        check_structure(xp, target, init)
-        diagnose_all(xp, dtype, target=target, init=init)
-        aim = constant(xp, cast(xp, target, dtype))
-        divergence = _between(xp, aim, init, forward, method)
-    template = _broadcast_moved(xp, constant(xp, cast(xp, init, dtype)))
+    aim = _aim_at_grid(target, init, forward) if isinstance(target, Grid) else _aim_at(target, init, forward, method)
+    xp, init = aim.xp, aim.init
+    template = _broadcast_moved(xp, constant(xp, cast(xp, init, aim.dtype)))
     parameters = list(moved_parameters(template, unconstrained))
     if not parameters:
         raise ValueError(f"{type(init).__name__} has no parameter that can be moved")
-    zeros = batch_zeros(xp, aim) + batch_zeros(xp, template)
-    return Problem(xp, dtype, zeros, template, tolerances(xp, init), divergence, parameters, unconstrained)
+    zeros = batch_zeros(xp, aim.target) + batch_zeros(xp, template)
+    eps = tolerances(xp, init)
+    return Problem(xp, aim.dtype, zeros, template, eps, aim.divergence, parameters, unconstrained)
+
+
+def _aim_at(target: Family, init: Family, forward: bool, method: Method) -> _Aim:
+    xp, arrays, dtype, (target, init) = gather_families(target=target, init=init)
+    _require_concrete(xp, arrays)
+    check_structure(xp, target, init)
+    diagnose_all(xp, dtype, target=target, init=init)
+    target = constant(xp, cast(xp, target, dtype))
+    return _Aim(xp, dtype, target, init, _between(xp, target, init, forward, method))
+
+
+def _aim_at_grid(grid: Grid, init: Family, forward: bool) -> _Aim:
+    xp, arrays, dtype, grid, (init,) = gather_grid(grid, init=init)
+    _require_concrete(xp, arrays)
+    target = constant(xp, cast(xp, grid.distribution, dtype))
+    computing = computing_dtype(xp, dtype)
+    points, width, mass, total = (xp.astype(x, computing) for x in (grid.points, grid.width, grid.mass, grid.total))
+    if any(field.axes for field in fields_of(type(init))):
+        raise ValueError(f"init is a {type(init).__name__}; the target is a grid of numbers")
+    if not forward and bool(xp.any(xp.abs(total - 1) > float(xp.finfo(dtype).eps) ** 0.5)):
+        raise ValueError('the weights of the grid do not sum to 1; only direction="forward" has a meaning')
+    diagnose_all(xp, dtype, init=init)
+    return _Aim(xp, dtype, target, init, _on_grid(xp, Grid(points, width, target, mass, total), forward))
 
 
 def _broadcast_moved(xp: Namespace, d: Family) -> Family:
