@@ -128,15 +128,14 @@ def _require_points(xp: Namespace, points: Array) -> None:
         raise ValueError("x must be finite and increase")
 
 
-def _widths(xp: Namespace, points: Array, width: Array | None) -> Array:
+def _widths(xp: Namespace, points: Array, passed: Array | None) -> Array:
     """Return the widths of the cells: those that a caller has passed, or else from the distances of the points."""
-    if width is None:
-        width = _distances(xp, points)
-    elif xp.shape(width) not in ((), xp.shape(points)):
-        raise ValueError(f"width has shape {xp.shape(width)}; it is a number or one for each of the points of x")
+    if passed is not None and xp.shape(passed) not in ((), xp.shape(points)):
+        raise ValueError(f"width has shape {xp.shape(passed)}; it is a number or one for each of the points of x")
+    width: Array = _distances(xp, points) if passed is None else passed + xp.zeros_like(points)
     if xp.is_concrete(width) and not bool(xp.all((width > 0) & xp.isfinite(width))):
         raise ValueError("width must be positive and finite")
-    return width + xp.zeros_like(points)
+    return width
 
 
 def _distances(xp: Namespace, points: Array) -> Array:
