@@ -190,6 +190,8 @@ def _plain(section: Section) -> Iterator[str]:
         yield section.title
     for paragraph in _paragraphs(section.text):
         yield from textwrap.wrap(paragraph, WIDTH)
+    if section.text and section.code:
+        yield ""
     if section.code:
         yield from textwrap.indent(section.code, "    ").splitlines()
     for i, table in enumerate(section.tables):
@@ -226,6 +228,8 @@ def _print_rich(sections: Sequence[Section]) -> None:
             console.print(text.Text(section.title, style="bold cyan"))
         for paragraph in _paragraphs(section.text):
             console.print(text.Text(paragraph, style=_style(paragraph)))
+        if section.text and section.code:
+            console.print()
         if section.code:
             console.print(text.Text(textwrap.indent(section.code.rstrip(), "    "), style="italic"))
         for cells in section.tables:
