@@ -15,6 +15,23 @@ OWN_FILES = {"test_dask": "numpy", "test_dtensor": "torch", "test_sharding": "ja
 BACKEND = pytest.StashKey["Backend"]()  # under which pytest's configuration holds the backend under test
 
 
+class Programs:
+    """Whether what a backend compiles runs compiled, as users have it, or operation by operation.
+
+    A program takes seconds to compile and serves one pair of families. TensorFlow has compiled its operations already.
+    """
+
+    def __init__(self, module: Any) -> None:
+        self.are_compiled = True
+        compile_ = module.compiled
+
+        def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
+            program = compile_(function)
+            return lambda *args: (program if self.are_compiled else function)(*args)
+
+        module.compiled = compiled
+
+
 class Backend(NamedTuple):
     """What a test needs of a framework."""
 
@@ -58,6 +75,7 @@ class Backend(NamedTuple):
     optimizers: dict[str, Callable[[float], dict[str, Any]]] = {}  # noqa: RUF012
     # Enters and leaves a state in which the framework has another default dtype; None: it has but one.
     other_default: Callable[[], AbstractContextManager[Any]] | None = None
+    programs: Programs | None = None  # the switch of a backend that compiles and whose operations need no compilation
     gaps: dict[str, str] = {}  # noqa: RUF012  # the tests that fail here and must, by their ids, and why
 
 
@@ -419,6 +437,7 @@ def _jax(full: bool) -> Backend:
 
 def _tensorflow() -> Backend:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import kldiv.backends.tensorflow
     import tensorflow as tf
 
     def gradient(function, *arrays):
@@ -494,6 +513,7 @@ def _tensorflow() -> Backend:
         libraries={"tfp": "tensorflow_probability"},
         examples=5,
         float32_beside_numpy_scalar="float32",
+        programs=Programs(kldiv.backends.tensorflow),
         optimizers={"instance": _keras_instance, "class": _keras_class},
         module="kldiv.backends.tensorflow",
         arrays={

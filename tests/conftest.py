@@ -1,12 +1,16 @@
 """One backend per process: `pytest --backend torch`. The tests of one family: `pytest --family Gamma`."""
 
+import re
 import zlib
+from collections import defaultdict
 from types import SimpleNamespace
 
 import pytest
 
 import selection
 from backends import BACKEND, OWN_FILES, load
+
+DTYPE = re.compile(r"\bfloat(32|64)\b")
 
 # Files of tests that have nothing to do with a backend.
 ONCE = ("test_command_line", "test_examples", "test_package", "test_public", "test_reference")
@@ -22,7 +26,10 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "cases(default, eager, full): the cases that a test of the matrix runs over")
+    config.addinivalue_line(
+        "markers", "cases(default, quick, eager, compiled, full): the cases that a test of the matrix runs over"
+    )
+    config.addinivalue_line("markers", "compiled: what the library compiles runs compiled, not operation by operation")
     config.stash[BACKEND] = load(config.getoption("--backend"), config.getoption("--full"))
     if family := config.getoption("--family"):
         import kldiv.families
@@ -40,6 +47,15 @@ def pytest_ignore_collect(collection_path, config):
     family = config.getoption("--family")
     missed = family and collection_path.suffix == ".py" and not selection.mentions(collection_path, family)
     return True if missed else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Run the cases of the matrix operation by operation where a backend can, but for those marked `compiled`."""
+    programs = item.config.stash[BACKEND].programs
+    if programs is not None:
+        marks = {mark.name for mark in item.iter_markers()}
+        programs.are_compiled = "cases" not in marks or "compiled" in marks or item.config.getoption("--full")
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +99,7 @@ def pytest_collection_modifyitems(config, items):
         lacking.add("short_dtype")
     once, partly_once = ((), set()) if backend.runs_the_rest else (ONCE, PARTLY_ONCE)
     family = config.getoption("--family")
+    other_dtype = set() if backend.is_eager or config.getoption("--full") else one_of_two_dtypes(items)
     left_out = [
         item
         for item in items
@@ -91,6 +108,7 @@ def pytest_collection_modifyitems(config, items):
         or ({item.path.stem, item.path.parent.name} & partly_once and "backend" not in item.fixturenames)
         or lacking & set(item.fixturenames)
         or not (config.getoption("--full") or is_sampled(item, len(backend.transforms)))
+        or item in other_dtype
     ]
     for item in items:
         if "case" in getattr(item, "callspec", SimpleNamespace(params=())).params:
@@ -102,6 +120,15 @@ def pytest_collection_modifyitems(config, items):
     config.hook.pytest_deselected(items=left_out)
     gone = set(left_out)
     items[:] = [item for item in items if item not in gone]
+
+
+def one_of_two_dtypes(items):
+    """Return one of each two tests that differ in nothing but float32 and float64; the matrix has its own choice."""
+    alike = defaultdict(list)
+    for item in items:
+        if DTYPE.search(item.nodeid) and not item.get_closest_marker("cases"):
+            alike[DTYPE.sub("float", item.nodeid)].append(item)
+    return {twins[zlib.crc32(name.encode()) % 2] for name, twins in alike.items() if len(twins) == 2}
 
 
 def is_sampled(item, transforms):

@@ -32,22 +32,34 @@ ALIKE = [*SAME, *CONVERTED]
 # What compilers have the time for: each family in one dtype, and a covering sample of pairs.
 ALTERNATING = [Case(p, q, DTYPES[number(p) % 2]) for p, q in SAME]
 QUARTERS = [share(SAME, 4, which) for which in range(4)]
+# Those that run as programs too, where a framework's programs are compiled and its operations need not be.
+PROGRAMS = [Case(p, q, DTYPES[number(p) // 4 % 2]) for p, q in QUARTERS[1]]
+FEW = share(SAME, 16, 2)
 
 
-def cases(*, default, eager=(), full=()):
-    """Parametrize by cases: those of all backends, more where nothing is compiled, and the rest (`--full`)."""
-    return pytest.mark.cases(default, eager, full)
+def cases(*, default, quick=(), eager=(), compiled=(), full=()):
+    """Parametrize by cases, of which there are more where they take little time.
+
+    `default` are those of all backends, `quick` more where values are computed operation by operation, `eager` more
+    where nothing is compiled, `compiled` some that run as programs beside the same operation by operation, and `full`
+    more for `--full`, under which all that a framework compiles is a program.
+    """
+    return pytest.mark.cases(default, quick, eager, compiled, full)
 
 
 def pytest_generate_tests(metafunc):
+    backend, is_full = metafunc.config.stash[BACKEND], metafunc.config.getoption("--full")
     for mark in metafunc.definition.iter_markers("cases"):
-        default, eager, full = mark.args
+        default, quick, eager, compiled, full = mark.args
         chosen = [*default]
-        if metafunc.config.getoption("--full") or metafunc.config.stash[BACKEND].is_eager:
-            chosen += eager
-        if metafunc.config.getoption("--full"):
-            chosen += full
-        metafunc.parametrize("case", list({str(case): case for case in chosen}.values()), ids=str)
+        chosen += quick if is_full or backend.is_eager or backend.programs else []
+        chosen += eager if is_full or backend.is_eager else []
+        chosen += full if is_full else []
+        unique = {str(case): case for case in chosen}
+        cases = [pytest.param(case, id=name) for name, case in unique.items()]
+        if backend.programs and not is_full:
+            cases += [pytest.param(case, id=f"{case}-compiled", marks=pytest.mark.compiled) for case in compiled]
+        metafunc.parametrize("case", cases)
 
 
 def function_of(case, **options):
@@ -112,7 +124,9 @@ def smallest_step(backend, case):
 
 @cases(
     default=[*ALTERNATING, *cases_of(share(covering(CROSS), 5), ("float64",))],
-    eager=[*cases_of(SAME), *cases_of(FINITE, ("float64",))],
+    compiled=PROGRAMS,
+    quick=[*cases_of(SAME), *cases_of(covering(CROSS), ("float64",))],
+    eager=cases_of(FINITE, ("float64",)),
     full=cases_of(FINITE),
 )
 def test_value_is_within_its_bound_of_the_truth(backend, case):
@@ -120,7 +134,7 @@ def test_value_is_within_its_bound_of_the_truth(backend, case):
     assert_within_bounds(backend, case, batch, values_of(backend, case, batch))
 
 
-@cases(default=ALTERNATING, eager=cases_of(SAME), full=cases_of(SAME))
+@cases(default=ALTERNATING, quick=cases_of(SAME), compiled=PROGRAMS, full=cases_of(SAME))
 def test_identical_parameters_give_exactly_zero(backend, case):
     batch = drawn(backend, case)
     batch = batch._replace(q=batch.p)
@@ -129,7 +143,8 @@ def test_identical_parameters_give_exactly_zero(backend, case):
 
 @cases(
     default=cases_of(share(covering(INFINITE), 3), ("float32",)),
-    eager=cases_of(covering(INFINITE), ("float32",)),
+    quick=cases_of(covering(INFINITE), ("float32",)),
+    compiled=cases_of(share(covering(INFINITE), 12), ("float32",)),
     full=cases_of(INFINITE),
 )
 def test_supports_that_do_not_nest_give_infinity(backend, case):
@@ -138,7 +153,7 @@ def test_supports_that_do_not_nest_give_infinity(backend, case):
     assert np.array_equal(values, np.full(len(values), np.inf))
 
 
-@cases(default=ALTERNATING, eager=cases_of(SAME), full=cases_of(FINITE))
+@cases(default=ALTERNATING, quick=cases_of(SAME), compiled=PROGRAMS, full=cases_of(FINITE))
 def test_backend_agrees_with_numpy(backend, case):
     batch = drawn(backend, case)
     values = values_of(backend, case, batch)
@@ -155,7 +170,8 @@ def test_backend_agrees_with_numpy(backend, case):
 
 @cases(
     default=ALTERNATING,
-    eager=[*cases_of(SAME), *cases_of(covering(INFINITE), ("float32",))],
+    quick=[*cases_of(SAME), *cases_of(covering(INFINITE), ("float32",))],
+    compiled=PROGRAMS,
     full=cases_of(PAIRS),
 )
 def test_result_is_an_array_of_the_framework_with_the_dtype_of_the_parameters(backend, case):
@@ -167,6 +183,7 @@ def test_result_is_an_array_of_the_framework_with_the_dtype_of_the_parameters(ba
 @cases(
     default=cases_of(QUARTERS[0], ("float64",)),
     eager=cases_of([*SAME, *CROSS, *covering(INFINITE)], ("float64",)),
+    compiled=cases_of(FEW, ("float64",)),
     full=cases_of(PAIRS, ("float64",)),
 )
 def test_batch_axes_broadcast(backend, case):
@@ -194,7 +211,10 @@ def test_transformed_function_has_the_same_values(backend, case, transform):
 
 
 @cases(
-    default=cases_of(QUARTERS[2], ("float64",)), eager=cases_of(ALIKE, ("float64",)), full=cases_of(ALIKE, ("float64",))
+    default=cases_of(QUARTERS[2], ("float64",)),
+    eager=cases_of(ALIKE, ("float64",)),
+    compiled=cases_of(FEW, ("float64",)),
+    full=cases_of(ALIKE, ("float64",)),
 )
 def test_gradient_is_that_of_the_truth(differentiable, case):
     batch = finite_rows(case, drawn(differentiable, case, ("interior",)))
@@ -307,6 +327,7 @@ def difference_quotients(case, batch):
 @cases(
     default=cases_of(QUARTERS[3], ("float32",)),
     eager=[*cases_of(FINITE, ("float32",)), *cases_of(covering(CROSS), ("float64",))],
+    compiled=cases_of(FEW, ("float32",)),
     full=cases_of(PAIRS),
 )
 def test_gradient_is_not_nan(differentiable, case):
@@ -341,6 +362,7 @@ UNROUNDED = [pair for pair in SAME if not {"probs", "mean_direction", "initial_p
 @cases(
     default=cases_of(share(UNROUNDED, 6), ("float32",)),
     eager=cases_of(UNROUNDED, ("float32",)),
+    compiled=cases_of(share(UNROUNDED, 16, 2), ("float32",)),
     full=cases_of(UNROUNDED, ("float32",)),
 )
 def test_short_floats_are_computed_in_float32(backend, case, short_dtype):
