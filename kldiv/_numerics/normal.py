@@ -1,16 +1,19 @@
 """Numerics of the normal and the log-normal distribution.
 
-Their divergences are gaps that `kldiv._numerics.gaps` has. Here are expectations of functions with a singularity or a
-bend whose place and width depend on the parameters: each is integrated in the variable in which it is smooth.
+Their divergences are gaps that `kldiv._numerics.gaps` has, but from log variances the exponentials leave the range of
+floats long before the divergence does. Expectations of functions with a singularity or a bend whose place and width
+depend on the parameters are integrated in the variable in which each is smooth.
 """
 
 from __future__ import annotations
 
-from math import inf, pi, sqrt
+from math import inf, log, pi, sqrt
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.categorical import softplus
 from kldiv._numerics.edges import exp_or_inf
+from kldiv._numerics.exact import two_difference
+from kldiv._numerics.gaps import expm1_gap_of_difference
 from kldiv._numerics.integrals import half_line_nodes, integrate_half_line, integrate_unit_interval, normal_nodes
 from kldiv._numerics.special import log1p_square
 
@@ -18,6 +21,27 @@ from kldiv._numerics.special import log1p_square
 _FINE_HALF_LINE = half_line_nodes(0.045, -87, 89)
 
 _NORMAL = normal_nodes(0.5, 17)
+
+
+def log_variance_gap(xp: Namespace, a: Array, b: Array) -> Array:
+    """(exp(t) - 1 - t) / 2 with t = a - b, also where exp(t) overflows and its half does not."""
+    t, error = two_difference(a, b)
+    finite = xp.abs(t) < inf
+    large = (t > 60) & finite
+    moderate = finite & ~large
+    near = 0.5 * expm1_gap_of_difference(xp, xp.where(moderate, a, 0.0), xp.where(moderate, b, 0.0))
+    fits = large & (t < log(2) + log(float(xp.finfo(t.dtype).max)))
+    t_far, error = xp.where(fits, t, 0.0), xp.stop_gradient(xp.where(fits, error, 0.0))
+    root = xp.exp(0.5 * t_far)
+    far = (0.5 * root) * root * (1 + error) - 0.5 * (1 + t_far)
+    return xp.where(moderate, near, xp.where(fits, far, inf))
+
+
+def log_variance_distance(xp: Namespace, d: Array, log_variance: Array) -> Array:
+    """d^2 exp(-log_variance) / 2, also where the exponential overflows and d is 0."""
+    overflows = -0.5 * log_variance > log(float(xp.finfo(d.dtype).max))
+    z = xp.where(overflows, 0.0, d) * xp.exp(xp.where(overflows, 0.0, -0.5 * log_variance))
+    return xp.where(overflows & (d != 0), inf, (0.5 * z) * z)
 
 
 def normal_log_square(xp: Namespace, d: Array, scale: Array, s: Array) -> Array:

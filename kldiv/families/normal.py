@@ -7,8 +7,8 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
-from kldiv._numerics.gaps import expm1_gap_of_difference, relative_gap
-from kldiv._numerics.normal import normal_distance, normal_log_square
+from kldiv._numerics.gaps import relative_gap
+from kldiv._numerics.normal import log_variance_distance, log_variance_gap, normal_distance, normal_log_square
 from kldiv.domains import REALS, Positive, Real
 
 
@@ -117,8 +117,9 @@ def kl_normal_log_variance_normal_log_variance(
 
     Source: statproofbook.github.io/P/norm-kl, with l the logarithm of the variance
     """
-    z = (loc_p - loc_q) * xp.exp(-0.5 * log_variance_q)
-    return 0.5 * (expm1_gap_of_difference(xp, log_variance_p, log_variance_q) + z * z)
+    return log_variance_gap(xp, log_variance_p, log_variance_q) + log_variance_distance(
+        xp, loc_p - loc_q, log_variance_q
+    )
 
 
 @declare.sampler(Normal)

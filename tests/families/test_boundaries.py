@@ -32,6 +32,7 @@ from kldiv import (
     Lomax,
     NegativeBinomial,
     Normal,
+    NormalLogVariance,
     Pareto,
     Poisson,
     StudentT,
@@ -168,3 +169,38 @@ def test_numbers_of_classes_are_not_broadcast(backend, sizes):
     p, q = (Dirichlet(backend.array(np.ones(k), "float64")) for k in sizes)
     with pytest.raises(ValueError, match=rf"{sizes[0]}.*{sizes[1]}"):
         kl_divergence(p, q)
+
+
+def half_exponential_gap(t):
+    with mp.workdps(60):
+        return float((mp.exp(t) - 1 - t) / 2)
+
+
+# The log variances of P and Q, whose means are equal.
+LOG_VARIANCES = {
+    "float32": [(89.0, 0.0), (0.0, -89.25), (61.5, 0.5), (59.5, 0.25), (200.0, 0.0), (0.0, -200.0), (-200.0, -200.0)],
+    "float64": [(710.0, 0.0), (709.75, 0.5), (60.5, 0.125), (800.0, 0.0), (0.0, -1500.0), (-1500.0, -1500.0)],
+}
+
+
+@pytest.mark.parametrize("dtype", LOG_VARIANCES)
+def test_log_variances_far_apart_lose_no_digits_and_give_no_nan(backend, dtype):
+    p, q = np.asarray(LOG_VARIANCES[dtype]).T
+    zero = backend.array(np.zeros(p.shape), dtype)
+    value = kl_divergence(
+        NormalLogVariance(zero, backend.array(p, dtype)), NormalLogVariance(zero, backend.array(q, dtype))
+    )
+    truth = np.asarray([half_exponential_gap(mp.mpf(a) - mp.mpf(b)) for a, b in zip(p, q, strict=True)])
+    truth = np.where(truth > np.finfo(dtype).max, np.inf, truth)
+    np.testing.assert_allclose(backend.to_numpy(value), truth, rtol=5 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", LOG_VARIANCES)
+def test_gradients_with_respect_to_log_variances_are_never_nan(differentiable, dtype):
+    p, q = (differentiable.array(x, dtype) for x in np.asarray(LOG_VARIANCES[dtype]).T)
+
+    def divergence(a, b, m):
+        return kl_divergence(NormalLogVariance(m, a), NormalLogVariance(m * 0.0, b))
+
+    for gradient in differentiable.gradient(divergence, p, q, 0.0 * p):
+        assert not np.any(np.isnan(differentiable.to_numpy(gradient)))
