@@ -12,7 +12,7 @@ from kldiv._arrays.protocol import Array
 from kldiv._core.family import Distribution
 from kldiv._core.parameters import unflatten, walk
 from kldiv._core.validation import diagnose
-from kldiv.fitting.charts import is_moved
+from kldiv.fitting.charts import is_moved, moved_parameters
 from kldiv.fitting.grid import cast_back
 from kldiv.fitting.objective import Problem
 
@@ -74,9 +74,14 @@ class Fit(NamedTuple, Generic[Member]):
     history: History
 
     def at(self, index: int) -> Member:
-        """Return the distribution at an entry of the history, with NumPy's arrays for the parameters moved."""
-        moved = iter(self.history.parameters.values())  # in the order of the distribution's parameters
-        values = [next(moved)[index] if is_moved(x) else x.value for x in walk(self.distribution)]
+        """Return the distribution at an entry of the history, with NumPy's arrays for the parameters moved.
+
+        A parameter that the history does not hold has the value that it has in `distribution`.
+        """
+        kept = self.history.parameters
+        names = iter([x.name for x in moved_parameters(self.distribution, unconstrained=False)])
+        named = [(next(names) if is_moved(x) else "", x.value) for x in walk(self.distribution)]
+        values = [kept[name][index] if name in kept else value for name, value in named]
         member: Member = unflatten(self.distribution, iter(values))
         return member
 
