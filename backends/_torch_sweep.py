@@ -21,15 +21,22 @@ _internals: Any = torch._C  # pyright: ignore
 _forward: Any = torch.autograd.forward_ad
 
 
-def is_plain() -> bool:
-    """Tell whether nothing follows what is done with tensors but the autograd of `backward`."""
-    return not (
+def is_traced() -> bool:
+    """Tell whether what is computed has no values for Python: in a compiler, under torch.func, in a dispatch mode.
+
+    This is so of captured tensors too, whose values are known.
+    """
+    return (
         torch.compiler.is_compiling()
         or _internals._functorch.peek_interpreter_stack() is not None
-        or _internals._len_torch_dispatch_stack()
-        or _forward._current_level >= 0
+        or bool(_internals._len_torch_dispatch_stack())
         or _internals._get_tracing_state() is not None
     )
+
+
+def is_plain() -> bool:
+    """Tell whether nothing follows what is done with tensors but the autograd of `backward`."""
+    return not (is_traced() or _forward._current_level >= 0)
 
 
 def _numbers(parameters: tuple[Any, ...], dtype: Any) -> list[Any]:

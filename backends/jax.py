@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.core
 import numpy as np
+from jax._src.core import trace_state_clean  # pyright: ignore  # JAX has no public name for it
 from jax.numpy import (
     abs as abs,
     any as any,
@@ -148,8 +149,11 @@ def host_view(x: Any, /) -> np.ndarray | None:
 
 
 def is_concrete(x: Any, /) -> bool:
-    """Tell whether `x` has values: a tracer has none."""
-    return not isinstance(x, jax.core.Tracer)
+    """Tell whether Python may look at what is computed of `x`: not of a tracer, nor while a function is traced.
+
+    Under `jit`, what is computed of an array with values, which the function has captured, is a tracer too.
+    """
+    return not isinstance(x, jax.core.Tracer) and trace_state_clean()
 
 
 def asarray_like(value: Any, other: jax.Array | None, dtype: Any, /) -> Any:

@@ -128,11 +128,8 @@ def host_view(x: torch.Tensor, /) -> Any:
 
 
 def is_concrete(x: torch.Tensor, /) -> bool:
-    """Tell whether `x` has values for Python: not while compiling, under torch.func, or on the meta device."""
-    if torch.compiler.is_compiling():
-        return False
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore  # there is no public test for it
-    return not (x.is_meta or wrapped(x))
+    """Tell whether Python may look at what is computed of `x`: not while it is traced, nor on the meta device."""
+    return not (_torch_sweep.is_traced() or x.is_meta)
 
 
 def asarray_like(value: Any, other: Any, dtype: torch.dtype, /) -> torch.Tensor:
