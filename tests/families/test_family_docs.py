@@ -153,7 +153,7 @@ def test_names_in_scipy_are_arguments_of_its_distribution(family):
     }
     calls = [ast.parse(call).body[0].value for call in calls_of(family, "scipy")]
     assert stated - {"log", "exp"} <= {keyword.arg for call in calls for keyword in call.keywords}
-    assert [call for call in calls if call.args] == []  # only keywords name the parameters
+    assert all(not call.args for call in calls), "name every argument of scipy.stats by its keyword"
 
 
 OUTCOMES = {  # of families that have no sampler, and of one that SciPy defines on a single turn
