@@ -7,10 +7,10 @@ expectations under its components, so that each is located on its own.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Family
+from kldiv._core.family import Family, fields_of, support_of
 from kldiv._core.parameters import index_batch
 from kldiv._numerics.categorical import log_mixture
 from kldiv.families.mixture import Mixture, along_components
@@ -48,6 +48,14 @@ def components_of(xp: Namespace, d: Family) -> Components:
     return Components(weights, inner.components, 1 + inner.axes)
 
 
+def with_support(d: Family) -> Family:
+    """Return the distribution whose support a plain distribution has: its own, or that of the one that it holds."""
+    while support_of(type(d)) is None:
+        passed_on = (f.name for f in fields_of(type(d)) if f.component and not f.component.event)
+        d = getattr(d, next(passed_on))
+    return d
+
+
 def log_density(xp: Namespace, d: Family, x: Array, *, extended: bool = False) -> Array:
     """Return the log density; with `extended`, that of a distribution of integers between the integers too."""
     if not extended:
@@ -55,7 +63,23 @@ def log_density(xp: Namespace, d: Family, x: Array, *, extended: bool = False) -
     if type(d) is Mixture:
         inner = log_density(xp, d.components, along_components(d.components, x), extended=True)
         return log_mixture(xp, d.probs, inner)
-    return type(d).log_density.__wrapped__(d, xp, x)
+    cls = type(d)
+    parts = [_Extended(xp, y) if field.component else y for field, y in zip(fields_of(cls), d, strict=True)]
+    return cls.log_density.__wrapped__(cls(*parts), xp, x)
+
+
+class _Extended:
+    """A distribution of integers inside another, whose log density between the integers is asked for."""
+
+    def __init__(self, xp: Namespace, d: Family) -> None:
+        self._xp, self._d = xp, d
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._d, name)
+
+    def log_density(self, x: Array) -> Array:
+        """Return the log density, between the integers too."""
+        return log_density(self._xp, self._d, x, extended=True)
 
 
 def plain_components(xp: Namespace, d: Family) -> Iterator[Family]:

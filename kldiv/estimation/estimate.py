@@ -237,7 +237,7 @@ def _innermost(kind: Any) -> Any:
 def _applies(method: str, *kinds: Any) -> bool:
     """Tell whether a deterministic method applies to a pair of kinds."""
     for kind in kinds:
-        support = support_of(_innermost(kind))
+        support = support_of(kind)
         if support is None:
             return False
         discrete = support.space == "integers" or support == ONE_HOT

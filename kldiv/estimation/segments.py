@@ -16,7 +16,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, fields_of, kink_of, support_of
 from kldiv._core.parameters import insert_batch_axes
 from kldiv.domains import Support
-from kldiv.estimation.components import Components, components_of, plain_components
+from kldiv.estimation.components import Components, components_of, plain_components, with_support
 
 
 class UpperEnd(NamedTuple):
@@ -308,11 +308,12 @@ def segments_of(
 ) -> list[Segment]:
     """Return the segments that the support of each component of P is split into, with their mass located."""
     f = components.components
-    support = support_of(type(f))
+    bearer = with_support(f)
+    support = support_of(type(bearer))
     assert support is not None
     if support.space == "circle":
         return [Segment(_Circle(), None, *locate_mass(xp, log_mass, _Circle(), like))]
-    low, high = _ends(xp, f, support, like)
+    low, high = _ends(xp, bearer, support, like)
     kinks = list(_kinks(xp, p, q, components, support, like))
     if low is None and high is None and not kinks and {"loc", "scale"} <= {field.name for field in fields_of(type(f))}:
         place, spread = (xp.stop_gradient(x + xp.zeros_like(like)) for x in (f.loc, f.scale))

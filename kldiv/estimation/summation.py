@@ -17,7 +17,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, support_of
 from kldiv._core.parameters import constant, insert_batch_axes
 from kldiv.domains import ONE_HOT, Support
-from kldiv.estimation.components import Components, components_of, log_density
+from kldiv.estimation.components import Components, components_of, log_density, with_support
 from kldiv.estimation.quadrature import (
     FIRST,
     Integral,
@@ -49,7 +49,7 @@ class Sum(NamedTuple):
 
 def sum_outcomes(xp: Namespace, p: Family, q: Family, like: Array, *, rtol: float, atol: float) -> Integral:
     """Return the sum of p (log p - log q) over integers, or vectors with a single 1; batches are shaped as `like`."""
-    d = components_of(xp, p).components
+    d = with_support(components_of(xp, p).components)
     support = support_of(type(d))
     assert support is not None
     if support == ONE_HOT:
@@ -88,9 +88,10 @@ def _over_classes(xp: Namespace, count: int, p: Family, q: Family, like: Array) 
 
 def _over_all(xp: Namespace, count: int, p: Family, q: Family, like: Array) -> Integral:
     components, terms, _ = _prepared(xp, p, q, like)
-    support = support_of(type(components.components))
+    d = with_support(components.components)
+    support = support_of(type(d))
     assert support is not None
-    return _finite(xp, components, terms.over(*_ends(xp, components.components, support), count), count)
+    return _finite(xp, components, terms.over(*_ends(xp, d, support), count), count)
 
 
 class _DenseEnds(NamedTuple):
@@ -106,9 +107,10 @@ class _DenseEnds(NamedTuple):
 def _with_tail(xp: Namespace, rtol: float, atol: float, p: Family, q: Family, like: Array) -> Integral:
     """Return the sum over the ends of the support, with an integral for the rest."""
     components, terms, like = _prepared(xp, p, q, like)
-    support = support_of(type(components.components))
+    d = with_support(components.components)
+    support = support_of(type(d))
     assert support is not None
-    low, high = _ends(xp, components.components, support)
+    low, high = _ends(xp, d, support)
     if isinstance(high, float) and math.isinf(high):
         ends = _lower_end(xp, terms, low + xp.zeros_like(like), high)
     else:

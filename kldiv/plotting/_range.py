@@ -9,7 +9,7 @@ import numpy as np
 
 from kldiv._core.family import Family, support_of
 from kldiv.backends import numpy
-from kldiv.estimation.components import components_of, plain_components
+from kldiv.estimation.components import components_of, plain_components, with_support
 from kldiv.plotting._arguments import Vector
 from kldiv.plotting._distributions import log_density, outcome_space
 
@@ -70,7 +70,7 @@ def _line_grid(windows: list[_Window], ends: Vector, n: int) -> Grid:
 
 def _support_ends(d: Family) -> Vector:
     """Return the finite ends of the supports of the components of a distribution."""
-    components = components_of(numpy, d).components
+    components = with_support(components_of(numpy, d).components)
     support = support_of(type(components))
     assert support is not None
     ends = [getattr(components, end, math.inf) if isinstance(end, str) else end for end in (support.low, support.high)]

@@ -1,7 +1,7 @@
 """Estimates against exact values, against their own errors, and against the derivatives of what they estimate."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ import pytest
 import cases
 import kldiv
 import reference
-from kldiv import Mixture, Normal
+from kldiv import Mixture, Normal, declare, domains
 from kldiv._core.family import support_of
 from oracle import mp
 
@@ -582,6 +582,85 @@ def test_quadrature_under_transforms(backend, transform):
 def test_bad_option_is_refused(backend, options, message):
     with pytest.raises(ValueError, match=message):
         kldiv.estimate(made(backend, TWO), made(backend, OTHER), **options)
+
+
+Base = TypeVar("Base")
+
+
+@declare.family()
+class Diluted(NamedTuple, Generic[Base]):
+    """A distribution of numbers, all of whose probability but that of 0 is multiplied by 1 - `zero`; no support."""
+
+    zero: Annotated[Any, domains.UnitInterval]
+    base: Annotated[Base, domains.Component((), event=False)]
+
+    @declare.density
+    def log_density(self, xp, x):
+        """Return the logarithm of the mass at `x`; there is none more at 0 if `zero` is 0."""
+        inner = xp.log1p(-self.zero) + self.base.log_density(x)
+        return xp.where(x == 0, xp.log(self.zero + xp.exp(inner)), inner)
+
+
+@only(
+    ("p", "q", "n"),
+    [
+        (kldiv.Poisson(3.0), kldiv.Poisson(2.0), 60),
+        (kldiv.Binomial(6.0, 0.3), kldiv.Binomial(6.0, 0.4), 7),
+        (kldiv.Categorical([0.5, 0.3, 0.2]), kldiv.Categorical([0.1, 0.3, 0.6]), 3),
+        (kldiv.DiscreteUniform(0.0, 5.0), kldiv.DiscreteUniform(0.0, 7.0), 6),
+    ],
+    ids=lambda d: type(d).__name__,
+)
+def test_sum_over_the_support_of_a_held_family(backend, p, q, n):
+    p, q = Diluted(0.2, p), Diluted(0.4, q)
+    log_p, log_q = (d.log_density(np.arange(float(n))) for d in (p, q))
+    result = kldiv.estimate(made(backend, p), made(backend, q))
+    assert result.method == "sum"
+    found = backend.to_numpy(result.value)
+    np.testing.assert_allclose(found, np.sum(np.exp(log_p) * (log_p - log_q)), rtol=1e-12)
+
+
+@only("p", [kldiv.Poisson(3000.0), Diluted(0.2, kldiv.Poisson(3000.0))], ids=["plain", "held"])
+def test_tail_of_a_held_family_is_an_integral(eager, backend, p):
+    q = Diluted(0.4, kldiv.Poisson(2900.0))
+    log_p, log_q = (d.log_density(np.arange(6000.0)) for d in (p, q))
+    result = kldiv.estimate(made(backend, p), made(backend, q), rtol=1e-9)
+    assert result.n_samples < 6000
+    found = backend.to_numpy(result.value)
+    np.testing.assert_allclose(found, np.sum(np.exp(log_p) * (log_p - log_q)), rtol=1e-10)
+
+
+def test_integral_over_the_support_of_a_held_family(backend):
+    p, q = (made(backend, Diluted(0.0, kldiv.Gamma(c, 1.0))) for c in (1.0, 2.0))
+    result = kldiv.estimate(p, q)
+    assert result.method == "quadrature"
+    np.testing.assert_allclose(backend.to_numpy(result.value), np.euler_gamma, rtol=1e-12)
+
+
+@declare.family()
+class Copies(NamedTuple, Generic[Base]):
+    """Independent numbers, with vectors of them for outcomes and no support of its own."""
+
+    base: Annotated[Base, domains.Component(("n",))]
+
+    @declare.density
+    def log_density(self, xp, x):
+        """Return the sum over the entries."""
+        return xp.sum(self.base.log_density(x), axis=-1)
+
+
+@declare.sampler(Copies)
+def sample_copies(xp, draw, d):
+    """Return the samples of the entries."""
+    return draw.sample(xp, d.base)
+
+
+def test_family_of_vectors_of_a_held_family_is_sampled(eager, backend):
+    p, q = (made(backend, Copies(d([0.0, 1.0], 1.0))) for d in (Normal, kldiv.Laplace))
+    result = kldiv.estimate(p, q, rng=1)
+    assert result.method == "quasi-monte-carlo"
+    truth = 2 * ((2 / math.pi) ** 0.5 + math.log(2) - 0.5 * math.log(2 * math.pi * math.e))
+    assert abs(float(result.value) - truth) < 6 * float(result.error)
 
 
 def test_quadrature_of_vectors_is_refused(backend):

@@ -2,16 +2,18 @@
 
 import math
 from types import SimpleNamespace
+from typing import Annotated, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
 import kldiv
-from kldiv import plotting
+from kldiv import declare, domains, plotting
 from pictures import NORMAL, area_of, areas, legend
 
 only = pytest.mark.parametrize
+Base = TypeVar("Base")
 
 
 def mixture(probs, loc, scale):
@@ -60,6 +62,24 @@ def test_legend_tells_the_divergence(ax):
 def test_legend_tells_an_estimate_where_there_is_no_closed_form(ax):
     plotting.densities(mixture(*D2[0]), mixture(*D2[1]), ax=ax)
     assert legend(ax)[0] == "KL(P || Q) = 0.6468 nats"
+
+
+@declare.family()
+class Held(NamedTuple, Generic[Base]):
+    """The distribution that it holds, without a support of its own."""
+
+    base: Annotated[Base, domains.Component((), event=False)]
+
+    @declare.density
+    def log_density(self, xp, x):
+        """Return that of the base."""
+        return self.base.log_density(x)
+
+
+def test_family_that_holds_another_has_its_range(ax):
+    gammas = [kldiv.Gamma(2.0, 1.0), kldiv.Gamma(3.0, 2.0)]
+    plotting.densities(*map(Held, gammas), ax=ax)
+    assert legend(ax)[0] == "KL(P || Q) = 0.1909 nats"
 
 
 def test_every_name_in_a_picture(ax):
