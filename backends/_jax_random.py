@@ -4,6 +4,7 @@ import secrets
 from typing import Any
 
 import jax
+import jax.core
 
 
 class Random:
@@ -51,5 +52,6 @@ class Random:
 
     def uniform(self, n: int, like: jax.Array, /) -> jax.Array:
         """Draw from the uniform distribution, 0 excluded."""
-        tiny = float(jax.numpy.finfo(like.dtype).tiny)
+        finfo: Any = jax.numpy.finfo  # untyped
+        tiny = float(finfo(like.dtype).tiny)
         return jax.random.uniform(self._next(), (n, *like.shape), like.dtype, minval=tiny)

@@ -57,6 +57,7 @@ class Random:
 
     def uniform(self, n: int, like: tf.Tensor, /) -> tf.Tensor:
         """Draw from the uniform distribution, 0 excluded."""
-        tiny = float(np.finfo(like.dtype.as_numpy_dtype).tiny)
+        dtype: Any = like.dtype.as_numpy_dtype
+        tiny = float(np.finfo(dtype).tiny)
         shape = self._shape(n, like)
         return tf.random.stateless_uniform(shape, self._next(), minval=tiny, dtype=like.dtype, alg="philox")
