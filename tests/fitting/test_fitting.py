@@ -852,11 +852,13 @@ def test_history_of_a_family_that_holds_another(eager, made, values):
     same(values(made(fit.at(0))), [[0.0, 0.0], [2.0, 2.0]])
 
 
-def test_parameter_that_a_history_lacks_is_that_of_the_distribution(eager, made, values):
+def test_parameter_that_a_history_lacks_is_that_of_the_distribution(eager, made):
     target = made(kldiv.Independent(kldiv.Normal([1.0, 2.0], 1.0)))
     fit = kldiv.fit(target, kldiv.Independent(kldiv.Normal([0.0, 0.0], 2.0)), steps=3)
     history = fit.history._replace(parameters={"base.scale": fit.history.parameters["base.scale"]})
-    same(values(made(fit._replace(history=history).at(0))), [values(fit.distribution)[0], [2.0, 2.0]])
+    first = fit._replace(history=history).at(0).base
+    assert first.loc is fit.distribution.base.loc
+    np.testing.assert_array_equal(first.scale, [2.0, 2.0])
 
 
 @only("optimizer_name", ["lbfgs", "adam"])

@@ -168,8 +168,7 @@ def test_gradient_with_the_score_is_that_of_the_divergence(differentiable):
     # Which row of the logits each step takes, and which token it samples: as weights, so that every framework can.
     row = np.eye(3)[np.concatenate([np.zeros((len(paths), 1), int), 1 + paths[:, :-1]], axis=1)]
     token = np.eye(2)[paths]
-    steps = scipy.special.softmax(row @ theta, axis=-1)
-    probs = chosen(steps, paths).prod(axis=-1)
+    probs = chosen(scipy.special.softmax(row @ theta, axis=-1), paths).prod(axis=-1)
     row, token, probs, logits_q = (backend.array(x, "float64") for x in (row, token, probs, (row @ q)[:, None]))
 
     def loss(theta):
