@@ -149,11 +149,14 @@ def host_view(x: Any, /) -> np.ndarray | None:
 
 
 def is_concrete(x: Any, /) -> bool:
-    """Tell whether Python may look at what is computed of `x`: not of a tracer, nor while a function is traced.
+    """Tell whether Python may look at what is computed of `x`: not of a tracer, nor while a program is made.
 
-    Under `jit`, what is computed of an array with values, which the function has captured, is a tracer too.
+    Under `jit`, what is computed of an array with values, which the function has captured, is a tracer too; under
+    `grad` and `vmap` alone it has values.
     """
-    return not isinstance(x, jax.core.Tracer) and trace_state_clean()
+    if isinstance(x, jax.core.Tracer):
+        return False
+    return trace_state_clean() or not isinstance(jax.lax.full((), 0.0), jax.core.Tracer)
 
 
 def asarray_like(value: Any, other: jax.Array | None, dtype: Any, /) -> Any:
