@@ -18,6 +18,9 @@ ONCE = ("test_command_line", "test_examples", "test_package", "test_public", "te
 # Files and folders of which only those tests have to do with a backend that ask for it.
 PARTLY_ONCE = {"plotting", "test_conformance", "test_docs", "test_family_docs", "test_gaps", "test_integrals"}
 
+# Folders whose tests run what the library compiles as programs: loops of many steps, and what backends do themselves.
+PROGRAMS = {"arrays", "estimation", "fitting", "frameworks", "sequences"}
+
 
 def pytest_addoption(parser):
     parser.addoption("--backend", default="numpy", help="numpy, torch, jax, tensorflow or strict")
@@ -51,11 +54,12 @@ def pytest_ignore_collect(collection_path, config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
-    """Run the cases of the matrix operation by operation where a backend can, but for those marked `compiled`."""
+    """Run tests operation by operation where a backend can, but for those marked `compiled` and those of programs."""
     programs = item.config.stash[BACKEND].programs
     if programs is not None:
-        marks = {mark.name for mark in item.iter_markers()}
-        programs.are_compiled = "cases" not in marks or "compiled" in marks or item.config.getoption("--full")
+        folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
+        compiled = folder in PROGRAMS or any(mark.name == "compiled" for mark in item.iter_markers())
+        programs.are_compiled = compiled or item.config.getoption("--full")
 
 
 @pytest.fixture(scope="session")
