@@ -169,8 +169,8 @@ def _hash(self: Any) -> int:
 
 
 def _repr(self: Any) -> str:
-    shown = ", ".join(f"{name}={_shown(value)}" for name, value in zip(self._fields, self, strict=True))
-    return f"{type(self).__name__}({shown})"
+    fields = ", ".join(f"{name}={shown(value)}" for name, value in zip(self._fields, self, strict=True))
+    return f"{type(self).__name__}({fields})"
 
 
 _METHODS: dict[str, Any] = {"__eq__": _is_equal, "__ne__": _is_not_equal, "__hash__": _hash, "__repr__": _repr}
@@ -178,7 +178,7 @@ for _name, _method in _METHODS.items():  # `help` shows functions by their names
     _method.__name__ = _name
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """Return a parameter as text: large arrays by type, dtype and shape."""
     shape = getattr(value, "shape", None)
     if shape is None or isinstance(value, tuple) or math.prod(n or 0 for n in shape) <= 16:

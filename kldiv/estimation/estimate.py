@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, get_args
 
 from kldiv._arrays.namespace import computing_dtype
 from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.evaluation import in_base
 from kldiv._core.family import Distribution, Family, class_of, held_kinds, kind_of, name_of, support_of
 from kldiv._core.parameters import cast, gather_families
 from kldiv._core.registry import NoClosedForm
@@ -39,8 +40,9 @@ def estimate(
     max_samples: int | None = None,
     rng: Any = None,
     progress: bool = False,
+    base: float | None = None,
 ) -> Estimate[Array]:
-    """Return an estimate of ``KL(p || q) = E_p[log p(x) - log q(x)]`` in nats, with its error, for any two families.
+    """Return an estimate of ``KL(p || q) = E_p[log p(x) - log q(x)]``, with its error, for any two families.
 
     Parameters
     ----------
@@ -77,6 +79,8 @@ def estimate(
         compilers. The same seed gives the same numbers.
     progress
         Whether to show a bar with the estimate and its error so far (with tqdm).
+    base
+        The base of the logarithm: None for nats, 2 for bits, 10 for bans. Value, error and `atol` are in that unit.
 
     Returns
     -------
@@ -111,6 +115,7 @@ def estimate(
     (0.6468344072, 'quadrature')
     """
     _check_options(method, rtol, atol, confidence, max_samples)
+    unit = 1.0 if base is None else 1 / in_base(1.0, base)  # in nats
     xp, arrays, dtype, (p, q) = gather_families(p=p, q=q)
     check_structure(xp, p, q)
     with xp.ignore_warnings():
@@ -121,14 +126,14 @@ def estimate(
         zero = xp.asarray_like(0.0, xp.stop_gradient(arrays[0]), computing_dtype(xp, dtype))
         like = xp.where(good, zero, zero)
         with _reporter(xp, progress, max_samples) as report:
-            settings = Settings(rtol, atol, confidence, max_samples, report)
+            settings = Settings(rtol, atol * unit, confidence, max_samples, report)
             result = _estimate(xp, p, q, like, method, rng, settings)
-        value = xp.where(good, result.value, math.nan)
+        value, error = (xp.where(good, x / unit, math.nan) for x in (result.value, result.error))
         if result.heavy is not None or xp.is_concrete(xp.stop_gradient(value)):
-            _warn(xp, result, xp.stop_gradient(value))
+            _warn(xp, result._replace(error=error), xp.stop_gradient(value))
     return Estimate(
         xp.astype(value, dtype),
-        xp.astype(xp.where(good, result.error, math.nan), dtype),
+        xp.astype(error, dtype),
         result.method,
         result.samples,
         result.converged & good,
