@@ -7,7 +7,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.gaps import log1p_gap, relative_gap
-from kldiv._numerics.linalg import cholesky_difference, identity_like, low_rank_difference
+from kldiv._numerics.linalg import cholesky_difference, identity_like, low_rank_factor, low_rank_gap, low_rank_solve
 from kldiv.domains import VECTORS, LowerTriangular, LowRankFactor, PositiveDefinite, PositiveVector, RealVector
 
 
@@ -250,13 +250,8 @@ class MultivariateNormalLowRank(NamedTuple):
     @declare.density
     def log_density(self, xp: Namespace, x: Array) -> Array:
         """Return the logarithm of the density at the vectors `x`."""
-        factor = xp.cholesky(_covariance(xp, self.cov_factor, self.cov_diag))
+        factor = low_rank_factor(xp, self.cov_factor, self.cov_diag)
         return _log_density(xp, _solve_vector(xp, factor, x - self.loc), xp.diagonal(factor))
-
-
-def _covariance(xp: Namespace, cov_factor: Array, cov_diag: Array) -> Array:
-    product = xp.matmul(cov_factor, xp.matrix_transpose(cov_factor))
-    return product + cov_diag[..., None] * identity_like(xp, product)
 
 
 def _sum_of_gaps(xp: Namespace, x: Array, diagonal: Array, factor_p: Array, factor_q: Array, z: Array) -> Array:
@@ -349,12 +344,22 @@ def kl_multivariate_normal_low_rank_multivariate_normal_low_rank(
 
     Source: statproofbook.github.io/P/mvn-kl
     """
-    covariance_p, covariance_q = _covariance(xp, factor_p, diag_p), _covariance(xp, factor_q, diag_q)
-    tril_p, tril_q = xp.cholesky(covariance_p), xp.cholesky(covariance_q)
-    difference = low_rank_difference(xp, factor_p, diag_p, factor_q, diag_q)
-    x = cholesky_difference(xp, covariance_p, covariance_q, tril_p, tril_q, difference)
-    z = _solve_vector(xp, tril_q, loc_p - loc_q)
-    return _sum_of_gaps(xp, x, xp.diagonal(x), tril_p, tril_q, z)
+    return low_rank_gap(xp, factor_p, diag_p, factor_q, diag_q, loc_p - loc_q)
+
+
+@declare.formula(MultivariateNormalTriL, MultivariateNormalLowRank)
+def kl_multivariate_normal_tril_multivariate_normal_low_rank(
+    xp: Namespace, loc_p: Array, tril_p: Array, loc_q: Array, factor_q: Array, diag_q: Array
+) -> Array:
+    """sum_i [X_ii - log(1 + X_ii)] + |X|^2 / 2 + |z|^2 / 2, with I + X = L_q^-1 L_p and z = L_q^-1 (m_p - m_q).
+
+    Source: statproofbook.github.io/P/mvn-kl, with S = L L' for both
+    """
+    y = low_rank_solve(xp, factor_q, diag_q, xp.tril(tril_p))
+    x = xp.tril(y) - identity_like(xp, y)
+    z = low_rank_solve(xp, factor_q, diag_q, (loc_p - loc_q)[..., None])[..., 0]
+    gaps = log1p_gap(xp, xp.diagonal(x), (xp.diagonal(y), xp.ones_like(xp.diagonal(y))))
+    return xp.sum(gaps + 0.5 * xp.sum(x * x, axis=-1) + 0.5 * z * z, axis=-1)
 
 
 @declare.conversion(MultivariateNormal, MultivariateNormalTriL)
@@ -378,9 +383,9 @@ def multivariate_normal_diag_as_tril(xp: Namespace, loc: Array, scale_diag: Arra
     return MultivariateNormalTriL(loc, rows * identity_like(xp, rows * scale_diag[..., None, :]))
 
 
-@declare.conversion(MultivariateNormalLowRank, MultivariateNormal)
-def multivariate_normal_low_rank_as_multivariate_normal(
+@declare.conversion(MultivariateNormalLowRank, MultivariateNormalTriL)
+def multivariate_normal_low_rank_as_tril(
     xp: Namespace, loc: Array, cov_factor: Array, cov_diag: Array
-) -> MultivariateNormal:
-    """The sum F F' + diag(d)."""
-    return MultivariateNormal(loc, _covariance(xp, cov_factor, cov_diag))
+) -> MultivariateNormalTriL:
+    """The Cholesky factor of F F' + diag(d), where a small diagonal is not lost in the sum."""
+    return MultivariateNormalTriL(loc, low_rank_factor(xp, cov_factor, cov_diag))
