@@ -14,7 +14,7 @@ from kldiv._arrays import cache
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, FamilyKey, as_kind, class_of, name_of
 from kldiv._core.registry import Rule, rule_factory_after
-from kldiv._numerics.edges import finite_part, non_negative, product
+from kldiv._numerics.edges import finite_part, non_negative, product, root
 
 Expectation: TypeAlias = Callable[..., Array]
 
@@ -24,6 +24,7 @@ DESCRIPTIONS = {
     "entropy": "entropy",
     "mean": "E x",
     "variance": "Var x",
+    "standard_deviation": "sqrt(Var x)",
     "distance": "E |x - m|",  # m
     "log": "E log x",
     "log_variance": "Var log x",
@@ -84,12 +85,24 @@ def expectations(family: FamilyKey, **known: Expectation) -> None:
     _require_known(f"declare.expectations({name_of(key)}, ...)", known)
     if "entropy" not in known:
         raise ValueError(f"declare.expectations({name_of(key)}, ...) needs entropy=, beside {', '.join(known)}")
+    _known[key] = _with_derived(known)
+    cache.clear()
+
+
+def _with_derived(known: dict[str, Expectation]) -> dict[str, Expectation]:
+    """Add the expectations that follow from others: those of powers 1 and -1, the variance or its square root."""
+    derived: dict[str, Expectation] = {}
     if "power" in known:
         power = known["power"]
-        known.setdefault("mean", lambda xp, *p: power(xp, xp.ones_like(p[0]), xp.ones_like(p[0]), *p))
-        known.setdefault("reciprocal", lambda xp, *p: power(xp, -xp.ones_like(p[0]), xp.ones_like(p[0]), *p))
-    _known[key] = known
-    cache.clear()
+        derived["mean"] = lambda xp, *p: power(xp, xp.ones_like(p[0]), xp.ones_like(p[0]), *p)
+        derived["reciprocal"] = lambda xp, *p: power(xp, -xp.ones_like(p[0]), xp.ones_like(p[0]), *p)
+    if "variance" in known:
+        variance = known["variance"]
+        derived["standard_deviation"] = lambda xp, *p: root(xp, variance(xp, *p))
+    if "standard_deviation" in known:
+        deviation = known["standard_deviation"]
+        derived["variance"] = lambda xp, *p: deviation(xp, *p) * deviation(xp, *p)
+    return derived | known
 
 
 def _require_known(what: str, names: Iterable[str]) -> None:

@@ -11,9 +11,9 @@ from math import inf
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.edges import exp_or_inf
 from kldiv._numerics.exact import product_excess
-from kldiv._numerics.gaps import log1p_gap, stirling_gap
+from kldiv._numerics.gaps import log1p_gap, log_quotient, stirling_gap
 from kldiv._numerics.integrals import integrate_log_line, working_digits
-from kldiv._numerics.special import betainc, betaln, digamma, gammaln_difference
+from kldiv._numerics.special import betainc, betaln, digamma_gap, gammaln_difference, stirling
 
 _DISTANT = 1e6  # a ratio of odds beyond which nothing cancels, and before which nothing overflows
 
@@ -50,8 +50,43 @@ def beta_distance(xp: Namespace, m: Array, a: Array, b: Array) -> Array:
     return xp.where(inside, value, xp.abs(mean - xp.where(inside, 0.0, m)))
 
 
+def beta_prime_entropy(xp: Namespace, a: Array, b: Array) -> Array:
+    """The entropy of the beta prime distribution."""
+    # With H = stirling and psi(x) = log(x) - r(x), the logarithms of large numbers cancel: what is left is of order 1.
+    total = a + b
+    shapes = stirling(xp, a) + stirling(xp, b) - stirling(xp, total)
+    slopes = (a - 1) * digamma_gap(xp, a) + (b + 1) * digamma_gap(xp, b) - total * digamma_gap(xp, total)
+    return shapes + slopes + log_quotient(xp, a, b)
+
+
+def beta_prime_log(xp: Namespace, a: Array, b: Array) -> Array:
+    """E log x of the beta prime distribution: psi(a) - psi(b)."""
+    return log_quotient(xp, a, b) + digamma_gap(xp, b) - digamma_gap(xp, a)
+
+
 def beta_prime_log1p(xp: Namespace, s: Array, a: Array, b: Array) -> Array:
     """E log(1 + x / s) of the beta prime distribution."""
+    light = b > 1.5
+    a_light, b_light = xp.where(light, a, 1.0), xp.where(light, b, 2.0)
+    a_heavy, b_heavy = xp.where(light, 1.0, a), xp.where(light, 1.0, b)
+    value = _light_beta_prime_log1p(xp, s, a_light, b_light)
+    return xp.where(light, value, _heavy_beta_prime_log1p(xp, s, a_heavy, b_heavy))
+
+
+def _light_beta_prime_log1p(xp: Namespace, s: Array, a: Array, b: Array) -> Array:
+    # With x = y / z of gamma variables it is E log(s z + y) - E log(s z), by Frullani's integral one of Laplace
+    # transforms: (1 + s w)^-b [1 - (1 + w)^-a] / w, which is positive.
+    digits = working_digits(xp, a)
+
+    def integrand(w: Array) -> Array:
+        falls = xp.exp(-b[..., None] * xp.log1p(s[..., None] * w))
+        return falls * -xp.expm1(-a[..., None] * xp.log1p(w)) / w
+
+    low = -digits - xp.log1p(a + b * s)
+    return integrate_log_line(xp, integrand, low, xp.log(xp.expm1(digits / b)) - xp.log(s))
+
+
+def _heavy_beta_prime_log1p(xp: Namespace, s: Array, a: Array, b: Array) -> Array:
     # log((1 + x / s) / (1 + x)) goes from 0 to -log(s), as -log(s) x / (1 + x) does; what is left of it falls off at
     # both ends.
     digits = working_digits(xp, a)
@@ -69,7 +104,7 @@ def beta_prime_log1p(xp: Namespace, s: Array, a: Array, b: Array) -> Array:
         -xp.abs(log_s) - xp.log1p(b) - digits / (a + 1),
         xp.abs(log_s) + xp.log1p(a) + digits / (b + 1),
     )
-    return digamma(xp, a + b) - digamma(xp, b) - log_s * (a / (a + b)) + rest
+    return xp.log1p(a / b) + digamma_gap(xp, b) - digamma_gap(xp, a + b) - log_s * (a / (a + b)) + rest
 
 
 def beta_prime_power(xp: Namespace, k: Array, log_scale: Array, a: Array, b: Array) -> Array:
@@ -80,11 +115,11 @@ def beta_prime_power(xp: Namespace, k: Array, log_scale: Array, a: Array, b: Arr
     return exp_or_inf(xp, k_in * log_scale + value, exists)
 
 
-def beta_prime_variance(xp: Namespace, a: Array, b: Array) -> Array:
-    """Var x of the beta prime distribution; inf for b <= 2."""
+def beta_prime_deviation(xp: Namespace, a: Array, b: Array) -> Array:
+    """The standard deviation of the beta prime distribution; inf for b <= 2."""
     exists = b > 2
     b = xp.where(exists, b, 3.0)
-    return xp.where(exists, (a / (b - 1)) * ((a + b - 1) / (b - 1)) / (b - 2), inf)
+    return xp.where(exists, xp.sqrt(a / (b - 1)) * xp.sqrt((a + b - 1) / (b - 1) / (b - 2)), inf)
 
 
 def beta_prime_distance(xp: Namespace, m: Array, a: Array, b: Array) -> Array:

@@ -62,6 +62,12 @@ def multiple(xp: Namespace, n: Array, gap: Array) -> Array:
     return n * value + indicator(xp, finite | (n == 0), n)
 
 
+def root(xp: Namespace, x: Array) -> Array:
+    """The square root of a non-negative x, with derivative 0 at 0."""
+    zero = x == 0
+    return xp.where(zero, 0.0, xp.sqrt(xp.where(zero, 1.0, x)))
+
+
 def log(xp: Namespace, p: Array) -> Array:
     """log(p), -inf at 0 with derivative 0."""
     zero = p == 0
@@ -125,6 +131,12 @@ def exp_or_inf(xp: Namespace, x: Array, exists: Array | None = None) -> Array:
     finite = x < ln(float(xp.finfo(x.dtype).max))
     finite = finite if exists is None else exists & finite
     return xp.where(finite, xp.exp(xp.where(finite, x, 0.0)), inf)
+
+
+def positive_exp(xp: Namespace, x: Array) -> Array:
+    """exp(x), held above 0 where it underflows, and inf with derivative 0 where it overflows."""
+    low = ln(float(xp.finfo(x.dtype).smallest_normal))
+    return exp_or_inf(xp, xp.where(x < low, low, x))
 
 
 def inf_for_nan(xp: Namespace, x: Array) -> Array:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import inf, log, pi, sqrt
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import exp_or_inf, non_negative
+from kldiv._numerics.edges import exp_or_inf, non_negative, root
 from kldiv._numerics.exact import product_excess
 from kldiv._numerics.gaps import (
     entropy_gap,
@@ -144,7 +144,7 @@ def power_of_gamma(parameters: Callable[..., Triple]) -> dict[str, Callable[...,
     return {
         "entropy": lambda xp, *args: generalized_gamma_entropy(xp, *parameters(xp, *args)),
         "mean": lambda xp, *args: generalized_gamma_mean(xp, *parameters(xp, *args)),
-        "variance": lambda xp, *args: generalized_gamma_variance(xp, *parameters(xp, *args)),
+        "standard_deviation": lambda xp, *args: generalized_gamma_deviation(xp, *parameters(xp, *args)),
         "distance": lambda xp, m, *args: generalized_gamma_distance(xp, m, *parameters(xp, *args)),
         "log": log_mean,
         "log_variance": log_variance,
@@ -164,17 +164,16 @@ def generalized_gamma_mean(xp: Namespace, scale: Array, d: Array, p: Array) -> A
     return xp.where(exists, scale * value, inf)
 
 
-def generalized_gamma_variance(xp: Namespace, scale: Array, d: Array, p: Array) -> Array:
-    """Var x of the generalized gamma distribution; inf where it does not exist."""
-    # The mean squared, times expm1 of the second difference of lgamma.
+def generalized_gamma_deviation(xp: Namespace, scale: Array, d: Array, p: Array) -> Array:
+    """The standard deviation of the generalized gamma distribution; inf where it does not exist."""
+    # The mean, times the root of expm1 of the second difference of lgamma.
     exists = (d + 2) / p > 0
     d = xp.where(exists, d, p - 2)
     middle, h = (d + 1) / p, 1 / p
     second = gammaln_gap(xp, (d + 2) / p, middle, h) + gammaln_gap(xp, d / p, middle, -h)
     value, finite = _unit_mean(xp, d, p)
     exists = exists & finite & (second < log(xp.finfo(d.dtype).max))
-    root = scale * value
-    return xp.where(exists, root * (root * xp.expm1(xp.where(exists, second, 0.0))), inf)
+    return xp.where(exists, scale * value * root(xp, xp.expm1(xp.where(exists, second, 0.0))), inf)
 
 
 def generalized_gamma_distance(xp: Namespace, m: Array, scale: Array, d: Array, p: Array) -> Array:

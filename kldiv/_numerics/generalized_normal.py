@@ -10,7 +10,7 @@ from math import inf, log
 from typing import NamedTuple
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import lesser
+from kldiv._numerics.edges import exp_or_inf, lesser
 from kldiv._numerics.exact import is_single, polynomial
 from kldiv._numerics.gaps import (
     ATANH_TAIL,
@@ -62,9 +62,9 @@ def generalized_normal_gap(
     return value + _generalized_normal_distance_gap(xp, xp.abs(distance), scale_p, power_p, scale_q, power_q)
 
 
-def generalized_normal_variance(xp: Namespace, power: Array) -> Array:
-    """Gamma(3 / power) / Gamma(1 / power)."""
-    return xp.exp(gammaln_difference(xp, 3 / power, 1 / power))
+def generalized_normal_deviation(xp: Namespace, power: Array) -> Array:
+    """sqrt(Gamma(3 / power) / Gamma(1 / power))."""
+    return exp_or_inf(xp, 0.5 * gammaln_difference(xp, 3 / power, 1 / power))
 
 
 def generalized_normal_distance(xp: Namespace, d: Array, power: Array) -> Array:

@@ -83,6 +83,16 @@ def asymmetric_laplace_distance(xp: Namespace, d: Array, right: Array, left: Arr
     return beyond + other_weight * (other + distance) + weight * side * expm1_gap(xp, -distance / side)
 
 
+def distances_above_and_below(xp: Namespace, distance: Array, excess: Array) -> tuple[Array, Array]:
+    """E max(x - m, 0) and E max(m - x, 0), from E |x - m| and E x - m."""
+    # Where all of the mass may lie on one side, what the difference leaves for the other is rounding.
+    beyond = xp.abs(excess) > distance * (1 - 16 * float(xp.finfo(distance.dtype).eps))
+    none = xp.zeros_like(excess)
+    above = xp.where(beyond, xp.where(excess > 0, excess, none), 0.5 * (distance + excess))
+    below = xp.where(beyond, xp.where(excess > 0, none, -excess), 0.5 * (distance - excess))
+    return above, below
+
+
 def exponential_sides(xp: Namespace, right: Array, left: Array, shift: Array) -> Array:
     """exp(shift) / ((1 - right) (1 - left)), the exponential moment of two exponential sides; inf where it has none."""
     exists = (right < 1) & (left < 1)

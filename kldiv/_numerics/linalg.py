@@ -51,9 +51,7 @@ def low_rank_gap(
     p, q = xp.pad_last_axis(factor_p, factor_q), xp.pad_last_axis(factor_q, factor_p)
     root = xp.sqrt(diag_q)[..., None]
     unit = identity_like(xp, diag_q[..., None] * diag_p[..., None, :])
-    (w, u, z, inverse), log_det_q = _low_rank_whitened(
-        xp, q / root, [(p - q) / root, distance[..., None] / root, unit]
-    )
+    (w, u, z, inverse), log_det_q = _low_rank_whitened(xp, q / root, [(p - q) / root, distance[..., None] / root, unit])
     _, log_det_p = _low_rank_whitened(xp, p / xp.sqrt(diag_p)[..., None], [])
     # E = (W + U)(W + U)' - W W' + L^-1 diag(d_p - d_q) L'^-1, with W = L^-1 F_q and U = L^-1 (F_p - F_q).
     change = (diag_p - diag_q) / diag_q
@@ -143,8 +141,8 @@ def _newton_step(xp: Namespace, x: Array, excess: Array) -> Array:
 def _low_rank_whitened(xp: Namespace, factor: Array, others: list[Array]) -> tuple[list[Array], Array]:
     """L^-1 X for each of the matrices X, and log det(I + F F'), with L L' = I + F F' and L lower triangular.
 
-    It is done column by column of F: with I + v v' = T T', t_i = 1 + sum_{j<i} v_j^2 and s_i = sum_{j<i} v_j x_j, T^-1 x
-    has the components (x_i - v_i s_i / t_i) sqrt(t_i / t_{i+1}), and T^-1 v has v_i / sqrt(t_i t_{i+1}).
+    It is done column by column of F: with I + v v' = T T', t_i = 1 + sum_{j<i} v_j^2 and s_i = sum_{j<i} v_j x_j, the
+    components of T^-1 x are (x_i - v_i s_i / t_i) sqrt(t_i / t_{i+1}), and those of T^-1 v are v_i / sqrt(t_i t_{i+1}).
     """
 
     def step(state: tuple[Array, ...], chosen: Array) -> tuple[Array, ...]:

@@ -64,13 +64,16 @@ def log_logistic_power(xp: Namespace, k: Array, loc: Array, scale: Array) -> Arr
     return exp_or_inf(xp, k * loc + log_factor, exists)
 
 
-def log_logistic_variance(xp: Namespace, loc: Array, scale: Array) -> Array:
-    """Var x of the log-logistic distribution: exp(2 loc) b (tan(b) - b) / sin(b)^2, with b = pi scale below pi / 2."""
+def log_logistic_deviation(xp: Namespace, loc: Array, scale: Array) -> Array:
+    """The standard deviation of the log-logistic distribution; inf for scale >= 1 / 2.
+
+    Its square is exp(2 loc) b (tan(b) - b) / sin(b)^2, with b = pi scale.
+    """
     exists = scale < 0.5
     b = pi * xp.where(exists, scale, 0.25)
     s, c = xp.sin(b), xp.cos(b)
     ratio = b / s
-    return exp_or_inf(xp, 2 * (loc + xp.log(b * ratio)) + xp.log(_alternating_tail(b * b) / c), exists)
+    return exp_or_inf(xp, loc + xp.log(b * ratio) + 0.5 * xp.log(_alternating_tail(b * b) / c), exists)
 
 
 def log_logistic_distance(xp: Namespace, m: Array, loc: Array, scale: Array) -> Array:

@@ -62,8 +62,8 @@ def normal_log_square(xp: Namespace, d: Array, scale: Array, s: Array) -> Array:
     return xp.where(near, near_value, far_value)
 
 
-def log_normal_variance(xp: Namespace, loc: Array, scale: Array) -> Array:
-    """Var x of the log-normal distribution: expm1(s^2) exp(2 m + s^2)."""
+def log_normal_deviation(xp: Namespace, loc: Array, scale: Array) -> Array:
+    """The standard deviation of the log-normal distribution: sqrt(expm1(s^2)) exp(m + s^2 / 2)."""
     v = scale * scale
     moderate = v < 1
     log_expm1 = xp.where(
@@ -71,7 +71,7 @@ def log_normal_variance(xp: Namespace, loc: Array, scale: Array) -> Array:
         xp.log(xp.expm1(xp.where(moderate, v, 1.0))),
         v + xp.log1p(-xp.exp(-xp.where(moderate, 1.0, v))),
     )
-    return exp_or_inf(xp, 2 * loc + v + log_expm1, v < inf)
+    return exp_or_inf(xp, loc + 0.5 * (v + log_expm1), v < inf)
 
 
 def log_normal_distance(xp: Namespace, m: Array, loc: Array, scale: Array) -> Array:
@@ -109,5 +109,6 @@ def log_normal_log1p(xp: Namespace, loc: Array, scale: Array) -> Array:
 
 def normal_distance(xp: Namespace, d: Array, scale: Array) -> Array:
     """E |x| of the normal distribution with mean d."""
-    z = d / scale
-    return scale * sqrt(2 / pi) * xp.exp(-0.5 * z * z) + d * xp.erf(z / sqrt(2))
+    far = xp.abs(d) > 40 * scale
+    z = xp.where(far, 0.0, d) / scale
+    return xp.where(far, xp.abs(d), scale * sqrt(2 / pi) * xp.exp(-0.5 * z * z) + d * xp.erf(z / sqrt(2)))

@@ -103,12 +103,11 @@ def shifted_exponential(xp: Namespace, value: Array, t: Array, shift: Array) -> 
     return xp.where(value == 0, 0.0, moved)
 
 
-def lomax_variance(xp: Namespace, scale: Array, a: Array) -> Array:
-    """Var x of the Lomax distribution, and of the Pareto distribution; inf for a <= 2."""
+def lomax_deviation(xp: Namespace, scale: Array, a: Array) -> Array:
+    """The standard deviation of the Lomax distribution, and of the Pareto distribution; inf for a <= 2."""
     exists = a > 2
     a = xp.where(exists, a, 3.0)
-    deviation = scale / (a - 1)
-    return xp.where(exists, deviation * deviation * (a / (a - 2)), inf)
+    return xp.where(exists, scale / (a - 1) * xp.sqrt(a / (a - 2)), inf)
 
 
 def lomax_exponential(xp: Namespace, t: Array, scale: Array, a: Array) -> Array:

@@ -11,6 +11,7 @@ from math import log, pi
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.edges import lesser
+from kldiv._numerics.exact import is_single
 from kldiv._numerics.gaps import STIRLING, entropy_gap, expm1_gap, log1p_gap, log_quotient, stirling_gap
 from kldiv._numerics.integrals import integrate_half_line
 
@@ -59,14 +60,18 @@ def digamma(xp: Namespace, x: Array) -> Array:
 
 def digamma_gap(xp: Namespace, x: Array) -> Array:
     """log(x) - digamma(x) for positive x, about 1 / (2 x) where x is large."""
-    large = x > _SHIFT
-    z = 1 / xp.where(large, x, 1.0 * _SHIFT)
-    value, power = 0.5 * z, z * z
+    # The recurrence of digamma leaves gaps of log1p, which are positive as the series far out is.
+    n = 3 if is_single(xp, x) else _SHIFT
+    value = log1p_gap(xp, 1 / x, (x + 1, x))
+    for k in range(1, n):
+        value = value + log1p_gap(xp, 1 / (x + k))
+    z = 1 / (x + n)
+    power = z * z
+    tail = 0.0 * z
     for b in _BERNOULLI:
-        value = value + b * power
+        tail = tail + b * power
         power = power * z * z
-    x_small = xp.where(large, 1.0, x)
-    return xp.where(large, value, xp.log(x_small) - digamma(xp, x_small))
+    return value + (0.5 * z + tail)
 
 
 def trigamma(xp: Namespace, x: Array) -> Array:
@@ -253,6 +258,13 @@ def log1mexp(xp: Namespace, v: Array) -> Array:
     small = v < log(2)
     near = xp.log(-xp.expm1(-xp.where(small, v, 0.5)))
     return xp.where(small, near, xp.log1p(-xp.exp(-xp.where(small, 1.0, v))))
+
+
+def hypot(xp: Namespace, a: Array, b: Array) -> Array:
+    """sqrt(a^2 + b^2) for positive a and b."""
+    swap = b > a
+    large, ratio = xp.where(swap, b, a), xp.where(swap, a, b) / xp.where(swap, b, a)
+    return large * xp.sqrt(1 + ratio * ratio)
 
 
 def log_hypot(xp: Namespace, a: Array, b: Array) -> Array:

@@ -79,11 +79,11 @@ def half_turn_tangent(xp: Namespace, u: Array) -> Array:
     return xp.sin(pi * (u - 0.5)) / xp.sin(pi * xp.where(u < 0.5, u, 1 - u))
 
 
-def student_variance(xp: Namespace, df: Array, scale: Array) -> Array:
-    """s^2 df / (df - 2), inf for df <= 2."""
+def student_deviation(xp: Namespace, df: Array, scale: Array) -> Array:
+    """s sqrt(df / (df - 2)), inf for df <= 2."""
     exists = df > 2
     df = xp.where(exists, df, 4.0)
-    return xp.where(exists, scale * (scale * (df / (df - 2))), inf)
+    return xp.where(exists, scale * xp.sqrt(df / (df - 2)), inf)
 
 
 def student_entropy(xp: Namespace, df: Array) -> Array:

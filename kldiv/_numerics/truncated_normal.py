@@ -131,12 +131,12 @@ def truncated_normal_exponential(
 
 
 def truncated_normal_cross_entropy(
-    xp: Namespace, mean: Array, variance: Array, loc: Array, scale: Array, low: Array, high: Array
+    xp: Namespace, mean: Array, deviation: Array, loc: Array, scale: Array, low: Array, high: Array
 ) -> Array:
-    """-E log q of a truncated normal Q, from the mean and the variance of P."""
+    """-E log q of a truncated normal Q, from the mean and the standard deviation of P."""
     bell = _Bell(xp, loc, scale, low, high)
     z = (mean - bell.mode) / scale
-    return xp.log(bell.total) + z * bell.slope + 0.5 * (z * z + variance / scale / scale)
+    return xp.log(bell.total) + z * bell.slope + 0.5 * (z * z + deviation / scale * (deviation / scale))
 
 
 class _Bell:

@@ -7,7 +7,13 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.edges import lesser
-from kldiv._numerics.laplace import asymmetric_laplace_distance, asymmetric_laplace_gap, exponential_sides
+from kldiv._numerics.laplace import (
+    asymmetric_laplace_distance,
+    asymmetric_laplace_gap,
+    distances_above_and_below,
+    exponential_sides,
+)
+from kldiv._numerics.special import hypot
 from kldiv.domains import REALS, Positive, Real
 
 
@@ -92,7 +98,7 @@ declare.expectations(
     AsymmetricLaplace,
     entropy=lambda xp, loc, scale, k: 1 + xp.log(scale) + xp.log(k + 1 / k),
     mean=lambda xp, loc, scale, k: loc + scale / k - scale * k,
-    variance=lambda xp, loc, scale, k: (scale / k) * (scale / k) + (scale * k) * (scale * k),
+    standard_deviation=lambda xp, loc, scale, k: hypot(xp, scale / k, scale * k),
     distance=lambda xp, m, loc, scale, k: asymmetric_laplace_distance(xp, m - loc, scale / k, scale * k),
     # exp(t (loc - m)) / ((1 - t s / k) (1 + t s k))
     exponential=lambda xp, t, m, loc, scale, k: exponential_sides(xp, t * scale / k, -t * scale * k, t * (loc - m)),
@@ -107,6 +113,5 @@ def cross_entropy_asymmetric_laplace(xp: Namespace, e: Expectations, loc: Array,
 
     Source: the definition
     """
-    distance, excess = e("distance", loc), e("mean") - loc
-    above, below = 0.5 * (distance + excess), 0.5 * (distance - excess)
+    above, below = distances_above_and_below(xp, e("distance", loc), e("mean") - loc)
     return xp.log(scale) + xp.log(k + 1 / k) + k * above / scale + below / scale / k

@@ -6,8 +6,15 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext, bounded_exp
-from kldiv._numerics.beta import beta_prime_distance, beta_prime_log1p, beta_prime_power, beta_prime_variance
-from kldiv._numerics.special import betaln, digamma, trigamma
+from kldiv._numerics.beta import (
+    beta_prime_deviation,
+    beta_prime_distance,
+    beta_prime_entropy,
+    beta_prime_log,
+    beta_prime_log1p,
+    beta_prime_power,
+)
+from kldiv._numerics.special import betaln, trigamma
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.beta import Beta
 
@@ -64,17 +71,12 @@ def beta_prime_as_beta(xp: Namespace, a: Array, b: Array) -> Beta:
     return Beta(a, b)
 
 
-def _entropy(xp: Namespace, a: Array, b: Array) -> Array:
-    psi_b = digamma(xp, b)
-    return betaln(xp, a, b) - (a - 1) * (digamma(xp, a) - psi_b) + (a + b) * (digamma(xp, a + b) - psi_b)
-
-
 declare.expectations(
     BetaPrime,
-    entropy=_entropy,
-    variance=beta_prime_variance,
+    entropy=beta_prime_entropy,
+    standard_deviation=beta_prime_deviation,
     distance=beta_prime_distance,
-    log=lambda xp, a, b: digamma(xp, a) - digamma(xp, b),
+    log=beta_prime_log,
     log_variance=lambda xp, a, b: trigamma(xp, a) + trigamma(xp, b),
     log1p=beta_prime_log1p,
     power=lambda xp, k, s, a, b: beta_prime_power(xp, k, -xp.log(s), a, b),

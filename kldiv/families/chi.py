@@ -60,11 +60,11 @@ def chi_as_generalized_gamma(xp: Namespace, df: Array) -> GeneralizedGamma:
     return GeneralizedGamma(sqrt(2) * xp.ones_like(df), df, 2 * xp.ones_like(df))
 
 
-@declare.cross_entropy(Chi, "log", "mean", "variance")
+@declare.cross_entropy(Chi, "log", "mean", "standard_deviation")
 def cross_entropy_chi(xp: Namespace, e: Expectations, df: Array) -> Array:
     """lgamma(df / 2) + (df / 2 - 1) log 2 - (df - 1) E log x + E x^2 / 2 - H(P).
 
     Source: the definition
     """
-    square = e("variance") + e("mean") * e("mean")
+    square = e("standard_deviation") * e("standard_deviation") + e("mean") * e("mean")
     return xp.gammaln(0.5 * df) + (0.5 * df - 1) * log(2) - e.times(df - 1, "log") + 0.5 * square

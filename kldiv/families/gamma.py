@@ -89,7 +89,7 @@ declare.expectations(
     # lgamma(a) + a + (1 - a) psi(a) - log b
     entropy=lambda xp, a, b: gamma_entropy(xp, a) - xp.log(b),
     mean=lambda xp, a, b: a / b,
-    variance=lambda xp, a, b: a / b / b,
+    standard_deviation=lambda xp, a, b: xp.sqrt(a) / b,
     distance=lambda xp, m, a, b: gamma_distance(xp, m * b, a) / b,
     log=lambda xp, a, b: digamma(xp, a) - xp.log(b),
     log_variance=lambda xp, a, b: trigamma(xp, a),

@@ -7,9 +7,9 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.sampling import SamplingContext, bounded_exp
 from kldiv._numerics.generalized_normal import (
+    generalized_normal_deviation,
     generalized_normal_distance,
     generalized_normal_gap,
-    generalized_normal_variance,
     power_of,
 )
 from kldiv.domains import REALS, Positive, Real
@@ -114,7 +114,7 @@ declare.expectations(
     # log(2 s Gamma(1 + 1 / b)) + 1 / b
     entropy=lambda xp, loc, scale, power: xp.log(scale) + log(2) + xp.gammaln(1 + 1 / power) + 1 / power,
     mean=lambda xp, loc, scale, power: loc,
-    variance=lambda xp, loc, scale, power: scale * (scale * generalized_normal_variance(xp, power)),
+    standard_deviation=lambda xp, loc, scale, power: scale * generalized_normal_deviation(xp, power),
     # |d| P(|z| < d) + s E |z| 1(|z| > d), with d = |loc - m| / s
     distance=lambda xp, m, loc, scale, power: scale * generalized_normal_distance(xp, (loc - m) / scale, power),
 )

@@ -1,6 +1,6 @@
 """The Gumbel distribution."""
 
-from math import pi
+from math import pi, sqrt
 from typing import Annotated, NamedTuple
 
 from kldiv import declare
@@ -76,7 +76,7 @@ declare.expectations(
     Gumbel,
     entropy=lambda xp, loc, scale: xp.log(scale) + (1 + EULER),
     mean=lambda xp, loc, scale: loc + EULER * scale,
-    variance=lambda xp, loc, scale: pi * pi / 6 * scale * scale,
+    standard_deviation=lambda xp, loc, scale: pi / sqrt(6) * scale,
     # E x - m + 2 s E1(exp((loc - m) / s))
     distance=lambda xp, m, loc, scale: scale * gumbel_distance(xp, (loc - m) / scale),
     # exp(t (loc - m)) Gamma(1 - t s)

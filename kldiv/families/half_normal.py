@@ -82,12 +82,12 @@ declare.expectations(
 )
 
 
-@declare.cross_entropy(HalfNormal, "mean", "variance")
+@declare.cross_entropy(HalfNormal, "mean", "standard_deviation")
 def cross_entropy_half_normal(xp: Namespace, e: Expectations, scale: Array) -> Array:
     """log s - log(2 / pi) / 2 + E x^2 / (2 s^2) - H(P).
 
     Source: the definition
     """
-    mean = e("mean") / scale
-    square = e("variance") / scale / scale + mean * mean
+    mean, deviation = e("mean") / scale, e("standard_deviation") / scale
+    square = deviation * deviation + mean * mean
     return xp.log(scale) - 0.5 * log(2 / pi) + 0.5 * square

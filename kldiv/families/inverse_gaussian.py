@@ -95,7 +95,7 @@ declare.expectations(
     InverseGaussian,
     entropy=lambda xp, m, c: 0.5 * (log(2 * pi) + 1 - xp.log(c)) + 1.5 * _log(xp, m, c),
     mean=lambda xp, m, c: m,
-    variance=lambda xp, m, c: m * (m / c) * m,
+    standard_deviation=lambda xp, m, c: m * (xp.sqrt(m) / xp.sqrt(c)),
     distance=inverse_gaussian_distance,
     log=_log,
     log_variance=lambda xp, m, c: inverse_gaussian_log_variance(xp, c / m),

@@ -1,6 +1,6 @@
 """The Laplace distribution."""
 
-from math import log
+from math import log, sqrt
 from typing import Annotated, NamedTuple
 
 from kldiv import declare
@@ -73,7 +73,7 @@ declare.expectations(
     Laplace,
     entropy=lambda xp, loc, scale: xp.log(scale) + log(2) + 1,
     mean=lambda xp, loc, scale: loc,
-    variance=lambda xp, loc, scale: 2 * scale * scale,
+    standard_deviation=lambda xp, loc, scale: sqrt(2) * scale,
     distance=lambda xp, m, loc, scale: laplace_distance(xp, loc - m, scale),
     # exp(t (loc - m)) / (1 - (t b)^2)
     exponential=lambda xp, t, m, loc, scale: exponential_sides(xp, t * scale, -t * scale, t * (loc - m)),

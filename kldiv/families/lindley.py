@@ -79,7 +79,7 @@ declare.expectations(
     Lindley,
     entropy=_entropy,
     mean=_mean,
-    variance=lambda xp, rate: 2 / rate / rate - 1 / (1 + rate) / (1 + rate),
+    standard_deviation=lambda xp, rate: xp.sqrt(2 - rate / (1 + rate) * (rate / (1 + rate))) / rate,
     distance=lindley_distance,
     log=lambda xp, rate: 1 / (1 + rate) - EULER - xp.log(rate),
     log_variance=lambda xp, rate: pi * pi / 6 - 1 / (1 + rate) / (1 + rate),

@@ -7,10 +7,10 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.categorical import softplus
 from kldiv._numerics.logistic import (
+    log_logistic_deviation,
     log_logistic_distance,
     log_logistic_log1p,
     log_logistic_power,
-    log_logistic_variance,
 )
 from kldiv.domains import POSITIVE, Positive, Real
 from kldiv.families.logistic import Logistic
@@ -67,7 +67,7 @@ def log_logistic_as_logistic(xp: Namespace, loc: Array, scale: Array) -> Logisti
 declare.expectations(
     LogLogistic,
     entropy=lambda xp, loc, scale: loc + xp.log(scale) + 2,
-    variance=log_logistic_variance,
+    standard_deviation=log_logistic_deviation,
     distance=log_logistic_distance,
     log=lambda xp, loc, scale: loc,
     log_variance=lambda xp, loc, scale: pi * pi / 3 * scale * scale,

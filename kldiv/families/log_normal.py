@@ -7,7 +7,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._numerics.edges import exp_or_inf
-from kldiv._numerics.normal import log_normal_distance, log_normal_log1p, log_normal_variance
+from kldiv._numerics.normal import log_normal_deviation, log_normal_distance, log_normal_log1p
 from kldiv.domains import POSITIVE, Positive, Real
 from kldiv.families.normal import Normal
 
@@ -63,7 +63,7 @@ def log_normal_as_normal(xp: Namespace, loc: Array, scale: Array) -> Normal:
 declare.expectations(
     LogNormal,
     entropy=lambda xp, loc, scale: loc + xp.log(scale) + 0.5 * log(2 * pi) + 0.5,
-    variance=log_normal_variance,
+    standard_deviation=log_normal_deviation,
     distance=log_normal_distance,
     log=lambda xp, loc, scale: loc,
     log_variance=lambda xp, loc, scale: scale * scale,

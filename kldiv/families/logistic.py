@@ -1,6 +1,6 @@
 """The logistic distribution."""
 
-from math import pi
+from math import pi, sqrt
 from typing import Annotated, NamedTuple
 
 from kldiv import declare
@@ -77,7 +77,7 @@ declare.expectations(
     Logistic,
     entropy=lambda xp, loc, scale: xp.log(scale) + 2,
     mean=lambda xp, loc, scale: loc,
-    variance=lambda xp, loc, scale: pi * pi / 3 * scale * scale,
+    standard_deviation=lambda xp, loc, scale: pi / sqrt(3) * scale,
     # 2 s log(2 cosh((loc - m) / (2 s)))
     distance=lambda xp, m, loc, scale: logistic_distance(xp, loc - m, scale),
     # exp(t (loc - m)) Gamma(1 + t s) Gamma(1 - t s)

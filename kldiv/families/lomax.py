@@ -8,13 +8,13 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.pareto import (
+    lomax_deviation,
     lomax_distance,
     lomax_exponential,
     lomax_gap,
     lomax_log1p,
     lomax_mean,
     lomax_power,
-    lomax_variance,
     shifted_exponential,
 )
 from kldiv._numerics.special import EULER, digamma, trigamma
@@ -83,7 +83,7 @@ declare.expectations(
     Lomax,
     entropy=lambda xp, scale, a: xp.log(scale) - xp.log(a) + 1 + 1 / a,
     mean=lomax_mean,
-    variance=lomax_variance,
+    standard_deviation=lomax_deviation,
     distance=lomax_distance,
     log=lambda xp, scale, a: xp.log(scale) - EULER - digamma(xp, a),
     log_variance=lambda xp, scale, a: pi * pi / 6 + trigamma(xp, a),

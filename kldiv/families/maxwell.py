@@ -74,12 +74,12 @@ declare.expectations(
 )
 
 
-@declare.cross_entropy(Maxwell, "log", "mean", "variance")
+@declare.cross_entropy(Maxwell, "log", "mean", "standard_deviation")
 def cross_entropy_maxwell(xp: Namespace, e: Expectations, scale: Array) -> Array:
     """3 log s - log(2 / pi) / 2 - 2 E log x + E x^2 / (2 s^2) - H(P).
 
     Source: the definition
     """
-    mean = e("mean") / scale
-    square = e("variance") / scale / scale + mean * mean
+    mean, deviation = e("mean") / scale, e("standard_deviation") / scale
+    square = deviation * deviation + mean * mean
     return 3 * xp.log(scale) - 0.5 * log(2 / pi) - 2 * e("log") + 0.5 * square

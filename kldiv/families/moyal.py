@@ -1,6 +1,6 @@
 """The Moyal distribution."""
 
-from math import log, pi
+from math import log, pi, sqrt
 from typing import Annotated, NamedTuple
 
 from kldiv import declare
@@ -78,7 +78,7 @@ declare.expectations(
     Moyal,
     entropy=lambda xp, loc, scale: xp.log(scale) + 0.5 * (log(2 * pi) + EULER + log(2) + 1),
     mean=lambda xp, loc, scale: loc + (EULER + log(2)) * scale,
-    variance=lambda xp, loc, scale: pi * pi / 2 * scale * scale,
+    standard_deviation=lambda xp, loc, scale: pi / sqrt(2) * scale,
     # exp(t (loc - m)) 2^(-t s) Gamma(1/2 - t s) / Gamma(1/2)
     exponential=lambda xp, t, m, loc, scale: log_gamma_exponential(xp, 0.5, -t * scale, t * (loc - m - log(2) * scale)),
 )

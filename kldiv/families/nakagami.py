@@ -74,13 +74,13 @@ def nakagami_as_generalized_gamma(xp: Namespace, concentration: Array, spread: A
     return GeneralizedGamma(scale, 2 * concentration, 2 * xp.ones_like(scale))
 
 
-@declare.cross_entropy(Nakagami, "log", "mean", "variance")
+@declare.cross_entropy(Nakagami, "log", "mean", "standard_deviation")
 def cross_entropy_nakagami(xp: Namespace, e: Expectations, m: Array, w: Array) -> Array:
     """lgamma(m) - log 2 - m log(m / w) - (2 m - 1) E log x + m E x^2 / w - H(P).
 
     Source: the definition
     """
-    mean = e("mean") / xp.sqrt(w)
-    square = e("variance") / w + mean * mean
+    mean, deviation = e("mean") / xp.sqrt(w), e("standard_deviation") / xp.sqrt(w)
+    square = deviation * deviation + mean * mean
     normalizer = xp.gammaln(m) - log(2) - m * (xp.log(m) - xp.log(w))
     return normalizer - e.times(2 * m - 1, "log") + m * square

@@ -7,6 +7,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
+from kldiv._numerics.edges import exp_or_inf, positive_exp
 from kldiv._numerics.gaps import relative_gap
 from kldiv._numerics.normal import log_variance_distance, log_variance_gap, normal_distance, normal_log_square
 from kldiv.domains import REALS, Positive, Real
@@ -122,6 +123,29 @@ def kl_normal_log_variance_normal_log_variance(
     )
 
 
+@declare.formula(Normal, NormalLogVariance)
+def kl_normal_normal_log_variance(
+    xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, log_variance_q: Array
+) -> Array:
+    """(exp(t) - 1 - t) / 2 + (m_p - m_q)^2 exp(-l_q) / 2, with t = 2 log s_p - l_q.
+
+    Source: statproofbook.github.io/P/norm-kl, with l the logarithm of the variance
+    """
+    return kl_normal_log_variance_normal_log_variance(xp, loc_p, 2 * xp.log(scale_p), loc_q, log_variance_q)
+
+
+@declare.formula(NormalLogVariance, Normal)
+def kl_normal_log_variance_normal(
+    xp: Namespace, loc_p: Array, log_variance_p: Array, loc_q: Array, scale_q: Array
+) -> Array:
+    """(exp(t) - 1 - t) / 2 + ((m_p - m_q) / s_q)^2 / 2, with t = l_p - 2 log s_q.
+
+    Source: statproofbook.github.io/P/norm-kl, with l the logarithm of the variance
+    """
+    z = (loc_p - loc_q) / scale_q
+    return log_variance_gap(xp, log_variance_p, 2 * xp.log(scale_q)) + 0.5 * z * z
+
+
 @declare.sampler(Normal)
 def sample_normal(xp: Namespace, draw: SamplingContext, loc: Array, scale: Array) -> Array:
     """Return loc + scale z, with z standard normal."""
@@ -138,18 +162,40 @@ declare.expectations(
     Normal,
     entropy=lambda xp, loc, scale: xp.log(scale) + 0.5 * log(2 * pi) + 0.5,
     mean=lambda xp, loc, scale: loc,
-    variance=lambda xp, loc, scale: scale * scale,
+    standard_deviation=lambda xp, loc, scale: scale,
     distance=lambda xp, m, loc, scale: normal_distance(xp, loc - m, scale),
     exponential=lambda xp, t, m, loc, scale: xp.exp(t * (loc - m) + 0.5 * t * t * scale * scale),
     log_square=lambda xp, m, s, loc, scale: normal_log_square(xp, loc - m, scale, s),
 )
 
 
-@declare.cross_entropy(Normal, "mean", "variance")
+declare.expectations(
+    NormalLogVariance,
+    entropy=lambda xp, loc, v: 0.5 * v + 0.5 * log(2 * pi) + 0.5,
+    mean=lambda xp, loc, v: loc,
+    standard_deviation=lambda xp, loc, v: exp_or_inf(xp, 0.5 * v),
+    distance=lambda xp, m, loc, v: normal_distance(xp, loc - m, positive_exp(xp, 0.5 * v)),
+    exponential=lambda xp, t, m, loc, v: exp_or_inf(xp, t * (loc - m) + 0.5 * t * t * exp_or_inf(xp, v)),
+    log_square=lambda xp, m, s, loc, v: normal_log_square(xp, loc - m, positive_exp(xp, 0.5 * v), s),
+)
+
+
+@declare.cross_entropy(Normal, "mean", "standard_deviation")
 def cross_entropy_normal(xp: Namespace, e: Expectations, loc: Array, scale: Array) -> Array:
     """log(2 pi s^2) / 2 + (Var x + (E x - m)^2) / (2 s^2) - H(P).
 
     Source: the definition
     """
-    z = (e("mean") - loc) / scale
-    return xp.log(scale) + 0.5 * log(2 * pi) + 0.5 * (e("variance") / scale / scale + z * z)
+    z, deviation = (e("mean") - loc) / scale, e("standard_deviation") / scale
+    return xp.log(scale) + 0.5 * log(2 * pi) + 0.5 * (deviation * deviation + z * z)
+
+
+@declare.cross_entropy(NormalLogVariance, "mean", "standard_deviation")
+def cross_entropy_normal_log_variance(xp: Namespace, e: Expectations, loc: Array, log_variance: Array) -> Array:
+    """(log(2 pi) + l) / 2 + (Var x + (E x - m)^2) exp(-l) / 2 - H(P).
+
+    Source: the definition
+    """
+    squares = log_variance_distance(xp, e("mean") - loc, log_variance)
+    squares = squares + log_variance_distance(xp, e("standard_deviation"), log_variance)
+    return 0.5 * (log(2 * pi) + log_variance) + squares

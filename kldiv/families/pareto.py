@@ -8,11 +8,11 @@ from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext, bounded_exp
 from kldiv._numerics.gaps import log1p_ratio, relative_gap
 from kldiv._numerics.pareto import (
+    lomax_deviation,
     lomax_distance,
     lomax_exponential,
     lomax_log1p,
     lomax_mean,
-    lomax_variance,
     pareto_power,
     shifted_exponential,
 )
@@ -80,7 +80,7 @@ declare.expectations(
     Pareto,
     entropy=lambda xp, scale, a: xp.log(scale) - xp.log(a) + 1 + 1 / a,
     mean=lambda xp, scale, a: scale + lomax_mean(xp, scale, a),
-    variance=lomax_variance,
+    standard_deviation=lomax_deviation,
     distance=lambda xp, m, scale, a: lomax_distance(xp, m - scale, scale, a),
     log=lambda xp, scale, a: xp.log(scale) + 1 / a,
     log_variance=lambda xp, scale, a: 1 / a / a,

@@ -81,12 +81,12 @@ declare.expectations(
 )
 
 
-@declare.cross_entropy(Rayleigh, "log", "mean", "variance")
+@declare.cross_entropy(Rayleigh, "log", "mean", "standard_deviation")
 def cross_entropy_rayleigh(xp: Namespace, e: Expectations, scale: Array) -> Array:
     """2 log s - E log x + E x^2 / (2 s^2) - H(P).
 
     Source: the definition
     """
-    mean = e("mean") / scale
-    square = e("variance") / scale / scale + mean * mean
+    mean, deviation = e("mean") / scale, e("standard_deviation") / scale
+    square = deviation * deviation + mean * mean
     return 2 * xp.log(scale) - e("log") + 0.5 * square

@@ -13,11 +13,11 @@ from kldiv._numerics.student_t import (
     cauchy_gap,
     half_turn_tangent,
     heavy_exponential,
+    student_deviation,
     student_distance,
     student_entropy,
     student_log_density,
     student_normal_gap,
-    student_variance,
 )
 from kldiv.domains import REALS, Positive, Real
 from kldiv.families.normal import Normal
@@ -154,7 +154,7 @@ declare.expectations(
     # (df + 1) / 2 [psi((df + 1) / 2) - psi(df / 2)] + log(sqrt(df) B(df / 2, 1 / 2)) + log s
     entropy=lambda xp, df, loc, scale: student_entropy(xp, df) + xp.log(scale),
     mean=lambda xp, df, loc, scale: loc,
-    variance=lambda xp, df, loc, scale: student_variance(xp, df, scale),
+    standard_deviation=lambda xp, df, loc, scale: student_deviation(xp, df, scale),
     distance=lambda xp, m, df, loc, scale: student_distance(xp, loc - m, df, scale),
     exponential=lambda xp, t, m, df, loc, scale: heavy_exponential(xp, t),
 )

@@ -110,7 +110,7 @@ declare.expectations(
 )
 
 
-@declare.cross_entropy(TruncatedNormal, "mean", "variance")
+@declare.cross_entropy(TruncatedNormal, "mean", "standard_deviation")
 def cross_entropy_truncated_normal(
     xp: Namespace, e: Expectations, loc: Array, scale: Array, low: Array, high: Array
 ) -> Array:
@@ -118,4 +118,4 @@ def cross_entropy_truncated_normal(
 
     Source: the definition
     """
-    return truncated_normal_cross_entropy(xp, e("mean"), e("variance"), loc, scale, low, high)
+    return truncated_normal_cross_entropy(xp, e("mean"), e("standard_deviation"), loc, scale, low, high)

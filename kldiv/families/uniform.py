@@ -1,5 +1,6 @@
 """The uniform distribution."""
 
+from math import sqrt
 from typing import Annotated, NamedTuple
 
 from kldiv import declare
@@ -79,7 +80,7 @@ declare.expectations(
     Uniform,
     entropy=lambda xp, low, high: xp.log(high - low),
     mean=lambda xp, low, high: 0.5 * low + 0.5 * high,
-    variance=lambda xp, low, high: (high - low) * ((high - low) / 12),
+    standard_deviation=lambda xp, low, high: (high - low) / sqrt(12),
     distance=interval_distance,
     log=interval_log,
     log_variance=interval_log_variance,

@@ -11,9 +11,21 @@ import pytest
 import kldiv
 import reference
 from kldiv import (
+    AsymmetricLaplace,
+    BetaPrime,
+    GeneralizedGamma,
+    InverseGamma,
+    Laplace,
+    LogNormal,
+    Lomax,
     MultivariateNormalDiag,
     MultivariateNormalLowRank,
     MultivariateNormalTriL,
+    Normal,
+    NormalLogVariance,
+    Rayleigh,
+    StudentT,
+    Uniform,
 )
 
 
@@ -48,14 +60,37 @@ LOW_RANK = [  # diagonals that are next to nothing beside the factor
     for d in diagonals
     for f, g in ((FACTOR, FACTOR), (FACTOR, OTHER), (OTHER, FACTOR))
 ]
+THIN = (MultivariateNormalLowRank, low_rank(OTHER, 1e-8))
 LOW_RANK += [
-    End(MultivariateNormalLowRank, low_rank(OTHER, 1e-8), MultivariateNormalDiag, (ORIGIN, 3 * [1.0]), "float32", 16.0),
-    End(MultivariateNormalDiag, (ORIGIN, 3 * [1e-4]), MultivariateNormalLowRank, low_rank(OTHER, 1e-8), "float32", 16.0),
-    End(MultivariateNormalTriL, (ORIGIN, TRIANGLE), MultivariateNormalLowRank, low_rank(OTHER, 1e-8), "float32", 16.0),
+    End(*THIN, MultivariateNormalDiag, (ORIGIN, 3 * [1.0]), "float32", 16.0),
+    End(MultivariateNormalDiag, (ORIGIN, 3 * [1e-4]), *THIN, "float32", 16.0),
+    End(MultivariateNormalTriL, (ORIGIN, TRIANGLE), *THIN, "float32", 16.0),
 ]
 
 
-@pytest.mark.parametrize("end", LOW_RANK, ids=str)
+LARGE_ENTROPIES = [  # entropies that are small differences of large terms
+    End(BetaPrime, shapes, *q, dtype, 32.0)
+    for dtype, shapes in (("float32", (1e6, 1e4)), ("float64", (1e6, 1e4)))
+    for q in ((Lomax, (1.0, 2.0)), (Lomax, (3.0, 2.0)), (InverseGamma, (1.0, 2.0)))
+]
+LARGE_ENTROPIES += [End(BetaPrime, (2.5, 2.75), LogNormal, (-0.5, 1.25), "float32", 64.0)]
+ONE_SIDED = [  # all of P on the thin side of a very asymmetric Q
+    End(Uniform, (-3345.16, -3341.75), AsymmetricLaplace, (70.18, 1.3e-6, 450.0), "float32", 16.0),
+    End(Uniform, (3341.75, 3345.16), AsymmetricLaplace, (70.18, 1.3e-6, 1 / 450), "float32", 16.0),
+]
+LARGE_SQUARES = [  # a variance that is beyond the range of floats, though the divergence is not
+    End(LogNormal, (1.1787, 6.6763), Rayleigh, (5.0878,), "float32", 512.0),
+    End(GeneralizedGamma, (0.73, 13.5, 0.096), Normal, (645.0, 182824.0), "float32", 1024.0),
+    End(Laplace, (0.0, 1e25), Normal, (0.0, 1e24), "float32", 16.0),
+    End(StudentT, (3.0, 0.0, 1e200), NormalLogVariance, (0.0, 920.0), "float64", 64.0),
+    End(Laplace, (0.0, 1.0), NormalLogVariance, (0.0, 300.0), "float32", 16.0),
+    End(NormalLogVariance, (0.0, -300.0), Laplace, (1.0, 2.0), "float32", 16.0),
+    End(NormalLogVariance, (0.0, 90.0), Normal, (0.0, 1.0), "float32", 64.0),
+    End(Normal, (0.0, 1e-30), NormalLogVariance, (0.0, 200.0), "float32", 16.0),
+]
+
+
+@pytest.mark.parametrize("end", [*LOW_RANK, *LARGE_ENTROPIES, *ONE_SIDED, *LARGE_SQUARES], ids=str)
 def test_value_is_that_of_the_definition(backend, end, record_property):
     p, q = ([np.asarray(x, end.dtype) for x in y] for y in (end.p_parameters, end.q_parameters))
     distributions = (f(*(backend.array(x, end.dtype) for x in y)) for f, y in ((end.p, p), (end.q, q)))
