@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kldiv.estimation.counts import estimate_from_counts as estimate_from_counts
     from kldiv.estimation.estimate import estimate as estimate
     from kldiv.estimation.estimate_result import Estimate as Estimate, EstimateWarning as EstimateWarning
+    from kldiv.estimation.log_density import LogDensity as LogDensity
     from kldiv.estimation.mixtures import Bounds as Bounds, bounds as bounds
     from kldiv.estimation.samples import estimate_from_samples as estimate_from_samples
     from kldiv.families import *  # noqa: F403
@@ -43,6 +44,7 @@ _MODULES = {
     "Fit": "kldiv.fitting.history",
     "Grid": "kldiv.fitting.grid",
     "History": "kldiv.fitting.history",
+    "LogDensity": "kldiv.estimation.log_density",
     "NoClosedForm": "kldiv._core.registry",
     "Rule": "kldiv._core.registry",
     "centroid": "kldiv.fitting.centroid",

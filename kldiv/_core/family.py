@@ -202,8 +202,32 @@ def _no_log_density(self: Any, x: Any) -> Any:
     )
 
 
+class Unlisted(NamedTuple):
+    """What is known of a family that no list holds, so that it goes when its last distribution does."""
+
+    fields: tuple[Field, ...]
+    support: Support
+    sampler: Callable[..., Any] | None
+
+
+def make_unlisted(cls: Any, support: Support, sampler: Callable[..., Any] | None) -> None:
+    """Make a NamedTuple a family that takes no part in rules, since nothing can be declared for it later."""
+    fields = _read_fields(cls)
+    cls._unlisted = Unlisted(fields, support, sampler)
+    _dress(cls, fields)
+
+
+def unlisted(cls: type) -> Unlisted | None:
+    """Return what is known of an unlisted family, None for any other class."""
+    known: Unlisted | None = getattr(cls, "_unlisted", None)
+    return known
+
+
 def fields_of(cls: type) -> tuple[Field, ...]:
     """Return the fields of a family's class, and nothing for a class that is not a family."""
+    known = unlisted(cls)
+    if known is not None:
+        return known.fields
     if cls not in _known_fields:
         _known_fields[cls] = _read_fields(cls)
     return _known_fields[cls]
@@ -257,7 +281,8 @@ def class_of(kind: FamilyKey) -> Any:
 
 def support_of(kind: FamilyKey) -> Support | None:
     """Return the declared support of a kind, None for a kind that has none of its own."""
-    own = _supports.get(class_of(kind))
+    known = unlisted(class_of(kind))
+    own = _supports.get(class_of(kind)) if known is None else known.support
     passed_on = [f for f in fields_of(class_of(kind)) if f.component and not f.component.event]
     return support_of(held_kinds(kind)[0]) if own is None and passed_on and held_kinds(kind) else own
 

@@ -11,7 +11,17 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Distribution, Family, FamilyKey, class_of, held_kinds, kind_of, name_of, support_of
+from kldiv._core.family import (
+    Distribution,
+    Family,
+    FamilyKey,
+    class_of,
+    held_kinds,
+    kind_of,
+    name_of,
+    support_of,
+    unlisted,
+)
 from kldiv._core.parameters import any_batch_array, broadcast_batch, cast, gather_families
 from kldiv._core.registry import Conversion, conversions_of
 from kldiv._core.validation import diagnose_all, tolerances, valid
@@ -75,6 +85,7 @@ class Source(Protocol):
     def gamma(self, concentration: Array, axes: int) -> Array: ...
     def normal(self, like: Array, axes: int) -> Array: ...
     def poisson(self, rate: Array, axes: int, per_sample: bool) -> Array: ...
+    def seed(self) -> int: ...
     def uniform(self, like: Array, axes: int, per_sample: bool) -> Array: ...
 
 
@@ -127,6 +138,11 @@ class SamplingContext:
     def sample(self, xp: Namespace, d: Distribution, axes: int = 0) -> Array:
         """Draw from a distribution that the family holds, whose last `axes` batch axes are event axes of the family."""
         return require_sampler(kind_of(d))(xp, self.inside(axes), d)
+
+    def seed(self) -> int:
+        """Draw a seed for a sampler of another library, whose samples then have no derivatives."""
+        self._source.reparameterized = False
+        return self._source.seed()
 
     def uniform(self, like: Array, axes: int = 0, *, per_sample: bool = False) -> Array:
         """Draw from the uniform distribution between 0 and 1, neither included."""
@@ -208,7 +224,8 @@ def sampler(family: type) -> Callable[[Callable[..., Array]], Callable[..., Arra
 
 def sampler_of(kind: FamilyKey) -> Sampler | None:
     """Return the sampler of a kind: its own, or that of what it is by a conversion; None if there is none."""
-    declared = _samplers.get(class_of(kind))
+    known = unlisted(class_of(kind))
+    declared = _samplers.get(class_of(kind)) if known is None else known.sampler
     if declared is None:
         return _converted_sampler(kind)
     if any(sampler_of(component) is None for component in held_kinds(kind)):
@@ -372,6 +389,9 @@ class Counter:
 
     def poisson(self, rate: Array, axes: int, per_sample: bool) -> Array:
         return self._count(rate, axes, 0.0, per_sample)
+
+    def seed(self) -> int:
+        return 0
 
     def uniform(self, like: Array, axes: int, per_sample: bool) -> Array:
         return self._count(like, axes, 0.5, per_sample)

@@ -20,6 +20,7 @@ from kldiv._core.search import find
 from kldiv._core.validation import check_structure, diagnose_all, tolerances, valid
 from kldiv.domains import ONE_HOT
 from kldiv.estimation.estimate_result import Estimate, EstimateWarning, Method
+from kldiv.estimation.log_density import require_density
 from kldiv.estimation.monte_carlo import Settings, monte_carlo, quasi_monte_carlo
 from kldiv.estimation.pareto_tail import normal_quantile
 from kldiv.estimation.quadrature import allowed_error, integrate
@@ -47,7 +48,7 @@ def estimate(
     Parameters
     ----------
     p, q
-        Distributions, as for `kl_divergence`. Batch shapes broadcast.
+        Distributions, as for `kl_divergence`, or a `LogDensity`. Batch shapes broadcast.
     method
         "auto" takes the first of these that applies:
 
@@ -116,6 +117,8 @@ def estimate(
     """
     _check_options(method, rtol, atol, confidence, max_samples)
     unit = 1.0 if base is None else 1 / in_base(1.0, base)  # in nats
+    require_density(p, "p")
+    require_density(q, "q")
     xp, arrays, dtype, (p, q) = gather_families(p=p, q=q)
     check_structure(xp, p, q)
     with xp.ignore_warnings():

@@ -20,6 +20,7 @@ from kldiv._core.parameters import describe, gather_families, leaves, named_leav
 from kldiv._core.validation import diagnose_all
 from kldiv._numerics.special import digamma
 from kldiv.estimation.estimate_result import Estimate, EstimateWarning
+from kldiv.estimation.log_density import require_density
 
 # Beyond these dimensions the density is far from constant over a ball that holds a neighbour.
 _MOST_COLUMNS, _MOST_COLUMNS_KNOWN = 5, 10
@@ -50,8 +51,8 @@ def estimate_from_samples(
     y_or_q
         Independent samples of Q, of shape (m, d) or (m,), in the same framework; or a distribution such as
         ``kldiv.Normal(0.0, 1.0)`` with outcomes like those of x and no batch axes, a mixture too; or a function that
-        returns the log density of Q at each point of x, called with x, such as the `log_prob` of a distribution of
-        another library.
+        returns the log density of Q, such as the `log_prob` of a distribution of another library, in a
+        `kldiv.LogDensity`.
     k
         Which neighbour. More than 1 lowers the variance, and raises the bias where densities vary.
     whiten
@@ -85,7 +86,8 @@ def estimate_from_samples(
         at distance 0; if a value is not finite, a column is constant or a linear combination of others; if there are
         fewer than k + 1 points of x or k of y; if shapes do not agree; or if q is no density over such points.
     TypeError
-        If the arrays belong to different frameworks, or have no values, as under a tracer; or `k` is no integer.
+        If the arrays belong to different frameworks, or have no values, as under a tracer; if `k` is no integer; or if
+        `y_or_q` is an object that can be called and is no distribution.
 
     Notes
     -----
@@ -151,13 +153,14 @@ class _Data(NamedTuple):
 
 
 def _gather_data(x: Any, y_or_q: Any, k: int) -> _Data:
-    is_known = _is_distribution(y_or_q) or callable(y_or_q)
+    require_density(y_or_q, "y")
+    is_known = _is_distribution(y_or_q)
     passed = {"x": x} if is_known else {"x": x, "y": y_or_q}
     parameters = _parameters(y_or_q)
     xp, arrays, dtype = gather([*passed.values(), *parameters.values()], [*passed, *parameters])
     samples = {name: _points(xp, array, name) for name, array in zip(passed, arrays, strict=False)}
     _check_sizes({name: xp.shape(array) for name, array in zip(passed, arrays, strict=False)}, k)
-    log_q = _log_density(xp, arrays[0], dtype, y_or_q) if is_known else None
+    log_q = _log_density(xp, arrays[0], y_or_q) if is_known else None
     return _Data(samples, log_q, xp, arrays[0], dtype)
 
 
@@ -249,7 +252,7 @@ def _is_distribution(q: Any) -> bool:
 
 
 def _parameters(q: Any) -> dict[str, Array]:
-    """Return the parameters of a distribution by their names for messages, nothing for samples and functions."""
+    """Return the parameters of a distribution by their names for messages, nothing for samples."""
     if not _is_distribution(q):
         return {}
     xp, _, dtype, (prepared,) = gather_families(q=q)
@@ -264,25 +267,11 @@ def _spaces(kind: FamilyKey) -> set[str]:
     return {support.space} if support else {s for held in held_kinds(kind) for s in _spaces(held)}
 
 
-def _log_density(xp: Namespace, x: Array, dtype: DType, q: Any) -> Array:
+def _log_density(xp: Namespace, x: Array, q: Any) -> Array:
     """Return log q at the points, on the host."""
     shape = xp.shape(x)
-    if _is_distribution(q):
-        _check_outcomes(q, shape)
-        value = q.log_density(_at_least_32_bits(xp, x))
-    else:
-        value = q(x)
-    value_xp, (value,), _ = gather([value], ["the log density of q"])
-    if value_xp is not xp:
-        raise TypeError(
-            f"the log density of q is an array of {value_xp.__name__.rpartition('.')[2]}, x one of "
-            f"{xp.__name__.rpartition('.')[2]}"
-        )
-    if xp.shape(value) != shape[:1]:
-        raise ValueError(
-            f"the log density of q at x, of shape {shape}, has shape {xp.shape(value)}; it must have shape {shape[:1]}"
-        )
-    log_q = _on_host(xp, value, "the log density of q")
+    _check_outcomes(q, shape)
+    log_q = _on_host(xp, q.log_density(_at_least_32_bits(xp, x)), "the log density of q")
     bad = (~(log_q < math.inf)).nonzero()[0]
     if len(bad):
         raise ValueError(f"the log density of q must be finite or -inf; got {log_q[bad[0]]} at x[{bad[0]}]")

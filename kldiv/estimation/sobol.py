@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from scipy.special import gammaincinv, ndtri
 from scipy.stats import binom, poisson, qmc
 
@@ -22,7 +23,9 @@ class Sobol:
 
     def __init__(self, xp: Namespace, dtype: DType, dimensions: int, seed: int) -> None:
         self._xp, self._dtype = xp, computing_dtype(xp, dtype)
-        self._sequence = qmc.Sobol(dimensions, rng=seed)
+        self._seeds = np.random.default_rng(seed)
+        # A sampler of another library takes a seed and no coordinates.
+        self._sequence = qmc.Sobol(max(1, dimensions), rng=self._seeds)
         self.reparameterized = True
         self.n = 0
         self._points: Any = None
@@ -65,6 +68,10 @@ class Sobol:
     def poisson(self, rate: Array, axes: int, per_sample: bool) -> Array:
         """Draw Poisson variables."""
         return self._quantiles(lambda r, u: poisson.ppf(u, r), rate, axes, rate, per_sample=per_sample)
+
+    def seed(self) -> int:
+        """Draw a seed."""
+        return int(self._seeds.integers(2**31))
 
     def uniform(self, like: Array, axes: int, per_sample: bool) -> Array:
         """Draw uniform variables between 0 and 1."""
