@@ -39,10 +39,10 @@ from kldiv.families.one_hot_categorical import OneHotCategorical, OneHotCategori
 from kldiv.families.poisson import Poisson
 from kldiv.families.rayleigh import Rayleigh
 from kldiv.families.von_mises import VonMises
-from kldiv.fitting.expectations import append_axes
 from kldiv.fitting.grid import cast_back
 from kldiv.fitting.moment_matching import base_of, inverse, polar, projections, wrapped
 from kldiv.fitting.projection import Member, project
+from kldiv.fitting.samples import append_axes
 
 
 def centroid(distributions: Member, *, weights: Any = None, side: Literal["right", "left"] = "right") -> Member:

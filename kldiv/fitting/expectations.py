@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, class_of, held_kinds, kind_of, name_of
@@ -31,6 +30,7 @@ from kldiv.families.von_mises import VonMises
 from kldiv.families.von_mises_fisher import VonMisesFisher
 from kldiv.families.wrapped_cauchy import WrappedCauchy
 from kldiv.fitting.newton import weighted_median
+from kldiv.fitting.samples import Samples, append_axes
 
 # In words, each with the number of axes that the expectation has.
 DESCRIPTIONS: dict[str, tuple[str, int]] = {
@@ -54,13 +54,6 @@ _CENTRES = {
     "variances": "vector",
     "covariance": "vector",
 }
-
-
-class Samples(NamedTuple):
-    """Samples along the first axis, and their weights, of as many axes as the batch of samples has and that one."""
-
-    values: Array
-    weights: Array
 
 
 def _diagonal_matrix(xp: Namespace, x: Array) -> Array:
@@ -116,11 +109,6 @@ _KNOWN: dict[type, dict[str, Callable[..., Array]]] = {
 }
 # The same of the coordinates that an `Independent` distribution is made of.
 _MARGINALS = {"mean": "vector", "variance": "variances"}
-
-
-def append_axes(x: Array, count: int) -> Array:
-    """Return an array with axes of length 1 at the end."""
-    return x[(..., *[None] * count)] if count else x
 
 
 def moment(xp: Namespace, d: Family, name: str, marginals: int = 0) -> Array:

@@ -26,8 +26,8 @@ from kldiv._core.validation import check_structure, diagnose_all, tolerances, va
 from kldiv._numerics.categorical import categorical_logits_gap
 from kldiv.estimation.estimate_result import Method
 from kldiv.fitting.charts import MovedParameter, bound, free, is_moved, moved_parameters
-from kldiv.fitting.expectations import append_axes
 from kldiv.fitting.grid import Grid, cell_logits, gather_grid, log_weights
+from kldiv.fitting.samples import append_axes
 
 Divergence: TypeAlias = Callable[[Family], Array]
 

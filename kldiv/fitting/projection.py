@@ -21,14 +21,15 @@ from kldiv._core.family import (
     name_of,
     support_of,
 )
-from kldiv._core.parameters import batch_zeros, broadcast_shapes, cast, gather_families, leaves, named_leaves, unflatten
+from kldiv._core.parameters import batch_zeros, cast, gather_families, leaves, named_leaves, unflatten
 from kldiv._core.registry import NoClosedForm
 from kldiv._core.search import find
 from kldiv._core.validation import diagnose, diagnose_all, tolerances, valid
 from kldiv.families.categorical import Categorical, CategoricalLogits
-from kldiv.fitting.expectations import DESCRIPTIONS, Samples, append_axes, moment, of_samples, one_hot
+from kldiv.fitting.expectations import DESCRIPTIONS, moment, of_samples, one_hot
 from kldiv.fitting.grid import cast_back
 from kldiv.fitting.moment_matching import Projection, base_of, projections, wrapped
+from kldiv.fitting.samples import Samples, append_axes, arrange, require_outcomes, require_weights
 
 Member = TypeVar("Member", bound=Distribution)  # of the family that is projected on
 
@@ -240,10 +241,12 @@ def _project_samples(x: Any, weights: Any, classes: Any, target: _Target, option
     xp, arrays, dtype = gather(list(named.values()), list(named))
     gathered = dict(zip(named, arrays, strict=True))
     fixed = {name: gathered[name] for name in target.projection.fixed}
-    samples = _samples(xp, xp.astype(gathered["p"], dtype), gathered.get("weights"), classes, target)
+    x = xp.astype(gathered["p"], dtype)
+    samples = arrange(xp, x, gathered.get("weights"), _event_axes(target, classes), "p", target.name)
     if xp.is_concrete(samples.values) and xp.is_concrete(samples.weights):
-        _require_weights(xp, samples.weights)
-        _require_outcomes(xp, samples.values, target, classes, fixed)
+        require_weights(xp, samples.weights)
+        last = {} if classes is None else {"k": classes - 1.0}
+        require_outcomes(xp, samples.values, target.base, {**fixed, **last}, "p")
     if classes is not None:
         samples = samples._replace(values=one_hot(xp, samples.values, classes))
     q, moments = run(_nearest_to_samples, target.kind, xp, dtype, arrays, samples, tuple(fixed.values()))
@@ -261,25 +264,6 @@ def _nearest_to_samples(
     return _nearest(xp, target, dtype, moments, fixed), moments
 
 
-def _samples(xp: Namespace, x: Array, weights: Array | None, classes: Any, target: _Target) -> Samples:
-    """Return samples and their weights, all 1 by default; raise an error unless their shapes agree."""
-    event, shape = _event_axes(target, classes), xp.shape(x)
-    if len(shape) < 1 + event or 0 in shape:
-        raise ValueError(
-            f"p has shape {shape}; samples are along the first axis, and an outcome of {target.name} has {event} axes"
-        )
-    if weights is None:
-        return Samples(x, xp.ones_like(x[(..., *[0] * (len(shape) - 1))]))
-    weights = xp.astype(weights, x.dtype)
-    batch, lengths = shape[: len(shape) - event], xp.shape(weights)
-    if len(lengths) not in (1, len(batch)):
-        raise ValueError(f"weights have shape {lengths}; samples have shape {shape}")
-    broadcast_shapes((("weights", xp.shape(append_axes(weights, len(batch) - len(lengths)))), ("p", batch)))
-    if len(lengths) == 1 and lengths[0] != shape[0]:
-        raise ValueError(f"weights have shape {lengths}; there are {shape[0]} samples")
-    return Samples(x, weights)
-
-
 def _event_axes(target: _Target, classes: Any) -> int:
     """Return how many axes a sample has; raise TypeError unless classes are given where they are needed."""
     if class_of(target.kind) in (Categorical, CategoricalLogits):
@@ -290,30 +274,6 @@ def _event_axes(target: _Target, classes: Any) -> int:
         raise TypeError(f"{target.name} has no parameter classes")
     support = support_of(target.base)
     return target.axes + (len(support.axes) if support else 0)
-
-
-def _require_weights(xp: Namespace, weights: Array) -> None:
-    if not bool(xp.all((weights >= 0) & xp.isfinite(weights))) or not bool(xp.all(xp.sum(weights, axis=0) > 0)):
-        raise ValueError("weights must be non-negative and finite, and not all 0")
-
-
-def _require_outcomes(xp: Namespace, x: Array, target: _Target, classes: int | None, fixed: dict[str, Array]) -> None:
-    """Raise ValueError for the first sample that a family rules out."""
-    support = support_of(target.base)
-    good, words = xp.isfinite(x), "finite numbers"
-    if support is not None and support.space in ("line", "integers"):
-        low = fixed[support.low] if isinstance(support.low, str) else support.low
-        high = classes - 1.0 if classes else fixed[support.high] if isinstance(support.high, str) else support.high
-        good = good & (x >= low) & (x <= high)
-        words = (
-            f"{'integers' if support.space == 'integers' else 'finite numbers'} from {support.low} to {support.high}"
-        )
-        if support.space == "integers":
-            good = good & (xp.floor(x) == x)
-    bad = ~xp.to_numpy(good)
-    if bad.any():
-        index = tuple(int(i[0]) for i in bad.nonzero())
-        raise ValueError(f"samples of {target.name} are {words}; got {xp.to_numpy(x)[index]} at index {index} of p")
 
 
 # ----------------------------------------------------------------------------------------------------------- the result
