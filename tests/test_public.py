@@ -328,6 +328,8 @@ CORE = sources(
         "kldiv/estimation/pareto_tail.py",
         "kldiv/fitting/history.py",  # so does what is kept there
         "kldiv/fitting/lbfgs.py",  # and SciPy's optimizer
+        "kldiv/fitting/likelihood.py",  # quantiles of samples are taken there
+        "kldiv/fitting/standard_errors.py",  # so are eigenvalues
         "kldiv/plotting/*.py",  # so does matplotlib
     ],
 )

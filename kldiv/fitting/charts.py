@@ -120,6 +120,7 @@ class MovedParameter(NamedTuple):
     name: str  # with the names of the fields that hold its family
     owner: str
     axes: int  # event axes, and those of its holders
+    is_real: bool  # whether it is a number without constraints
 
 
 def moved_parameters(d: Family, unconstrained: bool, prefix: str = "", axes: int = 0) -> Iterator[MovedParameter]:
@@ -140,7 +141,8 @@ def moved_parameters(d: Family, unconstrained: bool, prefix: str = "", axes: int
                 f"{type(d).__name__}.{field.name} has a domain that is not one of kldiv.domains; pass "
                 "unconstrained=False to minimize over the parameters themselves"
             )
-        yield MovedParameter(name, type(d).__name__, axes + len(field.axes))
+        is_real = not field.axes and domain.conditions == domains.Real.conditions and not (domain.low or domain.high)
+        yield MovedParameter(name, type(d).__name__, axes + len(field.axes), is_real)
 
 
 def _domain(field: Field) -> Domain:

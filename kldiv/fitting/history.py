@@ -55,9 +55,14 @@ class Fit(NamedTuple, Generic[Member]):
     distribution
         The member of the family after the last step, in the caller's framework.
     divergence
-        Its divergence, for each batch element.
+        Its divergence, for each batch element; from samples, the mean of -log q(x), which is the divergence but for the
+        entropy of the samples.
     history
         The steps on the way.
+    standard_errors
+        For a fit to samples, the standard error of each parameter in the place of the parameter, from the Fisher
+        information: nan for what is held fixed, for an end of the support, and where the information is
+        singular. None for other targets.
 
     Examples
     --------
@@ -72,6 +77,7 @@ class Fit(NamedTuple, Generic[Member]):
     distribution: Member
     divergence: Array
     history: History
+    standard_errors: Member | None = None
 
     def at(self, index: int) -> Member:
         """Return the distribution at an entry of the history, with NumPy's arrays for the parameters moved.
@@ -145,6 +151,11 @@ class Recorder(Generic[Member]):
             what = f"the derivative with respect to {wrong[0].owner}.{wrong[0].name} is not finite"
         advice = "try a smaller learning_rate" if step else "start from another init"
         raise ValueError(f"at step {step} {what}; {advice}")
+
+    def last(self) -> list[Array]:
+        """Return the numbers after the last step."""
+        assert self._last is not None
+        return self._last[1]
 
     def result(self) -> tuple[Member, Array]:
         """Return the distribution after the last step, and its divergence, in the dtype of a result."""

@@ -6,16 +6,18 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
-from kldiv._arrays.namespace import computing_dtype
+from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
-from kldiv._core.family import Family, fields_of, kind_of
+from kldiv._core.family import Family, as_kind, fields_of, kind_of, name_of
 from kldiv._core.parameters import (
     batch_zeros,
     broadcast_batch,
     cast,
     constant,
+    describe,
     gather_families,
     leaves,
+    named_leaves,
     require_family,
     unflatten,
     walk,
@@ -27,9 +29,17 @@ from kldiv._numerics.categorical import categorical_logits_gap
 from kldiv.estimation.estimate_result import Method
 from kldiv.fitting.charts import MovedParameter, bound, free, is_moved, moved_parameters
 from kldiv.fitting.grid import Grid, cell_logits, gather_grid, log_weights
-from kldiv.fitting.samples import append_axes
+from kldiv.fitting.likelihood import behind_batch, extremes, first_member, mean_surprisal, narrowness
+from kldiv.fitting.samples import Samples, append_axes, arrange, require_outcomes, require_weights
 
 Divergence: TypeAlias = Callable[[Family], Array]
+
+
+class Frame(NamedTuple):
+    """Where numbers are 0, and their units: a location of 1e6 is moved in steps of the spread of the samples."""
+
+    origin: list[Array]
+    units: list[Array | float]
 
 
 class Problem(NamedTuple):
@@ -43,11 +53,17 @@ class Problem(NamedTuple):
     divergence: Divergence
     parameters: list[MovedParameter]
     unconstrained: bool
+    ends: dict[str, Array]  # parameters that samples set
+    count: Array | None  # how many samples there are, None where the target is none of samples
+    frame: Frame | None
 
     def member(self, numbers: list[Array]) -> Family:
         """Return the distribution that numbers stand for."""
+        if self.frame is not None:
+            numbers = [o + u * x for o, u, x in zip(self.frame.origin, self.frame.units, numbers, strict=True)]
         with self.xp.ignore_warnings():
-            return bound(self.xp, self.template, iter(numbers), self.unconstrained)
+            q = bound(self.xp, self.template, iter(numbers), self.unconstrained)
+            return q._replace(**{name: end + 0 * getattr(q, name) for name, end in self.ends.items()})
 
     def value(self, *numbers: Array) -> Array:
         """Return the divergence, nan where a parameter is invalid."""
@@ -90,27 +106,47 @@ def _on_grid(xp: Namespace, target: Grid, forward: bool) -> Divergence:
 
 
 class _Aim(NamedTuple):
-    """What a minimization goes for: a constant target, and the divergence from or to it."""
+    """What a minimization goes for: the divergence from or to a constant target, or from samples."""
 
     xp: Namespace
     dtype: DType
-    target: Family
+    zeros: Array  # of the batch of the target
     init: Family
     divergence: Divergence
+    ends: dict[str, Array]
+    count: Array | None
+    spread: Array | None  # of samples that are numbers
 
 
-def make_problem(target: Any, init: Family, forward: bool, unconstrained: bool, method: Method) -> Problem:
+def make_problem(
+    target: Any, init: Any, forward: bool, unconstrained: bool, method: Method, weights: Any = None
+) -> Problem:
     """Return the minimization of the divergence between a target and the family of `init`."""
-    require_family(init, "init")
-    aim = _aim_at_grid(target, init, forward) if isinstance(target, Grid) else _aim_at(target, init, forward, method)
+    is_distribution = bool(fields_of(type(target)))
+    if isinstance(target, Grid) or is_distribution:
+        require_family(init, "init")
+        if weights is not None:
+            raise TypeError("weights are those of samples; a weighted set of distributions is a Mixture")
+    if isinstance(target, Grid):
+        aim = _aim_at_grid(target, init, forward)
+    elif is_distribution:
+        aim = _aim_at(target, init, forward, method)
+    else:
+        aim = _aim_at_samples(target, weights, init, forward, method)
     xp, init = aim.xp, aim.init
     template = _broadcast_moved(xp, constant(xp, cast(xp, init, aim.dtype)))
     parameters = list(moved_parameters(template, unconstrained))
-    if not parameters:
+    if not (parameters or aim.ends):
         raise ValueError(f"{type(init).__name__} has no parameter that can be moved")
-    zeros = batch_zeros(xp, aim.target) + batch_zeros(xp, template)
+    zeros = aim.zeros + batch_zeros(xp, template)
     eps = tolerances(xp, init)
-    return Problem(xp, aim.dtype, zeros, template, eps, aim.divergence, parameters, unconstrained)
+    problem = Problem(
+        xp, aim.dtype, zeros, template, eps, aim.divergence, parameters, unconstrained, aim.ends, aim.count, None
+    )
+    if aim.spread is None or not unconstrained:
+        return problem
+    units = [append_axes(aim.spread, p.axes) if p.is_real else 1.0 for p in parameters]
+    return problem._replace(frame=Frame(start(problem), units))
 
 
 def _aim_at(target: Family, init: Family, forward: bool, method: Method) -> _Aim:
@@ -119,7 +155,7 @@ def _aim_at(target: Family, init: Family, forward: bool, method: Method) -> _Aim
     check_structure(xp, target, init)
     diagnose_all(xp, dtype, target=target, init=init)
     target = constant(xp, cast(xp, target, dtype))
-    return _Aim(xp, dtype, target, init, _between(xp, target, init, forward, method))
+    return _Aim(xp, dtype, batch_zeros(xp, target), init, _between(xp, target, init, forward, method), {}, None, None)
 
 
 def _aim_at_grid(grid: Grid, init: Family, forward: bool) -> _Aim:
@@ -133,7 +169,51 @@ def _aim_at_grid(grid: Grid, init: Family, forward: bool) -> _Aim:
     if not forward and bool(xp.any(xp.abs(total - 1) > float(xp.finfo(dtype).eps) ** 0.5)):
         raise ValueError('the weights of the grid do not sum to 1; only direction="forward" has a meaning')
     diagnose_all(xp, dtype, init=init)
-    return _Aim(xp, dtype, target, init, _on_grid(xp, Grid(points, width, target, mass, total), forward))
+    grid = Grid(points, width, target, mass, total)
+    return _Aim(xp, dtype, batch_zeros(xp, target), init, _on_grid(xp, grid, forward), {}, None, None)
+
+
+def _aim_at_samples(x: Any, weights: Any, init: Any, forward: bool, method: Method) -> _Aim:
+    """Return the aim of maximum likelihood: the divergence from the empirical distribution, but for its entropy."""
+    if not forward:
+        raise ValueError('samples have no density; for them only direction="forward" has a meaning')
+    if method != "auto":
+        raise ValueError(f'samples have a likelihood; for them method must be "auto"; got {method!r}')
+    if not fields_of(type(init)):
+        init = first_member(as_kind(init), x, weights)
+    named = {"target": x, **({} if weights is None else {"weights": weights}), **dict(named_leaves(init, "init"))}
+    xp, arrays, dtype = gather(list(named.values()), list(named))
+    _require_concrete(xp, arrays)
+    gathered = dict(zip(named, map(xp.stop_gradient, arrays), strict=True))
+    init = unflatten(init, iter([gathered[name] for name, _ in named_leaves(init, "init")]))
+    event = len(describe(xp, init, "init").event_shape)
+    values = xp.astype(gathered["target"], computing_dtype(xp, dtype))
+    samples = arrange(xp, values, gathered.get("weights"), event, "target", type(init).__name__)
+    require_weights(xp, samples.weights)
+    ends = extremes(xp, type(init), samples)
+    known = {f.name: x for f, x in zip(fields_of(type(init)), init, strict=True) if f.name not in ends}
+    require_outcomes(xp, samples.values, kind_of(init), known, "target")
+    _require_variation(xp, samples, init, ends)
+    init = init._replace(**ends)
+    diagnose_all(xp, dtype, init=init)
+    zeros = xp.zeros_like(samples.values[(0, ..., *[0] * event)])
+    count = xp.sum(samples.weights, axis=0)
+    behind = behind_batch(xp, samples)
+    spread = None if event else narrowness(xp, samples)
+    return _Aim(xp, dtype, zeros, init, lambda q: mean_surprisal(xp, q, behind), ends, count, spread)
+
+
+def _require_variation(xp: Namespace, samples: Samples, init: Family, ends: dict[str, Array]) -> None:
+    """Raise ValueError if numbers are all equal and more than one parameter is free: no member is the likeliest."""
+    moved = [x for x in walk(init) if is_moved(x) and x.field.name not in ends]
+    if len(moved) < 2 or len(xp.shape(samples.values)) > len(xp.shape(samples.weights)):
+        return
+    off = xp.where(samples.weights > 0, xp.abs(samples.values - samples.values[:1]), 0.0)
+    if not bool(xp.all(xp.max(off, axis=0) > 0)):
+        raise ValueError(
+            f"the samples do not vary: the likelihood of {name_of(kind_of(init))} has no maximum; hold a parameter "
+            "fixed by a family that has fewer of them"
+        )
 
 
 def _broadcast_moved(xp: Namespace, d: Family) -> Family:
@@ -150,6 +230,8 @@ def _require_concrete(xp: Namespace, arrays: list[Array]) -> None:
 def start(problem: Problem) -> list[Array]:
     """Return the numbers to start from, those of each batch element on their own."""
     xp = problem.xp
+    if problem.frame is not None:
+        return [xp.zeros_like(x) for x in problem.frame.origin]
     with xp.ignore_warnings():
         numbers = free(xp, problem.template, problem.unconstrained)
     for parameter, x in zip(problem.parameters, numbers, strict=True):

@@ -51,7 +51,10 @@ def _target_of(kind: FamilyKey) -> _Target:
     base, axes = base_of(kind)
     projection = projections.get(class_of(base))
     if projection is None or held_kinds(base):
-        raise NoClosedForm(f"there is no projection on {name_of(kind)}; minimize the divergence with kldiv.fit")
+        raise NoClosedForm(
+            f"there is no projection on {name_of(kind)}; kldiv.fit minimizes the divergence from a distribution, and "
+            "finds the likeliest member for samples"
+        )
     return _Target(kind, base, axes, projection)
 
 
