@@ -208,7 +208,7 @@ def _require_variation(xp: Namespace, samples: Samples, init: Family, ends: dict
     moved = [x for x in walk(init) if is_moved(x) and x.field.name not in ends]
     if len(moved) < 2 or len(xp.shape(samples.values)) > len(xp.shape(samples.weights)):
         return
-    off = xp.where(samples.weights > 0, xp.abs(samples.values - samples.values[:1]), 0.0)
+    off = xp.where(samples.weights > 0, xp.abs(samples.values - samples.values[:1, ...]), 0.0)
     if not bool(xp.all(xp.max(off, axis=0) > 0)):
         raise ValueError(
             f"the samples do not vary: the likelihood of {name_of(kind_of(init))} has no maximum; hold a parameter "
