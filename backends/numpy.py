@@ -197,8 +197,8 @@ def _call_in_blocks(core: Callable[..., Any], axes: list[int], parameters: list[
 
 
 def signature(x: np.ndarray, /) -> Hashable:
-    """Return dtype and shape."""
-    return x.dtype, x.shape
+    """Return dtype and shape, None for an array in the byte order of another machine, which is swapped at each call."""
+    return (x.dtype, x.shape) if x.dtype.isnative else None
 
 
 def solve(a: np.ndarray, b: np.ndarray, /) -> np.ndarray:

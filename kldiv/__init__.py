@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kldiv._core.registry import NoClosedForm as NoClosedForm, Rule as Rule
     from kldiv._core.sampling import sample as sample
     from kldiv._core.search import rule as rule
+    from kldiv._environment import show_versions as show_versions
     from kldiv.divergences.elementwise import kl_div as kl_div, rel_entr as rel_entr
     from kldiv.divergences.kl import kl_divergence as kl_divergence
     from kldiv.divergences.markov_chain_rate import markov_chain_rate as markov_chain_rate
@@ -72,6 +73,7 @@ _MODULES = {
     "rule": "kldiv._core.search",
     "sequence_kl": "kldiv.sequences.sequence_kl",
     "sample": "kldiv._core.sampling",
+    "show_versions": "kldiv._environment",
     "typing": "kldiv.typing",
 }
 
@@ -89,10 +91,16 @@ def _load(name: str) -> object:
         # `from kldiv import _core` asks here too, while the families that need it are being imported.
         families = None if name.startswith("_") else importlib.import_module("kldiv.families")
         if families is None or name not in families.__all__:
-            raise AttributeError(f"module 'kldiv' has no attribute {name!r}")
+            raise AttributeError(f"module 'kldiv' has no attribute {name!r}{_suggestion(name)}")
         value = getattr(families, name)
     globals()[name] = value
     return value
+
+
+def _suggestion(name: str) -> str:
+    from kldiv._core.names import did_you_mean
+
+    return "" if name.startswith("_") else did_you_mean(name, __dir__())
 
 
 if not TYPE_CHECKING:  # a type checker that saw it would take any misspelt name for a public one

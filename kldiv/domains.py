@@ -29,6 +29,7 @@ class Condition(NamedTuple):
     ]  # from the array and the eps of its dtype: a mask, shaped as `shown`
     shown: Callable[[Namespace, Array], Array] = lambda xp, x: x  # the values that an error message quotes
     inherent: bool = False  # formulas give nan by themselves where it fails
+    hint: Callable[[Namespace, Array, float], str] = lambda xp, x, eps: ""  # the cure, where it can be told
 
 
 class Domain(NamedTuple):
@@ -88,6 +89,14 @@ def _total(xp: Namespace, x: Array) -> Array:
 
 def _sums_to_one(xp: Namespace, x: Array, eps: float) -> Array:
     return xp.abs(_total(xp, x) - 1) <= eps**0.5
+
+
+def _axis_of_classes(xp: Namespace, x: Array, eps: float) -> str:
+    """Return the cure where probabilities sum to 1 along another axis than the last, as channels first do."""
+    for axis in range(len(xp.shape(x)) - 1):
+        if bool(xp.all(xp.abs(xp.sum(x, axis=axis) - 1) <= eps**0.5)):
+            return f"; the sums along axis {axis} are 1: move it to the end, as moveaxis({axis}, -1) does"
+    return ""
 
 
 def _squared_length(xp: Namespace, x: Array) -> Array:
@@ -234,7 +243,12 @@ Simplex = Domain(
     ("k",),
     (
         Condition("be non-negative", lambda xp, x, eps: x >= 0),
-        Condition("sum to 1 along the last axis within the square root of eps", _sums_to_one, _total),
+        Condition(
+            "sum to 1 along the last axis within the square root of eps",
+            _sums_to_one,
+            _total,
+            hint=_axis_of_classes,
+        ),
     ),
 )
 Logits = Domain(

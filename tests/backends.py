@@ -336,6 +336,7 @@ def _torch() -> Backend:
             "8 bits": lambda: torch.ones(2).to(torch.float8_e4m3fn),
             "sparse": lambda: torch.ones(2).to_sparse(),
             "nested": lambda: torch.nested.nested_tensor([torch.ones(1), torch.ones(2)], layout=torch.jagged),
+            "MKL-DNN": lambda: torch.ones(2).to_mkldnn(),
             "list of scalars": lambda: [torch.tensor(1.0), torch.tensor(2.0)],
             "distribution": lambda: torch.distributions.Normal(0.0, 1.0),
         },

@@ -8,6 +8,8 @@ cleverer.
 
 from __future__ import annotations
 
+import math
+import reprlib
 import sys
 
 TYPE_CHECKING = False
@@ -52,10 +54,13 @@ def namespace(*arrays: Any) -> Namespace:
     return gather(arrays, [f"argument {i}" for i in range(len(arrays))])[0]
 
 
-def gather(values: Sequence[Any], names: Sequence[str], *, lazy: bool = False) -> tuple[Namespace, list[Array], DType]:
+def gather(
+    values: Sequence[Any], names: Sequence[str], *, lazy: bool = False, rng: Any = None
+) -> tuple[Namespace, list[Array], DType]:
     """Return the namespace of `values`, the values as its arrays, and the dtype that a result has.
 
     If `lazy`, arrays may be in chunks that are yet to be computed, and those of NumPy stay as they are beside them.
+    Where all values are numbers, the framework and the device are those of the source `rng` of random numbers.
     """
     identified = [identify(value, name) for value, name in zip(values, names, strict=True)]
     xp, owner = _common_namespace([namespace for namespace, _ in identified], values, names)
@@ -72,8 +77,10 @@ def gather(values: Sequence[Any], names: Sequence[str], *, lazy: bool = False) -
             if is_weak[i] and hasattr(x, "dtype"):
                 arrays[i], is_weak[i] = xp.asarray(x), False
     strong = [(name, x) for name, x, weak in zip(names, arrays, is_weak, strict=True) if not weak]
+    if not strong:
+        xp = _of_generator(rng) or xp
     dtype = _result_dtype(xp, strong)
-    other = strong[0][1] if strong else None
+    other = strong[0][1] if strong else rng if hasattr(rng, "device") else None
     for i, name in enumerate(names):
         if is_weak[i]:
             arrays[i] = _array_of_numbers(xp, arrays[i], name, other, dtype)
@@ -108,10 +115,8 @@ def _common_namespace(
 
 def _array_of_numbers(xp: Namespace, value: Any, name: str, other: Array | None, dtype: DType) -> Array:
     """Return a number or a list as an array like another one, in the dtype that a result of `dtype` is computed in."""
-    try:
-        return xp.asarray_like(_numbers(value, name), other, computing_dtype(xp, dtype))
-    except OverflowError as error:
-        raise ValueError(f"{name} is a number beyond the range of {dtype}") from error
+    computing = computing_dtype(xp, dtype)
+    return xp.asarray_like(_numbers(value, name, computing, float(xp.finfo(computing).max)), other, computing)
 
 
 def computing_dtype(xp: Namespace, dtype: DType) -> DType:
@@ -152,9 +157,11 @@ def identify(value: Any, name: str) -> tuple[Namespace | None, Any]:
             return identified
     if isinstance(value, float | int) and not isinstance(value, bool):
         return None, value
+    distributions = hasattr(value, "_fields") or hasattr(value, "log_prob") or hasattr(value, "logpdf")
     raise TypeError(
         f"{name} is {_describe(value)}; pass a number, a list of numbers, "
         "or a dense array of NumPy, PyTorch, TensorFlow, JAX or Dask"
+        + ("; kldiv.kl_divergence is for distributions" if distributions else "")
     )
 
 
@@ -234,7 +241,7 @@ def _numpy(value: Any, name: str) -> Identified | None:
         return None
     from kldiv.backends import numpy as xp
 
-    return xp, value
+    return xp, value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
 
 
 def _array_api_strict(value: Any, name: str) -> Identified | None:
@@ -247,6 +254,26 @@ def _array_api_strict(value: Any, name: str) -> Identified | None:
     from kldiv.backends import array_api_strict as xp
 
     return xp, value
+
+
+def _of_generator(rng: Any) -> Namespace | None:
+    """Return the backend whose source of random numbers this is, None for seeds and NumPy's generators."""
+    if "torch" in sys.modules:
+        import torch
+
+        if isinstance(rng, torch.Generator):
+            from kldiv.backends import torch as xp
+
+            return xp
+    if "tensorflow" in sys.modules:
+        import tensorflow as tf
+
+        if isinstance(rng, tf.random.Generator):
+            from kldiv.backends import tensorflow as xp
+
+            return xp
+    key = _jax(rng, "rng")
+    return key[0] if key else None
 
 
 def array_converter(xp: Namespace, dtype: DType, parameters: list[Any]) -> Callable[[Sequence[Any]], list[Array]]:
@@ -270,19 +297,36 @@ def _describe(value: Any) -> str:
     )
 
 
-def _numbers(value: Any, name: str) -> Any:
-    """Return `value` if it is a number or a rectangular list of numbers."""
+def _numbers(value: Any, name: str, dtype: DType, largest: float) -> Any:
+    """Return `value` if it is a number or a rectangular list of numbers that `dtype` holds, up to its largest one."""
     stack = [value]
     while stack:
         item = stack.pop()
-        if isinstance(item, list | tuple):
+        if type(item) is list or type(item) is tuple:
             if not item or len({len(i) if isinstance(i, list | tuple) else -1 for i in item}) > 1:
                 raise TypeError(f"{name} is an empty or ragged list; pass a rectangular list of numbers, or an array")
             stack.extend(item)
         elif isinstance(item, bool) or not (isinstance(item, float | int) or _is_real_scalar(item)):
-            raise TypeError(f"{name} holds {item!r}; pass numbers, or one array of a framework")
+            raise TypeError(f"{name} holds {item!r}; pass numbers, or one array of a framework{_or_a_batch(item)}")
+        elif largest < abs(item.item() if hasattr(item, "dtype") else item) < math.inf:
+            raise ValueError(
+                f"{name} holds {reprlib.repr(item)}, beyond the range of {dtype}; pass arrays of a wider dtype"
+            )
     return value
 
 
+def _or_a_batch(item: Any) -> str:
+    """Return what to write for a list of named tuples, as distributions are."""
+    fields = getattr(item, "_fields", ())
+    batch = ", ".join(f"{field}=[...]" for field in fields)
+    return (
+        f"; a batch of distributions is one with a list for each parameter: {type(item).__name__}({batch})"
+        if fields
+        else ""
+    )
+
+
 def _is_real_scalar(item: Any) -> bool:
-    return type(item).__module__ == "numpy" and item.dtype.kind in "fiu" and item.shape == ()
+    return (
+        type(item).__module__ == "numpy" and item.dtype.kind in "fiu" and item.dtype.itemsize <= 8 and item.shape == ()
+    )

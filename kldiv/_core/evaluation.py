@@ -17,9 +17,10 @@ from kldiv._arrays import cache
 from kldiv._arrays.compilation import program_of
 from kldiv._arrays.namespace import array_converter, computing_dtype
 from kldiv._arrays.protocol import Array, DType, FastPathRequest, Namespace, Plan
-from kldiv._core.family import Family
+from kldiv._core.family import Family, kind_of
 from kldiv._core.parameters import (
     Layout,
+    batch_zeros,
     cast,
     event_axes,
     gather_families,
@@ -30,7 +31,7 @@ from kldiv._core.parameters import (
 from kldiv._core.registry import Evaluate, Rule
 from kldiv._core.search import find
 from kldiv._core.signature import register_readers, signature
-from kldiv._core.validation import check_structure, tolerances, valid
+from kldiv._core.validation import check_structure, diagnose_all, tolerances, valid
 
 _PLANS = "plans of divergences"  # their section of the cache
 
@@ -59,6 +60,21 @@ def gather_pair(p: Any, q: Any) -> Pair:
     xp, arrays, dtype, (p, q) = gather_families(lazy=True, p=p, q=q)
     layouts = check_structure(xp, p, q)
     return Pair(xp, arrays, dtype, p, q, layouts, find(layouts[0].kind, layouts[1].kind))
+
+
+def zero_of_identical(p: Any, q: Any) -> Array | None:
+    """Return zeros for a pair without a rule if it is one distribution twice, None if it is not, or not known to be.
+
+    Raises ValueError if a parameter is invalid.
+    """
+    xp, arrays, dtype, (p, q) = gather_families(p=p, q=q)
+    pairs = list(zip(leaves(p), leaves(q), strict=False))
+    if kind_of(p) != kind_of(q) or not all(xp.is_concrete(x) for x in arrays):
+        return None
+    if not all(xp.shape(x) == xp.shape(y) and bool(xp.all(x == y)) for x, y in pairs):
+        return None
+    diagnose_all(xp, dtype, p=p)
+    return batch_zeros(xp, cast(xp, p, dtype))
 
 
 def known_plan(p: Any, q: Any, parameters: list[Any]) -> Plan | None:
@@ -133,5 +149,6 @@ def _checked(xp: Namespace, evaluate: Evaluate, dtype: DType, p: Family, q: Fami
 def in_base(value: Array, base: Any) -> Array:
     """Return a divergence in nats in another base, or raise ValueError."""
     if isinstance(base, bool) or not isinstance(base, Real) or not 1 < float(base) < math.inf:
-        raise ValueError(f"base must be a number above 1, such as 2 for bits; got {base!r}")
+        static = "; under a compiler it must be a static argument" if hasattr(base, "dtype") else ""
+        raise ValueError(f"base must be a number above 1, such as 2 for bits; got {base!r}{static}")
     return value / math.log(base)

@@ -6,8 +6,10 @@ distributions the tuple of its class and their kinds.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
+import reprlib
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, NamedTuple, Protocol, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
@@ -152,8 +154,28 @@ def _dress(cls: Any, fields: tuple[Field, ...]) -> None:
     for name, method in _METHODS.items():
         setattr(cls, name, method)
     cls.__init_subclass__ = classmethod(_refuse_subclass)
-    if not hasattr(cls, "log_density"):
-        cls.log_density = _no_log_density
+    if any(field.component for field in fields):
+        _require_components(cls, fields)
+
+
+def _require_components(cls: Any, fields: tuple[Field, ...]) -> None:
+    """Make a class refuse, when it is called, what looks like a distribution and is of no family.
+
+    What does not look like one may stand for one: functions that map trees put placeholders there.
+    """
+    from kldiv._core.refusal import require_component
+
+    make = cls.__new__
+
+    @functools.wraps(make)
+    def checked(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        self = make(cls, *args, **kwargs)
+        for field, value in zip(fields, self, strict=True):
+            if field.component and not fields_of(type(value)):
+                require_component(value, f"{cls.__name__}.{field.name}")
+        return self
+
+    cls.__new__ = checked
 
 
 def _is_equal(self: Any, other: Any) -> bool:
@@ -178,9 +200,16 @@ for _name, _method in _METHODS.items():  # `help` shows functions by their names
     _method.__name__ = _name
 
 
+_shorten = reprlib.Repr()
+_shorten.maxlist = _shorten.maxtuple = 16
+_shorten.maxother = 60
+
+
 def shown(value: Any) -> str:
-    """Return a parameter as text: large arrays by type, dtype and shape."""
+    """Return a parameter as text: large arrays by type, dtype and shape, long lists by their first entries."""
     shape = getattr(value, "shape", None)
+    if type(value) is list or type(value) is tuple:
+        return _shorten.repr(value)
     if shape is None or isinstance(value, tuple) or math.prod(n or 0 for n in shape) <= 16:
         return repr(value)
     return f"<{type(value).__name__} of {value.dtype}, shape {tuple(shape)}>"
@@ -230,12 +259,19 @@ def fields_of(cls: type) -> tuple[Field, ...]:
         return known.fields
     if cls not in _known_fields:
         _known_fields[cls] = _read_fields(cls)
+        if _known_fields[cls] and not hasattr(cls, "log_density"):
+            cls.log_density = _no_log_density  # type: ignore[attr-defined]
     return _known_fields[cls]
+
+
+def family_above(cls: type) -> type | None:
+    """Return the family that a class is derived from, None if there is none."""
+    return next((base for base in cls.__mro__[1:] if fields_of(base)), None)
 
 
 def _read_fields(cls: Any) -> tuple[Field, ...]:
     names = getattr(cls, "_fields", None)
-    if names is None or not issubclass(cls, tuple):
+    if names is None or not issubclass(cls, tuple) or family_above(cls):
         return ()
     try:
         hints = get_type_hints(cls, include_extras=True)

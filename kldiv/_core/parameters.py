@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace, Shape
 from kldiv._core.family import Family, FamilyKey, Field, fields_of, kind_of, support_of
+from kldiv._core.refusal import refusal
 from kldiv.domains import Support
 
 
@@ -193,31 +194,27 @@ def event_size(xp: Namespace, d: Family) -> int:
 
 def require_family(distribution: Any, name: str) -> None:
     """Raise TypeError unless a distribution has been passed."""
-    if isinstance(distribution, type) and fields_of(distribution):
-        fields = ", ".join(f"{f.name}=..." for f in fields_of(distribution))
-        raise TypeError(f"{name} is the family {distribution.__name__} itself; pass {distribution.__name__}({fields})")
-    if not fields_of(type(distribution)):
-        cls = type(distribution)
-        raise TypeError(
-            f"{name} is a {cls.__module__}.{cls.__qualname__}, not a distribution such as kldiv.Normal(0.0, 1.0). "
-            "For probabilities in arrays pass Categorical(p) and Categorical(q), "
-            "or use kldiv.rel_entr(p, q) for the element-wise terms"
-        )
-    for field in fields_of(type(distribution)):
+    fields = fields_of(type(distribution))
+    if not fields:
+        raise TypeError(refusal(distribution, name))
+    for field in fields:
         if field.component:
-            component = getattr(distribution, field.name)
-            require_family(component, f"{type(distribution).__name__}.{field.name} of {name}")
+            label = f"{type(distribution).__name__}.{field.name} of {name}"
+            require_family(getattr(distribution, field.name), label)
 
 
-def gather_families(*, lazy: bool = False, **distributions: Any) -> tuple[Namespace, list[Array], DType, list[Family]]:
+def gather_families(
+    *, lazy: bool = False, rng: Any = None, **distributions: Any
+) -> tuple[Namespace, list[Array], DType, list[Family]]:
     """Return the namespace of named distributions, all their parameters as its arrays, the dtype of a result, and them.
 
+    Where all parameters are numbers, the framework is that of the source `rng` of random numbers.
     Raises TypeError if an argument is not a distribution, or the parameters belong to different frameworks.
     """
     for name, d in distributions.items():
         require_family(d, name)
     names, values = zip(*[leaf for name, d in distributions.items() for leaf in named_leaves(d, name)], strict=True)
-    xp, arrays, dtype = gather(values, names, lazy=lazy)
+    xp, arrays, dtype = gather(values, names, lazy=lazy, rng=rng)
     remaining = iter(arrays)
     return xp, arrays, dtype, [unflatten(d, remaining) for d in distributions.values()]
 
@@ -248,8 +245,7 @@ def describe(xp: Namespace, d: Family, name: str) -> Layout:
         shape = inner.batch_shape if inner else xp.shape(value)
         split = len(shape) - len(field.axes)
         if split < 0:
-            what = "batch" if inner else "event"
-            raise ValueError(f"{label} has shape {tuple(shape)}; it needs {what} axes {field.axes} at the end")
+            raise ValueError(f"{label} has shape {tuple(shape)}; {_missing_axes(cls, field, value)}")
         batches.append((label, shape[:split]))
         _collect_axes(axes, field, shape[split:], label, shape)
         if inner:
@@ -260,6 +256,17 @@ def describe(xp: Namespace, d: Family, name: str) -> Layout:
     if support is not None:
         event = support.event({axis: length for axis, (length, _) in axes.items()})
     return Layout(kind_of(d), support, broadcast_shapes(batches), event, axes, tuple(event_axes(d)))
+
+
+def _missing_axes(cls: type, field: Field, value: Any) -> str:
+    """Return what to do where a parameter or a component has fewer axes than its field asks for."""
+    if field.component is None:
+        return f"it needs event axes {field.axes} at the end"
+    example = ", ".join(f"{name}=[...]" for name in value._fields)
+    return (
+        f"{cls.__name__} takes its last batch axis, so it needs a parameter with an axis, "
+        f"such as {type(value).__name__}({example})"
+    )
 
 
 def _collect_axes(

@@ -57,6 +57,12 @@ class Rule(NamedTuple):
         """Where the equation comes from."""
         return " ".join(_documentation(self.formula)[1].split())
 
+    def __reduce__(self) -> tuple[Callable[..., Rule], tuple[FamilyKey, FamilyKey]]:
+        """Pickle the pair: its functions are not importable, and are found again where it is loaded."""
+        from kldiv._core.search import find
+
+        return find, (self.p, self.q)
+
     def __str__(self) -> str:
         parts = [*dict.fromkeys(self.steps)]
         if self.formula is not None:

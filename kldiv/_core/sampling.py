@@ -318,8 +318,8 @@ def sample(p: Distribution, n: int, *, rng: Any = None) -> Array:
     Returns
     -------
     array
-        Of shape (n, batch, event), in the framework, dtype and device of the parameters. Where a sample is a smooth
-        function of the parameters, it can be differentiated with respect to them.
+        Of shape (n, batch, event), in the framework, dtype and device of the parameters, or of `rng` where these are
+        numbers. Where a sample is a smooth function of the parameters, it can be differentiated with respect to them.
 
     Raises
     ------
@@ -338,7 +338,7 @@ def sample(p: Distribution, n: int, *, rng: Any = None) -> Array:
     count: Any = n  # whatever a caller may pass
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ValueError(f"n must be a positive integer; got {n!r}")
-    xp, arrays, dtype, (p,) = gather_families(p=p)
+    xp, arrays, dtype, (p,) = gather_families(rng=rng, p=p)
     draw = require_sampler(kind_of(p))
     if all(xp.is_concrete(x) for x in arrays) and not bool(xp.all(valid(xp, p, tolerances(xp, p), inherent=True))):
         diagnose_all(xp, dtype, p=p)

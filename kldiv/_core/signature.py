@@ -15,8 +15,18 @@ from kldiv._arrays.protocol import Namespace
 
 Signature: TypeAlias = tuple[Hashable, ...]
 
-# How a parameter of a type is read. Integers beyond 2^53 are not exact in float64, and are checked at each call.
-_readers: dict[type, Callable[[Any], Hashable]] = {float: type, int: lambda n: int if abs(n) < 2**53 else None}
+
+def _number(x: Any) -> Hashable:
+    """Return the type of a number, None for one that is checked at each call: float32 may not hold it."""
+    return type(x) if abs(float(x)) < 3.4e38 else None
+
+
+def _integer(n: int) -> Hashable:
+    """Return int, None for an integer that is checked at each call: float64 may not hold it exactly."""
+    return int if abs(n) < 2**53 else None
+
+
+_readers: dict[type, Callable[[Any], Hashable]] = {float: _number, int: _integer}  # how parameters of a type are read
 
 
 def signature(distributions: Iterable[Any], parameters: list[Any]) -> Signature | None:
@@ -37,7 +47,7 @@ def _read(distributions: Iterable[Any], parts: list[Hashable], parameters: list[
                 if not _read((x,), parts, parameters):
                     return False
                 continue
-            part: Any = cls if reader is type else reader(x)
+            part = reader(x)
             if part is None:
                 return False
             parts.append(part)
@@ -53,6 +63,6 @@ def register_readers(xp: Namespace, parameters: Iterable[Any]) -> None:
         owner, array = identify(x, "a parameter")
         if owner is None:
             if not isinstance(x, list):
-                _readers[type(x)] = type
+                _readers[type(x)] = _number
         elif array is x:
             _readers[type(x)] = xp.signature

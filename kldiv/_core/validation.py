@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from kldiv._arrays.protocol import Array, DType, Namespace, Shape
@@ -57,6 +59,7 @@ class _Requirement(NamedTuple):
     holds: Array
     shown: Callable[[], Array]  # the values that a message quotes
     event_axes: int  # how many of the last axes of `holds` are event axes of the owner
+    hint: Callable[[], str] = str  # the cure, where it can be told
 
 
 def _requirements(xp: Namespace, parameter: Parameter, eps: float, *, inherent: bool) -> Iterator[_Requirement]:
@@ -69,7 +72,8 @@ def _requirements(xp: Namespace, parameter: Parameter, eps: float, *, inherent: 
             continue
         holds = condition.holds(xp, x, eps)
         shown = functools.partial(condition.shown, xp, x)
-        yield _Requirement(condition.words, holds, shown, len(xp.shape(holds)) - batch_axes)
+        hint = functools.partial(condition.hint, xp, x, eps)
+        yield _Requirement(condition.words, holds, shown, len(xp.shape(holds)) - batch_axes, hint)
     if domain.low:
         yield _on_one_side(xp, x, getattr(owner, domain.low.parameter), domain, domain.low, above=True)
     if domain.high:
@@ -131,7 +135,29 @@ def diagnose(xp: Namespace, d: Family, eps: Family, name: str, starts: Family | 
             if part is not None:
                 index = _index_in_whole(index, part, bad.ndim - requirement.event_axes)
             place = f"at index {index} of" if index else "in"
-            raise ValueError(f"{parameter.label} must {requirement.words}; got {value} {place} {name}")
+            message = f"{parameter.label} must {requirement.words}; got {value} {place} {name}"
+            raise ValueError(message + requirement.hint())
+
+
+def require_weights(xp: Namespace, value: Array, starts: Iterable[Shape] = ((), ()), /, **named: Array) -> None:
+    """Raise ValueError for the first negative number of named arrays, where a `value` made of them is infinite.
+
+    For parts of arrays, `starts` are the indices at which the parts begin.
+    """
+    if not xp.is_concrete(value) or not bool(xp.any(xp.stop_gradient(value) == math.inf)):
+        return
+    for (name, x), start in zip(named.items(), starts, strict=True):
+        numbers = xp.to_numpy(x)
+        bad = numbers < 0
+        if bad.any():
+            index = tuple(int(i[0]) for i in bad.nonzero()) if bad.ndim else ()
+            whole = tuple(i + first for i, first in itertools.zip_longest(index, start, fillvalue=0))
+            place = f"at index {whole} of" if whole else "in"
+            raise ValueError(
+                f"{name} must be non-negative; got {numbers[index]} {place} {name}. A logarithm is no weight: pass exp "
+                "of it. Where you have log q beside p, as for a loss with the prediction first, write kl_div(p, "
+                "exp(log_q)), or kl_divergence(Categorical(p), CategoricalLogits(log_q)) for the sum over classes"
+            )
 
 
 def _index_in_whole(index: tuple[int, ...], start: Parameter, batch_axes: int) -> tuple[int, ...]:

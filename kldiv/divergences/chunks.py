@@ -15,7 +15,7 @@ from kldiv._arrays.protocol import Array, DType, Namespace, Shape
 from kldiv._core.evaluation import Pair, gather_pair, known_plan, plan_for
 from kldiv._core.family import Family
 from kldiv._core.parameters import structure_of, unflatten_pair
-from kldiv._core.validation import diagnose_all
+from kldiv._core.validation import diagnose_all, require_weights
 
 
 def divergence(pair: Pair, validate: bool) -> Array | None:
@@ -31,11 +31,17 @@ def divergence(pair: Pair, validate: bool) -> Array | None:
 
 
 def elementwise(
-    xp: Namespace, body: Callable[..., Array], function: Callable[..., Array], dtype: DType, arrays: list[Array]
+    xp: Namespace,
+    body: Callable[..., Array],
+    function: Callable[..., Array],
+    dtype: DType,
+    arrays: list[Array],
+    validate: bool,
 ) -> Array | None:
     """Return ``body(xp, function, dtype, *arrays)``, which has no event axes, in chunks; None if `arrays` are not."""
     assert xp.map_chunks is not None
-    return xp.map_chunks(functools.partial(_elements_of_chunk, body, function, dtype), dtype, arrays, [0] * len(arrays))
+    of_chunk = functools.partial(_elements_of_chunk, body, function, dtype, validate and __debug__)
+    return xp.map_chunks(of_chunk, dtype, arrays, [0] * len(arrays))
 
 
 def _divergence_of_chunk(
@@ -58,8 +64,12 @@ def _elements_of_chunk(
     body: Callable[..., Array],
     function: Callable[..., Array],
     dtype: DType,
+    validate: bool,
     chunks: list[Array],
     starts: list[Shape],
 ) -> Array:
     xp = namespace(*chunks)
-    return xp.asarray(run(body, function, xp, dtype, chunks, *chunks))
+    value = run(body, function, xp, dtype, chunks, *chunks)
+    if validate:
+        require_weights(xp, value, starts, x=chunks[0], y=chunks[1])
+    return xp.asarray(value)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from kldiv._arrays.protocol import Array
-from kldiv._core.evaluation import gather_pair, in_base, known_plan, plan_for
+from kldiv._core.evaluation import gather_pair, in_base, known_plan, plan_for, zero_of_identical
 from kldiv._core.family import Distribution
 from kldiv._core.parameters import gather_families
+from kldiv._core.registry import NoClosedForm
 from kldiv._core.validation import diagnose_all
 from kldiv.divergences import chunks
 
@@ -56,7 +57,13 @@ def kl_divergence(p: Distribution, q: Distribution, *, base: float | None = None
     parameters: list[Any] = []
     plan = known_plan(p, q, parameters)
     if plan is None:
-        pair = gather_pair(p, q)
+        try:
+            pair = gather_pair(p, q)
+        except NoClosedForm:
+            zero = zero_of_identical(p, q)
+            if zero is None:
+                raise
+            return zero
         chunked = chunks.divergence(pair, validate) if pair.xp.map_chunks else None
         if chunked is not None:
             return chunked if base is None else in_base(chunked, base)

@@ -65,7 +65,14 @@ def log_density(xp: Namespace, d: Family, x: Array, *, extended: bool = False) -
         return log_mixture(xp, d.probs, inner)
     cls = type(d)
     parts = [_Extended(xp, y) if field.component else y for field, y in zip(fields_of(cls), d, strict=True)]
-    return cls.log_density.__wrapped__(cls(*parts), xp, x)
+    formula = getattr(cls.log_density, "__wrapped__", None)
+    if formula is None:
+        raise TypeError(
+            f"{cls.__name__}.log_density is not declared, and this needs its formula between the integers: decorate it "
+            "with @kldiv.declare.density, as `def log_density(self, xp, x)`"
+        )
+    value: Array = formula(cls(*parts), xp, x)
+    return value
 
 
 class _Extended:

@@ -119,7 +119,7 @@ def estimate(
     unit = 1.0 if base is None else 1 / in_base(1.0, base)  # in nats
     require_density(p, "p")
     require_density(q, "q")
-    xp, arrays, dtype, (p, q) = gather_families(p=p, q=q)
+    xp, arrays, dtype, (p, q) = gather_families(rng=rng, p=p, q=q)
     check_structure(xp, p, q)
     with xp.ignore_warnings():
         good = valid(xp, p, tolerances(xp, p), inherent=True) & valid(xp, q, tolerances(xp, q), inherent=True)

@@ -113,7 +113,10 @@ class Recorder(Generic[Member]):
         if self._callback is None:
             return False
         q, value = self.result()
-        return bool(self._callback(step, q, value))
+        try:
+            return bool(self._callback(step, q, value))
+        except StopIteration as error:  # SciPy would take it for the wish to stop
+            raise RuntimeError(f"callback raised StopIteration at step {step}; to stop, return True") from error
 
     def _keep(self) -> None:
         assert self._last is not None

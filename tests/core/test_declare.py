@@ -1,5 +1,6 @@
 """What a family declares: wrong declarations are refused where they are made, and say what to write."""
 
+import copy
 import inspect
 import os
 import pickle
@@ -16,6 +17,20 @@ from kldiv import declare, domains
 
 class Rate(NamedTuple):
     rate: Annotated[Any, domains.Positive]
+
+
+class Plain(NamedTuple):
+    rate: Annotated[Any, domains.Positive]
+
+
+@declare.family(domains.COUNTS)
+class Written(NamedTuple):
+    """A Poisson distribution whose log density is a method as any other."""
+
+    rate: Annotated[Any, domains.Positive]
+
+    def log_density(self, x):
+        return kldiv.Poisson(self.rate).log_density(x)
 
 
 class Unmarked(NamedTuple):
@@ -121,6 +136,17 @@ def test_missing_log_density_says_what_to_write():
         Tent(0.0, 1.0, 2.0).log_density(1.0)
 
 
+@pytest.mark.parametrize("method", ["auto", "monte-carlo"])
+def test_estimate_of_a_family_without_log_density_says_what_to_write(method):
+    with pytest.raises(TypeError, match=r"Plain has no log_density; add a method `@declare\.density def log_density"):
+        kldiv.estimate(kldiv.Gamma(2.0, 1.0), Plain(1.0), method=method)
+
+
+def test_log_density_that_is_not_declared_is_named_where_its_formula_is_needed():
+    with pytest.raises(TypeError, match=r"Written\.log_density is not declared.*@kldiv\.declare\.density"):
+        kldiv.estimate(kldiv.Poisson(2.0), Written(3.0))
+
+
 def test_new_declaration_is_heeded_by_the_next_call():
     @declare.family(domains.POSITIVE)
     class Late(NamedTuple):
@@ -143,6 +169,27 @@ def test_families_are_told_apart():
 def test_repr_of_large_parameters_is_short():
     assert repr(kldiv.Gamma(2.0, 1.0)) == "Gamma(concentration=2.0, rate=1.0)"
     assert repr(kldiv.Exponential(np.ones((10, 3)))) == "Exponential(rate=<ndarray of float64, shape (10, 3)>)"
+
+
+def test_repr_of_long_lists_is_short():
+    p = kldiv.Normal([0.0, 1.0], [float(i) for i in range(1000)])
+    assert repr(p).startswith("Normal(loc=[0.0, 1.0], scale=[0.0, 1.0, 2.0, ")
+    assert len(repr(p)) < 150
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        kldiv.rule(kldiv.Exponential, kldiv.Gamma),
+        kldiv.rule(kldiv.Independent[kldiv.Normal], kldiv.MultivariateNormal),
+        kldiv.rule(kldiv.Mixture[kldiv.Normal], kldiv.Gamma),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("copied", [lambda x: pickle.loads(pickle.dumps(x)), copy.deepcopy], ids=["pickle", "copy"])
+def test_rule_survives_pickle(copied, rule):
+    again = copied(rule)
+    assert (again.p, again.q, again.method, str(again)) == (rule.p, rule.q, rule.method, str(rule))
 
 
 @pytest.mark.parametrize("name", kldiv.families.__all__)

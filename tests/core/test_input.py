@@ -427,6 +427,13 @@ def test_what_is_no_parameter_is_refused(refused, array, role):
     assert message_of(TypeError, kldiv.kl_divergence, p, q).startswith(f"Normal.loc of {role} ")
 
 
+def test_what_is_no_parameter_is_refused_after_a_call_with_parameters(refused, array):
+    good = kldiv.Normal(array([1.0, 1.0]), 1.0)
+    assert kldiv.kl_divergence(good, good) is not None
+    p = kldiv.Normal(array([1.0, 1.0]), refused())
+    assert message_of(TypeError, kldiv.kl_divergence, p, good).startswith("Normal.scale of p ")
+
+
 @only(("function", "name"), [(kldiv.rel_entr, "x"), (kldiv.kl_div, "y")], ids=["rel_entr", "kl_div"])
 def test_what_is_no_array_is_refused_element_by_element(refused, array, function, name):
     x, y = (refused(), array([1.0, 1.0])) if name == "x" else (array([1.0, 1.0]), refused())
@@ -642,6 +649,17 @@ class Unresolvable(NamedTuple):
 
 Plain = collections.namedtuple("Plain", "loc scale")
 
+
+class Undecorated(NamedTuple):
+    """A family that is declared by its formula alone."""
+
+    rate: Annotated[Any, domains.Positive]
+
+
+class Derived(Undecorated):
+    """A class derived from a family, of whose pairs nothing is declared."""
+
+
 NO_DISTRIBUTION = {
     "array": (lambda a: a([0.5, 0.5]), "not a distribution", "Categorical(p)", "kldiv.rel_entr"),
     "number": (lambda a: 0.5, "float", "not a distribution"),
@@ -655,10 +673,22 @@ NO_DISTRIBUTION = {
     "another library's": (lambda a: scipy.stats.norm(0.0, 1.0), "scipy.stats", "not a distribution"),
     "object": (lambda a: object(), "object", "not a distribution"),
     "family": (lambda a: kldiv.Normal, "the family Normal itself", "pass Normal(loc=..., scale=...)"),
-    "alias": (lambda a: kldiv.Independent[kldiv.Normal], "not a distribution"),
+    "alias": (lambda a: kldiv.Independent[kldiv.Normal], "the family Independent itself", "pass Independent(base=...)"),
     "module": (lambda a: kldiv, "module", "not a distribution"),
+    "derived": (lambda a: Derived(1.0), "Derived", "derived from the family Undecorated", "kldiv.declare.conversion"),
+    "list of distributions": (
+        lambda a: [kldiv.Normal(0.0, 1.0), kldiv.Normal(1.0, 1.0)],
+        "a list of distributions",
+        "pass Normal(loc=[...], scale=[...])",
+    ),
+    "list of families": (lambda a: [kldiv.Normal(0.0, 1.0), kldiv.Poisson(1.0)], "these are Normal, Poisson"),
+    "class": (lambda a: dict, "the class dict"),
+    "another library's class": (
+        lambda a: scipy.stats.Normal,
+        "the class scipy.stats",
+        "pass an instance of it, or of the nearest family: Normal(loc=..., scale=...)",
+    ),
     "held array": (lambda a: kldiv.Independent(a([0.5, 0.5])), "Independent.base", "not a distribution"),
-    "held family": (lambda a: kldiv.Independent(kldiv.Normal), "Independent.base", "pass Normal(loc=..., scale=...)"),
 }
 
 
@@ -669,6 +699,109 @@ def test_what_is_no_distribution_is_refused(array, value, words, role):
     message = message_of(TypeError, kldiv.kl_divergence, p, q)
     assert message.startswith(f"{role} is ") or f" of {role} is " in message
     assert [word for word in words if word not in message] == [], message
+
+
+HELD = {
+    "family": (lambda: kldiv.Normal, "the family Normal itself"),
+    "list of distributions": (lambda: [kldiv.Normal(0.0, 1.0)], "a list of distributions"),
+    "another library's class": (lambda: scipy.stats.Normal, "the class scipy.stats"),
+}
+
+
+@only(("value", "words"), HELD.values(), ids=HELD.keys())
+@only("holder", [lambda x: kldiv.Independent(base=x), lambda x: kldiv.Mixture([0.5, 0.5], x)], ids=["base", "mixture"])
+def test_family_does_not_hold_what_is_no_distribution(holder, value, words):
+    message = message_of(TypeError, holder, value())
+    assert message.startswith(("Independent.base is ", "Mixture.components is "))
+    assert words in message
+
+
+@only("placeholder", [None, 0, "leaf"])
+def test_family_holds_the_placeholders_of_functions_that_map_trees(placeholder):
+    assert kldiv.Independent(placeholder).base == placeholder
+
+
+PAIR = [kldiv.Normal(0.0, 1.0), kldiv.Normal(1.0, 2.0)]
+AS_NUMBERS = {
+    "kl_div": ("x", lambda: kldiv.kl_div(PAIR, PAIR)),
+    "project": ("p", lambda: kldiv.project(PAIR, kldiv.Normal)),
+    "parameter": ("Normal.loc of p", lambda: kldiv.kl_divergence(kldiv.Normal(PAIR, 1.0), PAIR[0])),
+    "log_density": ("x", lambda: PAIR[0].log_density(PAIR)),
+    "plotting.pairwise": ("matrix", lambda: kldiv.plotting.pairwise(PAIR)),
+    "from_grid": ("density", lambda: kldiv.from_grid([0.0, 1.0], PAIR)),
+    "namespace": ("argument 0", lambda: kldiv.namespace(PAIR)),
+}
+
+
+@only(("name", "call"), AS_NUMBERS.values(), ids=AS_NUMBERS.keys())
+def test_distributions_in_a_list_are_no_numbers(name, call):
+    message = message_of(TypeError, call)
+    assert message.startswith(f"{name} holds Normal(loc=")
+    assert message.endswith("Normal(loc=[...], scale=[...])")
+
+
+def test_distributions_are_no_arrays():
+    assert message_of(TypeError, kldiv.rel_entr, *PAIR).endswith("; kldiv.kl_divergence is for distributions")
+
+
+@only(("function", "argument"), [(kldiv.kl_div, "x"), (kldiv.rel_entr, "y")], ids=["kl_div", "rel_entr"])
+def test_logarithms_of_probabilities_are_refused_with_the_cure(array, function, argument):
+    logarithms, probs = array(np.log([[0.25, 0.75]] * 2)), array([0.5, 0.5])
+    message = message_of(ValueError, function, *((logarithms, probs) if argument == "x" else (probs, logarithms)))
+    assert message.startswith(f"{argument} must be non-negative; got -1.386")
+    assert f"at index (0, 0) of {argument}" in message
+    assert "kl_div(p, exp(log_q))" in message
+
+
+@only("function", [kldiv.kl_div, kldiv.rel_entr])
+def test_without_validation_negative_weights_give_infinity_as_in_scipy(backend, array, function):
+    weights = [-1.0, 0.5], [0.5, 0.5]
+    values = backend.to_numpy(function(*map(array, weights), validate=False))
+    assert values.tolist() == getattr(scipy.special, function.__name__)(*weights).tolist()
+
+
+def test_channels_first_are_told_where_the_sums_tell(array):
+    probs = array(np.full((2, 4, 3, 3), 0.25))
+    message = message_of(ValueError, kldiv.kl_divergence, kldiv.Categorical(probs), kldiv.Categorical(probs))
+    assert message.endswith("the sums along axis 1 are 1: move it to the end, as moveaxis(1, -1) does")
+
+
+def test_vector_of_one_number_asks_for_an_axis(array):
+    p = kldiv.Independent(kldiv.Normal(array(0.0), 1.0))
+    message = message_of(ValueError, kldiv.kl_divergence, p, p)
+    assert message.endswith("it needs a parameter with an axis, such as Normal(loc=[...], scale=[...])")
+
+
+@only("value", [1e300, -1e300, 10**300, [1.0, 1e300], 10**400], ids=lambda x: repr(x)[:12])
+@only("met", [False, True], ids=["first call", "later call"])
+def test_numbers_beyond_the_range_of_float32_are_refused(array, value, met):
+    loc = array([0.0, 1.0], "float32")
+    assert not met or kldiv.kl_divergence(kldiv.Normal(loc, 1.0), kldiv.Normal(0, np.float64(1.0))) is not None
+    message = message_of(ValueError, kldiv.kl_divergence, kldiv.Normal(loc, 1.0), kldiv.Normal(0.0, value))
+    assert message.startswith("Normal.scale of q holds ")
+    assert "float32" in message
+
+
+def test_scalars_of_numpy_beyond_the_range_of_float32_are_refused(array, foreign):
+    p = kldiv.Normal(array([0.0, 1.0], "float32"), foreign(1e300)[()])
+    assert message_of(ValueError, kldiv.kl_divergence, p, p).startswith("Normal.scale of p holds ")
+
+
+@only("value", [np.longdouble(1.0), [np.longdouble(1.0)], np.complex64(1.0), np.bool_(True)], ids=repr)
+def test_scalars_that_are_no_64_bit_numbers_are_refused_beside_arrays(array, value):
+    p = kldiv.Normal(array([0.0, 1.0], "float32"), value)
+    assert message_of(TypeError, kldiv.kl_divergence, p, p).startswith("Normal.scale of p ")
+
+
+@only("dtype", [">f8", ">f4", ">i8"])
+@only("met", [False, True], ids=["first call", "later call"])
+def test_arrays_of_the_other_byte_order_give_those_of_this_machine(dtype, met):
+    loc, native = np.asarray([0.0, 1.0], dtype), np.dtype(dtype).newbyteorder("=")
+    assert not met or kldiv.kl_divergence(kldiv.Normal(loc.astype(native), 1.0), kldiv.Normal(0.0, 1.0)) is not None
+    p, q = kldiv.Normal(loc, 1.0), kldiv.Normal(0.0, 1.0)
+    values = [kldiv.kl_divergence(p, q), p.log_density(1.0), kldiv.kl_div(loc, 1.0), kldiv.sample(p, 3, rng=0)]
+    assert [x.dtype.isnative for x in values] == [True] * 4
+    assert values[0].tolist() == [0.0, 0.5]
 
 
 def test_arrays_for_both_are_refused(array):
@@ -768,6 +901,16 @@ def test_pair_is_not_registered_twice():
     assert message == "KL(Normal || Normal) has a formula already: kl_normal_normal"
 
 
+@only("p", [kldiv.StudentT(3.0, 0.0, 1.0), kldiv.Mixture([0.5, 0.5], kldiv.Normal([0.0, 1.0], 1.0))], ids=kind)
+def test_identical_distributions_have_divergence_0_without_a_rule(backend, on_backend, p):
+    assert backend.to_numpy(kldiv.kl_divergence(on_backend(p), on_backend(p))).tolist() == 0.0
+
+
+def test_identical_invalid_distributions_are_refused_without_a_rule(on_backend):
+    p = on_backend(kldiv.StudentT(3.0, 0.0, -1.0))
+    assert message_of(ValueError, kldiv.kl_divergence, p, p).startswith("StudentT.scale must be positive")
+
+
 def test_pair_that_was_not_registered_twice_keeps_its_formula():
     with pytest.raises(ValueError, match="already"):
         kldiv.declare.formula(kldiv.Normal, kldiv.Normal)(kl_known_known)
@@ -783,6 +926,12 @@ def test_base_is_a_number_above_1(array, base):
     message = message_of((TypeError, ValueError), kldiv.kl_divergence, normal, normal, base=base)
     assert "base" in message
     assert repr(base) in message
+
+
+def test_base_that_a_compiler_traces_is_to_be_static(array):
+    p = kldiv.Normal(array(0.0), 1.0)
+    message = message_of((TypeError, ValueError), kldiv.kl_divergence, p, p, base=array(2.0))
+    assert message.endswith("; under a compiler it must be a static argument")
 
 
 @only("base", [2, 10.0, math.e, np.float64(2.0), np.float32(2.0), np.int64(2)], ids=repr)

@@ -658,6 +658,13 @@ def test_generators_of_the_framework_are_taken(backend, p, generator):
     assert len(np.unique(first)) == 10
 
 
+def test_generator_gives_numbers_its_framework(backend, generator):
+    p, q = kldiv.Normal(0.0, 1.0), kldiv.Mixture([0.5, 0.5], kldiv.Normal([0.0, 1.0], 1.0))
+    estimate = kldiv.estimate(q, p, rng=generator(), method="monte-carlo", max_samples=100, rtol=1.0)
+    assert backend.is_array(kldiv.sample(p, 4, rng=generator()))
+    assert backend.is_array(estimate.value)
+
+
 @pytest.mark.parametrize("rng", ["0", 1.5, True, object], ids=str)
 def test_other_sources_are_refused(backend, p, rng):
     with pytest.raises(TypeError, match="rng must be a seed"):

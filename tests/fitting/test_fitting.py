@@ -875,6 +875,20 @@ def test_callback_sees_each_step_and_may_stop(eager, made, values, optimizer_nam
     np.testing.assert_allclose([row[3] for row in seen], fit.history.divergence)
 
 
+@only("optimizer_name", ["lbfgs", "adam"])
+@only("step", [0, 1])
+def test_callback_that_runs_out_of_items_is_an_error(eager, made, optimizer_name, step):
+    items = iter(range(step))
+    with pytest.raises(RuntimeError, match=f"callback raised StopIteration at step {step}; to stop, return True"):
+        kldiv.fit(*map(made, NORMALS), optimizer=optimizer_name, callback=lambda *_: next(items) and None)
+
+
+@only("p", [kldiv.Normal, scipy.stats.norm(), [kldiv.Normal(0.0, 1.0)]], ids=["family", "SciPy", "list"])
+def test_what_is_no_distribution_is_no_sample(p):
+    with pytest.raises(TypeError, match="^p (is|holds) .*Normal"):
+        kldiv.project(p, kldiv.Normal)
+
+
 def test_progress_shows_the_divergence(eager, made, capsys):
     kldiv.fit(*map(made, NORMALS), steps=3, optimizer="adam", progress=True)
     assert "divergence=" in capsys.readouterr().err

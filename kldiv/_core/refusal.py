@@ -1,0 +1,104 @@
+"""What is said of a value that is passed where a distribution is meant: what it is, and what to write instead."""
+
+from __future__ import annotations
+
+from typing import Any, get_origin
+
+from kldiv._core.family import family_above, fields_of
+from kldiv._core.names import meant_by
+
+
+def refusal(value: Any, name: str) -> str:
+    """Return the message for a value that is no distribution; `name` says which argument it is."""
+    what, cure = _of_class(value) or _of_list(value) or _of_object(value) or _of_numbers(value)
+    return f"{name} is {what}; {cure}"
+
+
+def require_component(value: Any, name: str) -> None:
+    """Raise TypeError for a component that is meant to be a distribution and is none."""
+    if isinstance(value, type) or is_like_distribution(value) or _of_list(value):
+        raise TypeError(refusal(value, name))
+
+
+def _of_class(value: Any) -> tuple[str, str] | None:
+    """Return what is wrong with a class, or with an instance of a class that is derived from a family."""
+    cls = get_origin(value) or value
+    if not isinstance(cls, type):
+        base = family_above(type(value))
+        name = type(value).__name__
+        return base and (
+            f"a {name}, not a distribution of a family: the class is derived from the family {base.__name__}",
+            f"declare {name} with kldiv.declare.family, and with kldiv.declare.conversion that it is a {base.__name__}",
+        )
+    if fields_of(cls):
+        return f"the family {getattr(cls, '__name__', value)} itself, not a distribution of it", f"pass {_call(cls)}"
+    if cls.__module__ == "builtins":
+        return f"the class {cls.__name__}, not a distribution", "pass one, such as kldiv.Normal(0.0, 1.0)"
+    return f"the class {_path(cls)}, not a distribution", f"pass an instance of it{_or_family(cls.__name__)}"
+
+
+def _of_list(value: Any) -> tuple[str, str] | None:
+    """Return what is wrong with a list that holds distributions."""
+    if not isinstance(value, list | tuple | set | dict):
+        return None
+    held = [item for item in (value.values() if isinstance(value, dict) else value) if is_like_distribution(item)]
+    if not held:
+        return None
+    names = list(dict.fromkeys(type(item).__name__ for item in held))
+    what = f"a {type(value).__name__} of distributions, not one distribution"
+    if len(names) > 1:
+        return (
+            what,
+            f"a batch or a mixture is of one family, and these are {', '.join(names)}: pass one after the other",
+        )
+    example = (
+        _call(type(held[0]), "[...]") if fields_of(type(held[0])) else f"one {names[0]} with arrays for parameters"
+    )
+    return what, f"a batch is one distribution whose parameters have an axis for it: pass {example}"
+
+
+def _of_object(value: Any) -> tuple[str, str] | None:
+    """Return what is wrong with a distribution of another library, or something like it."""
+    if not is_like_distribution(value):
+        return None
+    cls = type(value)
+    known_as = getattr(getattr(value, "dist", value), "name", None)  # SciPy has its name there
+    known_as = known_as if isinstance(known_as, str) else cls.__name__.removesuffix("_frozen").removesuffix("_gen")
+    what = f"a {_path(cls)}, not a distribution of a family of kldiv{_or_family(known_as, ', the nearest of which is')}"
+    return what, f"declare how to convert it with @kldiv.declare.converter({cls.__name__})"
+
+
+def _of_numbers(value: Any) -> tuple[str, str]:
+    """Return what is wrong with an array, a number, or anything else."""
+    cls = type(value)
+    what = f"a {_path(cls)}, not a distribution such as kldiv.Normal(0.0, 1.0)"
+    if callable(value):
+        return what, "a function has no family; pass a distribution, or samples to kldiv.estimate_from_samples"
+    return what, (
+        "for probabilities in arrays pass Categorical(p) and Categorical(q), or use kldiv.rel_entr(p, q) for the "
+        "element-wise terms; for samples see kldiv.estimate_from_samples"
+    )
+
+
+def is_like_distribution(value: Any) -> bool:
+    """Tell whether a value is a distribution, of a family or of another library."""
+    if fields_of(type(value)):
+        return True
+    return any(hasattr(value, name) for name in ("log_prob", "logpdf", "logpmf", "score_samples"))
+
+
+def _or_family(name: str, words: str = ", or of the nearest family:") -> str:
+    """Return the words for the family that a name of another library stands for; none if there is none."""
+    import kldiv
+
+    near = meant_by(name, kldiv.families.__all__)
+    return f"{words} {_call(getattr(kldiv, near[0]))}" if near else ""
+
+
+def _call(cls: Any, value: str = "...") -> str:
+    """Return the line that makes a distribution of a family."""
+    return f"{cls.__name__}({', '.join(f'{field.name}={value}' for field in fields_of(cls))})"
+
+
+def _path(cls: type) -> str:
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
