@@ -262,16 +262,16 @@ def _of_generator(rng: Any) -> Namespace | None:
         import torch
 
         if isinstance(rng, torch.Generator):
-            from kldiv.backends import torch as xp
+            from kldiv.backends import torch as of_torch
 
-            return xp
+            return of_torch
     if "tensorflow" in sys.modules:
         import tensorflow as tf
 
         if isinstance(rng, tf.random.Generator):
-            from kldiv.backends import tensorflow as xp
+            from kldiv.backends import tensorflow as of_tensorflow
 
-            return xp
+            return of_tensorflow
     key = _jax(rng, "rng")
     return key[0] if key else None
 
@@ -299,7 +299,7 @@ def _describe(value: Any) -> str:
 
 def _numbers(value: Any, name: str, dtype: DType, largest: float) -> Any:
     """Return `value` if it is a number or a rectangular list of numbers that `dtype` holds, up to its largest one."""
-    stack = [value]
+    stack: list[Any] = [value]
     while stack:
         item = stack.pop()
         if type(item) is list or type(item) is tuple:
@@ -317,13 +317,10 @@ def _numbers(value: Any, name: str, dtype: DType, largest: float) -> Any:
 
 def _or_a_batch(item: Any) -> str:
     """Return what to write for a list of named tuples, as distributions are."""
-    fields = getattr(item, "_fields", ())
-    batch = ", ".join(f"{field}=[...]" for field in fields)
-    return (
-        f"; a batch of distributions is one with a list for each parameter: {type(item).__name__}({batch})"
-        if fields
-        else ""
-    )
+    if not hasattr(item, "_fields"):
+        return ""
+    batch = ", ".join(f"{field}=[...]" for field in item._fields)
+    return f"; a batch of distributions is one with a list for each parameter: {type(item).__name__}({batch})"
 
 
 def _is_real_scalar(item: Any) -> bool:

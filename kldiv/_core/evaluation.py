@@ -67,9 +67,10 @@ def zero_of_identical(p: Any, q: Any) -> Array | None:
 
     Raises ValueError if a parameter is invalid.
     """
-    xp, arrays, dtype, (p, q) = gather_families(p=p, q=q)
+    xp, arrays, dtype, (p, q) = gather_families(lazy=True, p=p, q=q)
     pairs = list(zip(leaves(p), leaves(q), strict=False))
-    if kind_of(p) != kind_of(q) or not all(xp.is_concrete(x) for x in arrays):
+    is_concrete = getattr(xp, "is_concrete", lambda x: False)  # arrays in chunks are yet to be computed
+    if kind_of(p) != kind_of(q) or not all(is_concrete(x) for x in arrays):
         return None
     if not all(xp.shape(x) == xp.shape(y) and bool(xp.all(x == y)) for x, y in pairs):
         return None

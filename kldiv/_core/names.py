@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 # Other names of a public one, in lower case and without underscores.
 _OTHERS = {
-    "kl_divergence": "kl kld kldivergence kullback kullbackleibler kullbackleiblerdivergence relativeentropy divergence",
+    "kl_divergence": "kl kld kldivergence kullback kullbackleibler kullbackleiblerdivergence relativeentropy",
     "kl_div": "kldivloss",
     "jensen_shannon": "js jsd jsdivergence jensenshannondivergence jensenshannondistance",
     "pairwise": "cdist pairwisekl pdist",

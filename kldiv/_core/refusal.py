@@ -26,9 +26,13 @@ def _of_class(value: Any) -> tuple[str, str] | None:
     if not isinstance(cls, type):
         base = family_above(type(value))
         name = type(value).__name__
-        return base and (
-            f"a {name}, not a distribution of a family: the class is derived from the family {base.__name__}",
-            f"declare {name} with kldiv.declare.family, and with kldiv.declare.conversion that it is a {base.__name__}",
+        return (
+            None
+            if base is None
+            else (
+                f"a {name}, not a distribution of a family: the class is derived from the family {base.__name__}",
+                f"declare {name} with kldiv.declare.family, and with kldiv.declare.conversion that it is a {base.__name__}",
+            )
         )
     if fields_of(cls):
         return f"the family {getattr(cls, '__name__', value)} itself, not a distribution of it", f"pass {_call(cls)}"
@@ -47,13 +51,9 @@ def _of_list(value: Any) -> tuple[str, str] | None:
     names = list(dict.fromkeys(type(item).__name__ for item in held))
     what = f"a {type(value).__name__} of distributions, not one distribution"
     if len(names) > 1:
-        return (
-            what,
-            f"a batch or a mixture is of one family, and these are {', '.join(names)}: pass one after the other",
-        )
-    example = (
-        _call(type(held[0]), "[...]") if fields_of(type(held[0])) else f"one {names[0]} with arrays for parameters"
-    )
+        return what, f"a batch or a mixture is of one family, and these are {', '.join(names)}: pass one at a time"
+    of_family = bool(fields_of(type(held[0])))
+    example = _call(type(held[0]), "[...]") if of_family else f"one {names[0]} with arrays for parameters"
     return what, f"a batch is one distribution whose parameters have an axis for it: pass {example}"
 
 
@@ -89,10 +89,10 @@ def is_like_distribution(value: Any) -> bool:
 
 def _or_family(name: str, words: str = ", or of the nearest family:") -> str:
     """Return the words for the family that a name of another library stands for; none if there is none."""
-    import kldiv
+    from kldiv import families
 
-    near = meant_by(name, kldiv.families.__all__)
-    return f"{words} {_call(getattr(kldiv, near[0]))}" if near else ""
+    near = meant_by(name, families.__all__)
+    return f"{words} {_call(getattr(families, near[0]))}" if near else ""
 
 
 def _call(cls: Any, value: str = "...") -> str:

@@ -18,7 +18,8 @@ Signature: TypeAlias = tuple[Hashable, ...]
 
 def _number(x: Any) -> Hashable:
     """Return the type of a number, None for one that is checked at each call: float32 may not hold it."""
-    return type(x) if abs(float(x)) < 3.4e38 else None
+    cls: Hashable = type(x)
+    return cls if abs(float(x)) < 3.4e38 else None
 
 
 def _integer(n: int) -> Hashable:

@@ -151,7 +151,7 @@ def require_weights(xp: Namespace, value: Array, starts: Iterable[Shape] = ((), 
         bad = numbers < 0
         if bad.any():
             index = tuple(int(i[0]) for i in bad.nonzero()) if bad.ndim else ()
-            whole = tuple(i + first for i, first in itertools.zip_longest(index, start, fillvalue=0))
+            whole = tuple(i + (first or 0) for i, first in itertools.zip_longest(index, start, fillvalue=0))
             place = f"at index {whole} of" if whole else "in"
             raise ValueError(
                 f"{name} must be non-negative; got {numbers[index]} {place} {name}. A logarithm is no weight: pass exp "

@@ -29,7 +29,7 @@ class Categorical(NamedTuple):
     ----------
     probs : vector of probabilities
         Probabilities of the classes. They must sum to 1 within the square root of their dtype's eps, and are divided by
-        their exact sum.
+        their exact sum. Classes are along the last axis: of images (B, C, H, W) pass ``moveaxis(probs, 1, -1)``.
 
     Notes
     -----
@@ -72,7 +72,8 @@ class CategoricalLogits(NamedTuple):
     Parameters
     ----------
     logits : vector, real or -inf
-        Log probabilities of the classes, up to a constant; -inf is a class of probability 0.
+        Log probabilities of the classes, up to a constant; -inf is a class of probability 0. Classes are along the last
+        axis: of images (B, C, H, W) pass ``moveaxis(logits, 1, -1)``.
 
     Notes
     -----
