@@ -308,7 +308,7 @@ def _numbers(value: Any, name: str, dtype: DType, largest: float) -> Any:
             stack.extend(item)
         elif isinstance(item, bool) or not (isinstance(item, float | int) or _is_real_scalar(item)):
             raise TypeError(f"{name} holds {item!r}; pass numbers, or one array of a framework{_or_a_batch(item)}")
-        elif largest < abs(item.item() if hasattr(item, "dtype") else item) < math.inf:
+        elif largest < abs(getattr(item, "item", lambda item=item: item)()) < math.inf:
             raise ValueError(
                 f"{name} holds {reprlib.repr(item)}, beyond the range of {dtype}; pass arrays of a wider dtype"
             )

@@ -18,7 +18,7 @@ Signature: TypeAlias = tuple[Hashable, ...]
 
 def _number(x: Any) -> Hashable:
     """Return the type of a number, None for one that is checked at each call: float32 may not hold it."""
-    cls: Hashable = type(x)
+    cls: Any = type(x)
     return cls if abs(float(x)) < 3.4e38 else None
 
 
