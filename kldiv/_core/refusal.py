@@ -10,7 +10,7 @@ from kldiv._core.names import meant_by
 
 def refusal(value: Any, name: str) -> str:
     """Return the message for a value that is no distribution; `name` says which argument it is."""
-    what, cure = _of_class(value) or _of_list(value) or _of_object(value) or _of_numbers(value)
+    what, cure = _of_class(value) or _of_derived(value) or _of_list(value) or _of_object(value) or _of_numbers(value)
     return f"{name} is {what}; {cure}"
 
 
@@ -21,24 +21,27 @@ def require_component(value: Any, name: str) -> None:
 
 
 def _of_class(value: Any) -> tuple[str, str] | None:
-    """Return what is wrong with a class, or with an instance of a class that is derived from a family."""
+    """Return what is wrong with a class."""
     cls = get_origin(value) or value
     if not isinstance(cls, type):
-        base = family_above(type(value))
-        name = type(value).__name__
-        return (
-            None
-            if base is None
-            else (
-                f"a {name}, not a distribution of a family: the class is derived from the family {base.__name__}",
-                f"declare {name} with kldiv.declare.family, and with kldiv.declare.conversion that it is a {base.__name__}",
-            )
-        )
+        return None
     if fields_of(cls):
-        return f"the family {getattr(cls, '__name__', value)} itself, not a distribution of it", f"pass {_call(cls)}"
+        return f"the family {cls.__name__} itself, not a distribution of it", f"pass {_call(cls)}"
     if cls.__module__ == "builtins":
         return f"the class {cls.__name__}, not a distribution", "pass one, such as kldiv.Normal(0.0, 1.0)"
     return f"the class {_path(cls)}, not a distribution", f"pass an instance of it{_or_family(cls.__name__)}"
+
+
+def _of_derived(value: Any) -> tuple[str, str] | None:
+    """Return what is wrong with an instance of a class that is derived from a family."""
+    base = family_above(type(value))
+    if base is None:
+        return None
+    name, family = type(value).__name__, base.__name__
+    return (
+        f"a {name}, not a distribution of a family: the class is derived from the family {family}",
+        f"declare {name} with kldiv.declare.family, and with kldiv.declare.conversion that it is a {family}",
+    )
 
 
 def _of_list(value: Any) -> tuple[str, str] | None:
@@ -65,7 +68,8 @@ def _of_object(value: Any) -> tuple[str, str] | None:
     known_as = getattr(getattr(value, "dist", value), "name", None)  # SciPy has its name there
     known_as = known_as if isinstance(known_as, str) else cls.__name__.removesuffix("_frozen").removesuffix("_gen")
     what = f"a {_path(cls)}, not a distribution of a family of kldiv{_or_family(known_as, ', the nearest of which is')}"
-    return what, f"declare how to convert it with @kldiv.declare.converter({cls.__name__})"
+    known = next((x for x in ("log_prob", "logpdf", "logpmf") if hasattr(value, x)), "score_samples")
+    return what, f"kldiv.estimate takes kldiv.LogDensity(x.{known}, support=...) for a distribution x that has no family"
 
 
 def _of_numbers(value: Any) -> tuple[str, str]:
@@ -73,7 +77,7 @@ def _of_numbers(value: Any) -> tuple[str, str]:
     cls = type(value)
     what = f"a {_path(cls)}, not a distribution such as kldiv.Normal(0.0, 1.0)"
     if callable(value):
-        return what, "a function has no family; pass a distribution, or samples to kldiv.estimate_from_samples"
+        return what, "kldiv.estimate takes a function that returns log densities as kldiv.LogDensity(f, support=...)"
     return what, (
         "for probabilities in arrays pass Categorical(p) and Categorical(q), or use kldiv.rel_entr(p, q) for the "
         "element-wise terms; for samples see kldiv.estimate_from_samples"
