@@ -69,7 +69,7 @@ def _of_object(value: Any) -> tuple[str, str] | None:
     known_as = known_as if isinstance(known_as, str) else cls.__name__.removesuffix("_frozen").removesuffix("_gen")
     what = f"a {_path(cls)}, not a distribution of a family of kldiv{_or_family(known_as, ', the nearest of which is')}"
     known = next((x for x in ("log_prob", "logpdf", "logpmf") if hasattr(value, x)), "score_samples")
-    return what, f"kldiv.estimate takes kldiv.LogDensity(x.{known}, support=...) for a distribution x that has no family"
+    return what, f"kldiv.estimate takes kldiv.LogDensity(x.{known}, support=...) for an x without a family"
 
 
 def _of_numbers(value: Any) -> tuple[str, str]:
