@@ -187,7 +187,7 @@ def fit(
             _descend(problem, recorder, start(problem), optimizer, learning_rate, steps)
     fitted = recorder.fit()
     return (
-        fitted if problem.count is None else fitted._replace(standard_errors=standard_errors(problem, recorder.last()))
+        fitted if problem.size is None else fitted._replace(standard_errors=standard_errors(problem, recorder.last()))
     )
 
 

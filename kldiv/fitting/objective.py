@@ -54,7 +54,7 @@ class Problem(NamedTuple):
     parameters: list[MovedParameter]
     unconstrained: bool
     ends: dict[str, Array]  # parameters that samples set
-    count: Array | None  # how many samples there are, None where the target is none of samples
+    size: Array | None  # how many samples there are, None where the target is none of samples
     frame: Frame | None
 
     def member(self, numbers: list[Array]) -> Family:
@@ -114,7 +114,7 @@ class _Aim(NamedTuple):
     init: Family
     divergence: Divergence
     ends: dict[str, Array]
-    count: Array | None
+    size: Array | None
     spread: Array | None  # of samples that are numbers
 
 
@@ -141,7 +141,7 @@ def make_problem(
     zeros = aim.zeros + batch_zeros(xp, template)
     eps = tolerances(xp, init)
     problem = Problem(
-        xp, aim.dtype, zeros, template, eps, aim.divergence, parameters, unconstrained, aim.ends, aim.count, None
+        xp, aim.dtype, zeros, template, eps, aim.divergence, parameters, unconstrained, aim.ends, aim.size, None
     )
     if aim.spread is None or not unconstrained:
         return problem

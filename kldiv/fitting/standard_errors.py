@@ -37,7 +37,8 @@ def standard_errors(problem: Problem, numbers: list[Array]) -> Family:
     flat = _Flattened(problem, numbers)
     information = flat.derivatives(flat.gradient) * flat.count[:, None, None]
     jacobian = flat.derivatives(flat.parameters)
-    return flat.as_family(np.sqrt(_covariance_diagonal(0.5 * (information + information.swapaxes(1, 2)), jacobian)))
+    symmetric = 0.5 * (information + information.swapaxes(1, 2))
+    return flat.as_family(np.sqrt(_covariance_diagonal(symmetric, jacobian, 10 * flat.eps**0.5)))
 
 
 def _divergence_from_fitted(problem: Problem, numbers: list[Array]) -> Divergence:
@@ -50,25 +51,20 @@ def _divergence_from_fitted(problem: Problem, numbers: list[Array]) -> Divergenc
     return lambda q: evaluate(problem.xp, fitted, q)
 
 
-def _covariance_diagonal(information: _Numbers, jacobian: _Numbers) -> _Numbers:
+def _covariance_diagonal(information: _Numbers, jacobian: _Numbers, tolerance: float) -> _Numbers:
     """Return the diagonal of J H^+ J', nan where the information is not that of a maximum."""
-    size = np.sqrt(np.abs(np.einsum("bii->bi", information)))
+    size: _Numbers = np.sqrt(np.abs(np.einsum("bii->bi", information)))
     size = np.where(size > 0, size, 1.0)
     # In units of the diagonal, so that parameters of different sizes are judged alike.
     scaled = information / (size[:, :, None] * size[:, None, :])
-    finite = np.isfinite(scaled).all(axis=(1, 2))
-    values, vectors = np.linalg.eigh(np.where(finite[:, None, None], scaled, 0.0))
-    tolerance = 1e-6
-    with np.errstate(divide="ignore", invalid="ignore"):
-        inverse = np.where(values > tolerance, 1 / values, 0.0)
-    directions = np.einsum("bpk,bkj->bpj", jacobian / size[:, None, :], vectors)
-    unknown = np.any((values[:, None, :] <= tolerance) & (np.abs(directions) > 1e-3 * _row_sizes(directions)), axis=-1)
-    diagonal = np.einsum("bpj,bj->bp", directions**2, inverse)
-    return np.where(finite[:, None] & ~unknown, diagonal, math.nan)
-
-
-def _row_sizes(x: _Numbers) -> _Numbers:
-    return np.max(np.abs(x), axis=-1, keepdims=True)
+    finite = np.isfinite(np.sum(scaled, axis=(1, 2), keepdims=True))
+    values, vectors = np.linalg.eigh(np.where(finite, scaled, 0.0))
+    flat = values[:, None, :] <= tolerance
+    directions: _Numbers = np.einsum("bpk,bkj->bpj", jacobian / size[:, None, :], vectors)
+    matters = np.abs(directions) > 1e-3 * np.max(np.abs(directions), axis=-1, keepdims=True)
+    squares = np.where(flat, 0.0, directions**2 / np.where(flat, 1.0, values[:, None, :]))
+    diagonal: _Numbers = np.where(np.any(flat & matters, axis=-1), math.nan, np.sum(squares, axis=-1))
+    return np.where(finite[:, :, 0], diagonal, math.nan)
 
 
 class _Flattened:
@@ -82,7 +78,8 @@ class _Flattened:
         self._batch = np.shape(problem.xp.to_numpy(problem.zeros))
         self._shapes = [np.shape(problem.xp.to_numpy(x)) for x in numbers]
         self._at = self._flatten(numbers)
-        self.count = np.broadcast_to(np.asarray(problem.xp.to_numpy(problem.count), np.float64), self._batch).ravel()
+        self.eps = float(problem.xp.finfo(numbers[0].dtype).eps)
+        self.count = np.broadcast_to(np.asarray(problem.xp.to_numpy(problem.size), np.float64), self._batch).ravel()
 
     def _flatten(self, arrays: list[Array]) -> _Numbers:
         """Return arrays as one, of shape (batch, numbers)."""
@@ -107,11 +104,10 @@ class _Flattened:
 
     def derivatives(self, function: Callable[[_Numbers], _Numbers]) -> _Numbers:
         """Return the derivatives of a function, of shape (batch, values, numbers), by central differences."""
-        eps = float(self._problem.xp.finfo(self._numbers[0].dtype).eps)
         columns: list[_Numbers] = []
         for j in range(self._at.shape[1]):
             step = np.zeros_like(self._at)
-            step[:, j] = eps ** (1 / 3) * np.maximum(1.0, np.abs(self._at[:, j]))
+            step[:, j] = self.eps ** (1 / 3) * np.maximum(1.0, np.abs(self._at[:, j]))
             columns.append((function(self._at + step) - function(self._at - step)) / (2 * step[:, j : j + 1]))
         return np.stack(columns, axis=-1)
 
