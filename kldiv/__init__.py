@@ -85,6 +85,10 @@ def _load(name: str) -> object:
     if name in _MODULES:
         module = importlib.import_module(_MODULES[name])
         value = getattr(module, name, module)
+        if callable(value) and not isinstance(value, type):
+            # What tf.function takes for a sign that it need not rewrite a function and all that this calls, which takes
+            # seconds: there is no control flow that depends on values.
+            value.autograph_info__ = {}
     elif name == "families":
         value = importlib.import_module("kldiv.families")
     else:
