@@ -219,6 +219,9 @@ def shape(x: jax.Array, /) -> tuple[int | None, ...]:
     return tuple(x.shape)
 
 
+lengths = shape
+
+
 def fast_path(wanted: FastPathRequest, /) -> Plan | None:
     """Return LAPACK's way for large or many covariance matrices on the host; for all else programs of XLA are fast."""
     formula, _, parameters, dtype, exact = wanted

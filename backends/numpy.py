@@ -150,6 +150,9 @@ def shape(x: np.ndarray, /) -> tuple[int | None, ...]:
     return x.shape
 
 
+lengths = shape
+
+
 def fast_path(wanted: FastPathRequest, /) -> Plan | None:
     """Return the sweep for a formula if it has one, and that of the core's formula for large batches."""
     formula, axes, parameters, dtype, exact = wanted

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from kldiv.backends import _host, _tensorflow_random as _random, _tensorflow_sweep
-from tensorflow.python.eager import record  # pyright: ignore  # the one place that tells whether a tape is active
+from kldiv.backends import _host, _tensorflow_graphs as _graphs, _tensorflow_random as _random, _tensorflow_sweep
 
 from kldiv._arrays.protocol import FastPathRequest, Plan
 
@@ -67,6 +66,7 @@ _FLOAT_INFO = {
 }
 
 map_chunks = None
+compiled = _graphs.compiled
 eager_is_slow = False
 random = _random.Random
 differentiable = True
@@ -106,26 +106,6 @@ def cholesky(x: tf.Tensor, /) -> tf.Tensor:
     return tril(tf.linalg.cholesky(x))
 
 
-def _signature(arguments: Any) -> Any:
-    if isinstance(arguments, tuple):
-        return type(arguments), *map(_signature, arguments)
-    return arguments.dtype, arguments.shape.rank
-
-
-def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
-    """Return `function` as a graph: one for each combination of dtypes and ranks, whatever the lengths of the axes."""
-    graphs: dict[Any, Callable[..., Any]] = {}
-
-    def run(*args: Any) -> Any:
-        key = _signature(args)
-        if key not in graphs:
-            specs = tf.nest.map_structure(lambda x: tf.TensorSpec([None] * x.shape.rank, x.dtype), args)
-            graphs[key] = tf.function(function, autograph=False).get_concrete_function(*specs)
-        return graphs[key](*args)
-
-    return run
-
-
 def concat(arrays: Any, /, *, axis: int | None = 0) -> tf.Tensor:
     """Return the arrays joined along `axis`."""
     return tf.concat(list(arrays), 0 if axis is None else axis)
@@ -154,6 +134,7 @@ def flip(x: tf.Tensor, /, *, axis: Any = None) -> tf.Tensor:
 def scan(step: Callable[..., Any], state: Any, items: tuple[tf.Tensor, ...], /) -> Any:
     """Return the last of the states ``state = step(state, *item)``, with items along the third axis from the end."""
 
+    @tf.autograph.experimental.do_not_convert
     def keep_shape(state: Any, item: tuple[tf.Tensor, ...]) -> Any:
         return tf.nest.map_structure(lambda new, old: tf.ensure_shape(new, old.shape), step(state, *item), state)
 
@@ -176,7 +157,7 @@ def from_host(values: np.ndarray, other: tf.Tensor, /) -> tf.Tensor:
 
 def host_view(x: tf.Tensor, /) -> np.ndarray | None:
     """Return the memory of a tensor on the CPU, unless a tape or a forward accumulator is active."""
-    return None if "CPU" not in x.device or record.could_possibly_record() else np.asarray(x)
+    return None if "CPU" not in x.device or _graphs.is_followed() else np.asarray(x)
 
 
 def is_concrete(x: tf.Tensor, /) -> bool:
@@ -227,6 +208,12 @@ def shape(x: tf.Tensor, /) -> tuple[int | None, ...]:
     if rank is None:
         raise ValueError("a tensor of unknown rank; give it one with tf.ensure_shape or an input_signature")
     return tuple(x.shape)
+
+
+def lengths(x: tf.Tensor, /) -> list[Any]:
+    """Return the shape, with scalars in place of lengths that are not known while tracing."""
+    known = tf.shape(x)
+    return [known[i] if length is None else length for i, length in enumerate(x.shape)]
 
 
 def fast_path(wanted: FastPathRequest, /) -> Plan | None:

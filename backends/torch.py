@@ -173,6 +173,9 @@ def shape(x: torch.Tensor, /) -> tuple[int | None, ...]:
     return tuple(x.shape)
 
 
+lengths = shape
+
+
 def fast_path(wanted: FastPathRequest, /) -> Plan | None:
     """Return the sweep for a formula, if it has one and the tensors are on the host and of the dtype."""
     formula, _, parameters, dtype, exact = wanted

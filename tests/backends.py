@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 # Files of tests that need what only the environment of one backend has.
-OWN_FILES = {"test_dask": "numpy", "test_dtensor": "torch", "test_torch_modes": "torch", "test_sharding": "jax"}
+OWN_FILES = {
+    "test_dask": "numpy",
+    "test_dtensor": "torch",
+    "test_torch_modes": "torch",
+    "test_tensorflow_modes": "tensorflow",
+    "test_sharding": "jax",
+}
 
 BACKEND = pytest.StashKey["Backend"]()  # under which pytest's configuration holds the backend under test
 

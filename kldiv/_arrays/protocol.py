@@ -5,7 +5,7 @@ API standard, the second SciPy's special functions, the third the few things out
 without.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -177,6 +177,10 @@ class Namespace(Protocol):
 
     def is_concrete(self, x: Array, /) -> bool:
         """Tell whether Python may look at the values of `x`: false under a tracer or a batching transform."""
+        ...
+
+    def lengths(self, x: Array, /) -> Sequence[Any]:
+        """Return the shape, with scalars of the framework in place of lengths that are not known while tracing."""
         ...
 
     def asarray_like(self, value: Any, other: Array | None, dtype: DType, /) -> Array:

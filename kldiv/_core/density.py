@@ -15,6 +15,7 @@ from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.family import Family, fields_of, support_of
 from kldiv._core.parameters import cast, named_leaves, structure_of, unflatten
 from kldiv._core.signature import register_readers, signature
+from kldiv._core.validation import match, where_outcomes_agree
 from kldiv.domains import Support
 
 _PLANS = "plans of log densities"  # their section of the cache
@@ -72,7 +73,8 @@ def _first_log_density(formula: Callable[..., Array], d: Any, x: Any) -> Array:
     distribution = unflatten(d, iter(arrays[1:]))
     _require_outcomes(xp, distribution, arrays[0])
     if not all(xp.is_concrete(a) for a in arrays):
-        return _log_density(xp, formula, dtype, distribution, arrays[0])
+        value = _log_density(xp, formula, dtype, distribution, arrays[0])
+        return where_outcomes_agree(xp, value, distribution, arrays[0])
     program = program_of(_log_density, formula, xp, dtype)
     register_readers(xp, [*values, x])
     parameters: list[Any] = []
@@ -97,7 +99,7 @@ def _require_outcomes(xp: Namespace, d: Family, x: Array) -> None:
             lengths.update(zip(field.axes, xp.shape(value)[-len(field.axes) :], strict=False))
     support = support_of(type(d))
     event = support.event(lengths) if support else ()
-    if event and xp.shape(x)[-len(event) :] != event:
+    if event and not match(xp.shape(x)[-len(event) :], event):
         raise ValueError(
             f"x has shape {xp.shape(x)}; an outcome of this {type(d).__name__} has shape {event}, which x must end in"
         )

@@ -31,7 +31,7 @@ from kldiv._core.parameters import (
 from kldiv._core.registry import Evaluate, Rule
 from kldiv._core.search import find
 from kldiv._core.signature import register_readers, signature
-from kldiv._core.validation import check_structure, diagnose_all, tolerances, valid
+from kldiv._core.validation import check_structure, diagnose_all, tolerances, valid, where_axes_agree
 
 _PLANS = "plans of divergences"  # their section of the cache
 
@@ -49,7 +49,8 @@ class Pair(NamedTuple):
 
     def evaluate(self) -> Array:
         """Return the divergence by the rule's formula, as it is."""
-        return divergence(self.xp, self.rule.evaluate, self.dtype, self.p, self.q)
+        value = divergence(self.xp, self.rule.evaluate, self.dtype, self.p, self.q)
+        return where_axes_agree(self.xp, value, self.p, self.q)
 
 
 def gather_pair(p: Any, q: Any) -> Pair:

@@ -6,11 +6,11 @@ import functools
 import itertools
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from kldiv._arrays.protocol import Array, DType, Namespace, Shape
-from kldiv._core.family import Family, name_of
+from kldiv._core.family import Family, fields_of, name_of, support_of
 from kldiv._core.parameters import Layout, Parameter, broadcast_shapes, cast, describe, leaves, tree_map, walk
 from kldiv.domains import Domain, End
 
@@ -27,7 +27,7 @@ def check_structure(xp: Namespace, p: Family, q: Family) -> tuple[Layout, Layout
 
 def _require_like(p: Layout, q: Layout) -> None:
     """Raise ValueError unless outcomes are alike, event axes agree, and batch axes broadcast."""
-    if not (_match(p.event_shape, q.event_shape) or _renames(p, q) or _renames(q, p)):
+    if not (match(p.event_shape, q.event_shape) or _renames(p, q) or _renames(q, p)):
         raise ValueError(
             f"p and q are distributions of different things: an outcome of p, {name_of(p.kind)}, has shape "
             f"{p.event_shape}, one of q, {name_of(q.kind)}, has shape {q.event_shape}"
@@ -39,7 +39,7 @@ def _require_like(p: Layout, q: Layout) -> None:
     broadcast_shapes((("p", p.batch_shape), ("q", q.batch_shape)))
 
 
-def _match(a: Shape, b: Shape) -> bool:
+def match(a: Shape, b: Shape) -> bool:
     """Tell whether two shapes are equal; None stands for any length."""
     return len(a) == len(b) and all(m == n or m is None or n is None for m, n in zip(a, b, strict=True))
 
@@ -49,7 +49,61 @@ def _renames(d: Layout, other: Layout) -> bool:
     if d.support is None or d.support.renames is None:
         return False
     named, shape = d.support.renames
-    return named == other.support and _match(d.event_shape, shape)
+    return named == other.support and match(d.event_shape, shape)
+
+
+def where_axes_agree(xp: Namespace, value: Array, *distributions: Family) -> Array:
+    """Return a value, nan if event axes do not agree whose lengths were not known while the program was made."""
+    arrays = [x for d in distributions for x in leaves(d)]
+    if all(None not in xp.shape(x) for x in arrays):
+        return value
+    equal: list[tuple[Any, Any]] = []
+    first: dict[str, Any] = {}
+    for d in distributions:
+        axes, event = _lengths(xp, d, equal)
+        named = {axis: length for axis, length in axes.items() if not axis.startswith("_")}
+        named.update({f"event axis {i}": length for i, length in enumerate(event)})
+        equal.extend([(first.setdefault(axis, length), length) for axis, length in named.items()])
+    return nan_unless_equal(xp, value, equal)
+
+
+def where_outcomes_agree(xp: Namespace, value: Array, d: Family, x: Array) -> Array:
+    """Return a value, nan if the axes of `x` at run time are not those of an outcome."""
+    if all(None not in xp.shape(y) for y in (x, *leaves(d))):
+        return value
+    equal: list[tuple[Any, Any]] = []
+    _, event = _lengths(xp, d, equal)
+    outcome = xp.lengths(x)[len(xp.shape(x)) - len(event) :]
+    return nan_unless_equal(xp, value, [*equal, *zip(event, outcome, strict=True)])
+
+
+def nan_unless_equal(xp: Namespace, value: Array, lengths: Iterable[tuple[Any, Any]]) -> Array:
+    """Return a value, nan unless the lengths of each pair are equal."""
+    agree = [a == b for a, b in lengths if a is not b]
+    return xp.where(functools.reduce(operator.and_, agree), value, math.nan) if agree else value
+
+
+def _lengths(xp: Namespace, d: Family, equal: list[tuple[Any, Any]]) -> tuple[dict[str, Any], Sequence[Any]]:
+    """Return the lengths of named axes and of an outcome at run time, and collect the pairs that must be equal."""
+    axes: dict[str, Any] = {}
+    event: Sequence[Any] = ()
+    for field, value in zip(fields_of(type(d)), d, strict=True):
+        count = len(field.axes)
+        if field.component:
+            lengths: Sequence[Any] = [_longest(xp, value, count, i) for i in range(count)]
+            _, inner = _lengths(xp, value, equal)
+            event = [*lengths, *inner] if field.component.event else inner
+        else:
+            lengths = xp.lengths(value)[len(xp.shape(value)) - count :]
+        equal.extend([(axes.setdefault(axis, n), n) for axis, n in zip(field.axes, lengths, strict=True)])
+    support = support_of(type(d))
+    return axes, event if support is None else support.event(axes)
+
+
+def _longest(xp: Namespace, d: Family, count: int, i: int) -> Any:
+    """Return the length of axis `i` of the last `count` batch axes of a distribution: parameters broadcast there."""
+    places = [(x.value, i - count - x.event_axes) for x in walk(d)]
+    return xp.max(xp.asarray([xp.lengths(x)[place] for x, place in places if len(xp.shape(x)) >= -place]))
 
 
 class _Requirement(NamedTuple):

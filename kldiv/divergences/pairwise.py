@@ -18,7 +18,7 @@ from kldiv._core.parameters import (
     insert_batch_axes,
 )
 from kldiv._core.search import find
-from kldiv._core.validation import check_structure, diagnose_all
+from kldiv._core.validation import check_structure, diagnose_all, where_axes_agree
 from kldiv.divergences import pairwise_host
 
 BLOCK = 2**22  # entries of the parameters of a block
@@ -89,6 +89,7 @@ def pairwise(p: Distribution, q: Distribution, *, base: float | None = None, val
         starts = range(0, n_rows, rows_at_once)
         parts = [index_batch(xp, tall, slice(i, min(i + rows_at_once, n_rows)), before=1) for i in starts]
         value = xp.concat([run(divergence, rule.evaluate, xp, dtype, arrays, part, wide) for part in parts], axis=-2)
+    value = where_axes_agree(xp, value, p, q)
     if check and xp.is_concrete(value) and xp.has_nan(value):
         diagnose_all(xp, dtype, p=p, q=q)
     return value if base is None else in_base(value, base)

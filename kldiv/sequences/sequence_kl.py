@@ -14,7 +14,7 @@ from kldiv._arrays.compilation import run
 from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.parameters import broadcast_shapes
-from kldiv._core.validation import diagnose_all, tolerances, valid
+from kldiv._core.validation import diagnose_all, nan_unless_equal, tolerances, valid
 from kldiv._numerics.categorical import categorical_logits_gap
 from kldiv._numerics.edges import finite_part
 from kldiv.estimation.estimate_result import Estimate
@@ -91,6 +91,8 @@ def sequence_kl(logits_p: Any, logits_q: Any, *, mask: Any = None, log_probs: An
         run(_steps, categorical_logits_gap, xp, dtype, arrays, *x) for x in _chunks(xp, p, q, counts, is_concrete)
     ]
     steps = chunks[0] if len(chunks) == 1 else xp.concat(chunks, axis=-1)
+    if None in (*xp.shape(p), *xp.shape(q)):
+        steps = nan_unless_equal(xp, steps, zip(xp.lengths(p)[-3:], xp.lengths(q)[-3:], strict=True))
     counted = (xp.where(counts, arrays[2], 0.0),) if log_probs is not None else ()
     summary: _Summary = run(_summary, _with_score, xp, dtype, arrays + [counts], steps, *counted)  # noqa: RUF005
     if __debug__ and is_concrete and bool(xp.any(xp.isnan(summary.value))):
