@@ -11,7 +11,6 @@ import functools
 import json
 import math
 import sys
-import tomllib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -117,7 +116,7 @@ def readme() -> str:
     table = {(p, q): method(p, q) for p in names() for q in names()}
     counts = Counter(table.values())
     finite = sum(counts[how] for how in FINITE)
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    version = kldiv.__version__
     lines = [
         f"**In release {version}, {finite} ordered pairs of families have a finite divergence, and "
         f"{counts['infinite']} an infinite one.** `python docs/pairs.py` writes the table of all pairs, which says how "

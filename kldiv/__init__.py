@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from kldiv.sequences.per_sample import k1 as k1, k2 as k2, k3 as k3, k3_with_score as k3_with_score
     from kldiv.sequences.sequence_kl import sequence_kl as sequence_kl
 
+    __version__: str
+
 _MODULES = {
     "Bounds": "kldiv.estimation.mixtures",
     "Estimate": "kldiv.estimation.estimate_result",
@@ -89,6 +91,8 @@ def _load(name: str) -> object:
             # What tf.function takes for a sign that it need not rewrite a function and all that this calls, which takes
             # seconds: there is no control flow that depends on values.
             value.autograph_info__ = {}
+    elif name == "__version__":
+        value = importlib.import_module("kldiv._environment").own_version()
     elif name == "families":
         value = importlib.import_module("kldiv.families")
     else:

@@ -23,10 +23,26 @@ def version(package: str) -> str | None:
     return importlib.metadata.version(names[0]) if names else "unknown version"
 
 
+def own_version() -> str:
+    """Return the version of kldiv, which a bare checkout does not know."""
+    try:
+        return importlib.metadata.version("kldiv")
+    except importlib.metadata.PackageNotFoundError:
+        return "0+unknown"
+
+
+def missing(what: str, package: str, extra: str) -> ImportError:
+    """Return the error for something that needs a package that is not installed."""
+    return ImportError(
+        f'{what} needs {package}; try: pip install "kldiv[{extra}]", or in a clone of the repository '
+        f'pip install ".[{extra}]"'
+    )
+
+
 def versions() -> dict[str, str | None]:
     """Return the versions of all that matters in a report of a bug; None is not installed."""
     return {
-        "kldiv": version("kldiv"),
+        "kldiv": own_version(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         **{package: version(package) for package in _PACKAGES},

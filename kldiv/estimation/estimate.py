@@ -18,6 +18,7 @@ from kldiv._core.registry import NoClosedForm
 from kldiv._core.sampling import sampler_of
 from kldiv._core.search import find
 from kldiv._core.validation import check_structure, diagnose_all, tolerances, valid
+from kldiv._environment import missing
 from kldiv.domains import ONE_HOT
 from kldiv.estimation.estimate_result import Estimate, EstimateWarning, Method
 from kldiv.estimation.log_density import require_density
@@ -177,7 +178,7 @@ def _reporter(xp: Namespace, progress: bool, max_samples: int | None) -> Generat
     try:
         from tqdm.auto import tqdm
     except ImportError as problem:
-        raise ImportError("progress=True needs tqdm; try: pip install kldiv[progress]") from problem
+        raise missing("progress=True", "tqdm", "progress") from problem
     with tqdm(total=max_samples, unit=" samples") as bar:
 
         def report(samples: int, value: Array, error: Array) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from typing import Any, Literal, Protocol, TypeAlias
 
 from kldiv._arrays.protocol import Array, Namespace
+from kldiv._environment import missing
 from kldiv.estimation.estimate_result import Method
 from kldiv.fitting.history import Callback, Fit, Member, Recorder
 from kldiv.fitting.lbfgs import lbfgs
@@ -237,6 +238,6 @@ def _bar(progress: bool, steps: int) -> Generator[Any]:
     try:
         from tqdm import tqdm
     except ModuleNotFoundError as error:
-        raise ImportError("progress=True needs tqdm; try: pip install kldiv[progress]") from error
+        raise missing("progress=True", "tqdm", "progress") from error
     with tqdm(total=steps, desc="fit") as bar:
         yield bar

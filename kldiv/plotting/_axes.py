@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from kldiv._environment import missing
 from kldiv.plotting._arguments import Vector
 
 Axes: TypeAlias = Any
@@ -23,7 +24,7 @@ def require_matplotlib() -> None:
     try:
         import matplotlib as matplotlib
     except ModuleNotFoundError as error:
-        raise ImportError('kldiv.plotting needs matplotlib; try: pip install "kldiv[plot]"') from error
+        raise missing("kldiv.plotting", "matplotlib", "plot") from error
 
 
 def prepare_axes(ax: Any, n_panels: int) -> Any:
