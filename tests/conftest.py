@@ -89,6 +89,7 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("short_dtype", backend.short_dtypes)
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist has a hook of the same name, which reads the groups
 def pytest_collection_modifyitems(config, items):
     """Leave out the tests of what the backend under test does not offer: derivatives, compilers, short floats."""
     backend = config.stash[BACKEND]
@@ -115,7 +116,7 @@ def pytest_collection_modifyitems(config, items):
         or item in other_dtype
     ]
     for item in items:
-        if "case" in getattr(item, "callspec", SimpleNamespace(params=())).params:
+        if item.get_closest_marker("cases"):
             # What one worker compiles for a pair serves all tests of it.
             item.add_marker(pytest.mark.xdist_group(str(item.callspec.params["case"])))
         for name, reason in backend.gaps.items():
