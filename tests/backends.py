@@ -57,6 +57,7 @@ class Backend(NamedTuple):
     transforms: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]]
     runs_the_rest: bool  # whether the tests that have nothing to do with a backend are run beside it: by one
     is_eager: bool  # whether calls on arrays run without compilation
+    runs_all_cases: bool  # by default: not where compilers need the time, or NumPy computes, whose own tests have them
     flushes_subnormals: bool
     short_dtypes: tuple[str, ...]  # the 16-bit floats
     default_float: str  # the dtype that integers become
@@ -162,6 +163,7 @@ def _numpy() -> Backend:
         hessian=None,
         transforms={},
         is_eager=True,
+        runs_all_cases=True,
         flushes_subnormals=False,
         short_dtypes=("float16",),
         default_float="float64",
@@ -215,6 +217,7 @@ def _strict() -> Backend:
         hessian=None,
         transforms={},
         is_eager=True,
+        runs_all_cases=False,
         flushes_subnormals=False,
         short_dtypes=(),
         default_float="float64",
@@ -309,6 +312,7 @@ def _torch() -> Backend:
         hessian=lambda function, x: torch.func.hessian(function)(x),
         transforms={"compile": compile_, "vmap": torch.func.vmap, "vjp": value_under_grad, "export": export},
         is_eager=True,
+        runs_all_cases=True,
         flushes_subnormals=False,
         short_dtypes=("float16", "bfloat16"),
         default_float="float32",
@@ -408,6 +412,7 @@ def _jax(full: bool) -> Backend:
             **({"jit of vmap": lambda f: jax.jit(jax.vmap(f))} if full else {}),
         },
         is_eager=False,
+        runs_all_cases=False,
         flushes_subnormals=True,
         short_dtypes=("float16", "bfloat16"),
         default_float="float64",
@@ -510,6 +515,7 @@ def _tensorflow() -> Backend:
             "vectorized_map": lambda f: lambda *arrays: tf.vectorized_map(lambda slices: f(*slices), arrays),
         },
         is_eager=False,
+        runs_all_cases=False,
         flushes_subnormals=True,
         short_dtypes=("float16", "bfloat16"),
         default_float="float32",

@@ -32,6 +32,7 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "cases(default, quick, eager, compiled, full): the cases that a test of the matrix runs over"
     )
+    config.addinivalue_line("markers", "full: a case more, for `--full`")
     config.addinivalue_line("markers", "compiled: what the library compiles runs compiled, not operation by operation")
     config.stash[BACKEND] = load(config.getoption("--backend"), config.getoption("--full"))
     if family := config.getoption("--family"):
@@ -104,7 +105,11 @@ def pytest_collection_modifyitems(config, items):
         lacking.add("short_dtype")
     once, partly_once = ((), set()) if backend.runs_the_rest else (ONCE, PARTLY_ONCE)
     family = config.getoption("--family")
-    other_dtype = set() if backend.is_eager or config.getoption("--full") else one_of_two_dtypes(items)
+    skipped = set() if config.getoption("--full") else {item for item in items if item.get_closest_marker("full")}
+    if backend.transforms and not config.getoption("--full"):
+        skipped.update(under_other_transforms(items, len(backend.transforms)))
+    if not (config.getoption("--full") or backend.runs_all_cases):
+        skipped.update(one_of_two_dtypes(items))
     left_out = [
         item
         for item in items
@@ -112,8 +117,7 @@ def pytest_collection_modifyitems(config, items):
         or item.path.stem in once
         or ({item.path.stem, item.path.parent.name} & partly_once and "backend" not in item.fixturenames)
         or lacking & set(item.fixturenames)
-        or not (config.getoption("--full") or is_sampled(item, len(backend.transforms)))
-        or item in other_dtype
+        or item in skipped
     ]
     for item in items:
         if item.get_closest_marker("cases"):
@@ -136,10 +140,20 @@ def one_of_two_dtypes(items):
     return {twins[zlib.crc32(name.encode()) % 2] for name, twins in alike.items() if len(twins) == 2}
 
 
-def is_sampled(item, transforms):
-    """Tell whether a case is run under a transform by default: each case is under one of them, in turn."""
-    parameters = getattr(item, "callspec", SimpleNamespace(params={})).params
-    if not {"case", "transform"} <= set(parameters):
-        return True
-    turn = zlib.crc32(str(parameters["case"]).encode()) + item.callspec.indices["transform"]
-    return turn % transforms == 0
+def under_other_transforms(items, transforms):
+    """Return the tests to leave out for each to run under one transform, which its cases take in turn.
+
+    A case of the matrix has the same one whatever the other cases are.
+    """
+    turns = defaultdict(dict)
+    left_out = []
+    for item in items:
+        callspec = getattr(item, "callspec", SimpleNamespace(indices={}))
+        places = tuple((name, place) for name, place in callspec.indices.items() if name not in ("transform", "dtype"))
+        if "transform" in callspec.indices and places:
+            in_order = turns[item.function].setdefault(places, len(turns[item.function]))
+            is_case = item.get_closest_marker("cases")
+            turn = zlib.crc32(str(callspec.params["case"]).encode()) if is_case else in_order
+            if (turn + callspec.indices["transform"]) % transforms:
+                left_out.append(item)
+    return left_out

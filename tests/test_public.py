@@ -281,8 +281,11 @@ def test_formula_states_its_equation(formula):
 
 
 RULES = [
-    *cases.FINITE,
+    *cases.SAME,
+    *cases.CONVERTED,
+    *cases.covering(cases.CROSS),
     *cases.covering(cases.INFINITE),
+    *[pytest.param(*pair, marks=pytest.mark.full) for pair in cases.CROSS if pair not in cases.covering(cases.CROSS)],
     (kldiv.Independent[kldiv.Normal], kldiv.Independent[kldiv.Normal]),
     (kldiv.Independent[kldiv.Normal], kldiv.MultivariateNormal),
     (kldiv.MultivariateNormal, kldiv.Independent[kldiv.NormalLogVariance]),

@@ -32,6 +32,7 @@ ALIKE = [*SAME, *CONVERTED]
 # What compilers have the time for: each family in one dtype, and a covering sample of pairs.
 ALTERNATING = [Case(p, q, DTYPES[number(p) % 2]) for p, q in SAME]
 QUARTERS = [share(SAME, 4, which) for which in range(4)]
+TWELFTHS = [share(SAME, 12, which) for which in range(12)]
 # Those that run as programs too, where a framework's programs are compiled and its operations need not be.
 PROGRAMS = [Case(p, q, DTYPES[number(p) // 4 % 2]) for p, q in QUARTERS[1]]
 FEW = share(SAME, 16, 2)
@@ -41,8 +42,8 @@ def cases(*, default, quick=(), eager=(), compiled=(), full=()):
     """Parametrize by cases, of which there are more where they take little time.
 
     `default` are those of all backends, `quick` more where values are computed operation by operation, `eager` more
-    where nothing is compiled, `compiled` some that run as programs beside the same operation by operation, and `full`
-    more for `--full`, under which all that a framework compiles is a program.
+    where all cases run by default, `compiled` some that run as programs beside the same operation by operation, and
+    `full` more for `--full`, under which all that a framework compiles is a program.
     """
     return pytest.mark.cases(default, quick, eager, compiled, full)
 
@@ -53,7 +54,7 @@ def pytest_generate_tests(metafunc):
         default, quick, eager, compiled, full = mark.args
         chosen = [*default]
         chosen += quick if is_full or backend.is_eager or backend.programs else []
-        chosen += eager if is_full or backend.is_eager else []
+        chosen += eager if is_full or backend.runs_all_cases else []
         chosen += full if is_full else []
         unique = {str(case): case for case in chosen}
         cases = [pytest.param(case, id=name) for name, case in unique.items()]
@@ -181,8 +182,9 @@ def test_result_is_an_array_of_the_framework_with_the_dtype_of_the_parameters(ba
 
 
 @cases(
-    default=cases_of(QUARTERS[0], ("float64",)),
-    eager=cases_of([*SAME, *CROSS, *covering(INFINITE)], ("float64",)),
+    default=cases_of(TWELFTHS[0], ("float64",)),
+    quick=cases_of(QUARTERS[0], ("float64",)),
+    eager=cases_of([*SAME, *covering(CROSS), *covering(INFINITE)], ("float64",)),
     compiled=cases_of(FEW, ("float64",)),
     full=cases_of(PAIRS, ("float64",)),
 )
@@ -200,7 +202,8 @@ def test_batch_axes_broadcast(backend, case):
 
 
 @cases(
-    default=[*cases_of(QUARTERS[1], ("float32",)), *cases_of(share(covering(CROSS), 16), ("float64",))],
+    default=[*cases_of(TWELFTHS[6], ("float32",)), *cases_of(share(covering(CROSS), 16), ("float64",))],
+    quick=cases_of(QUARTERS[1], ("float32",)),
     eager=[*cases_of(SAME, ("float32",)), *cases_of(share(covering(CROSS), 8), ("float64",))],
     full=cases_of(PAIRS),
 )
@@ -211,7 +214,8 @@ def test_transformed_function_has_the_same_values(backend, case, transform):
 
 
 @cases(
-    default=cases_of(QUARTERS[2], ("float64",)),
+    default=cases_of(TWELFTHS[7], ("float64",)),
+    quick=cases_of(QUARTERS[2], ("float64",)),
     eager=cases_of(ALIKE, ("float64",)),
     compiled=cases_of(FEW, ("float64",)),
     full=cases_of(ALIKE, ("float64",)),
@@ -228,7 +232,8 @@ def test_gradient_is_that_of_the_truth(differentiable, case):
 
 
 @cases(
-    default=cases_of(share(covering(CROSS), 15), ("float64",)),
+    default=cases_of(share(covering(CROSS), 30), ("float64",)),
+    quick=cases_of(share(covering(CROSS), 15), ("float64",)),
     eager=cases_of(covering(CROSS), ("float64",)),
     full=cases_of(CROSS, ("float64",)),
 )
@@ -325,8 +330,9 @@ def difference_quotients(case, batch):
 
 
 @cases(
-    default=cases_of(QUARTERS[3], ("float32",)),
-    eager=[*cases_of(FINITE, ("float32",)), *cases_of(covering(CROSS), ("float64",))],
+    default=cases_of(TWELFTHS[1], ("float32",)),
+    quick=cases_of(QUARTERS[3], ("float32",)),
+    eager=[*cases_of([*ALIKE, *covering(CROSS)], ("float32",)), *cases_of(covering(CROSS), ("float64",))],
     compiled=cases_of(FEW, ("float32",)),
     full=cases_of(PAIRS),
 )
@@ -360,7 +366,8 @@ UNROUNDED = [pair for pair in SAME if not {"probs", "mean_direction", "initial_p
 
 
 @cases(
-    default=cases_of(share(UNROUNDED, 6), ("float32",)),
+    default=cases_of(share(UNROUNDED, 12, 2), ("float32",)),
+    quick=cases_of(share(UNROUNDED, 6), ("float32",)),
     eager=cases_of(UNROUNDED, ("float32",)),
     compiled=cases_of(share(UNROUNDED, 16, 2), ("float32",)),
     full=cases_of(UNROUNDED, ("float32",)),
