@@ -194,9 +194,9 @@ def fast_path(wanted: FastPathRequest, /) -> Plan | None:
 
 def signature(x: torch.Tensor, /) -> Hashable:
     """Return what a call depends on of a plain tensor with values, None for any other."""
-    if type(x) not in _PLAIN or x.layout is not torch.strided or x.is_nested or x.is_neg():
+    if type(x) not in _PLAIN or not _torch_sweep.is_plain():
         return None
-    if not _torch_sweep.is_plain():
+    if x.layout is not torch.strided or x.is_nested or x.is_neg():
         return None
     # Integers have results of the default dtype.
     dtype = x.dtype if x.is_floating_point() else (x.dtype, torch.get_default_dtype())
