@@ -15,6 +15,7 @@ from jax._src.core import trace_state_clean  # pyright: ignore  # JAX has no pub
 from jax.numpy import (
     abs as abs,
     any as any,
+    argsort as argsort,
     asarray as asarray,
     astype as astype,
     atan as atan,
@@ -39,6 +40,7 @@ from jax.numpy import (
     result_type as result_type,
     sin as sin,
     sqrt as sqrt,
+    take_along_axis as take_along_axis,
     tanh as tanh,
     tril as tril,
     triu as triu,

@@ -83,6 +83,11 @@ def any(x: tf.Tensor, /, *, axis: Any = None) -> tf.Tensor:
     return tf.math.reduce_any(x, axis=axis)
 
 
+def argsort(x: tf.Tensor, /, *, axis: int = -1) -> tf.Tensor:
+    """Return the indices that sort `x` along `axis`."""
+    return tf.argsort(x, axis=axis)
+
+
 def asarray(obj: Any, /, *, dtype: Any = None) -> tf.Tensor:
     """Return numbers as a tensor."""
     return tf.convert_to_tensor(obj, dtype=dtype)
@@ -251,6 +256,11 @@ def sum(x: tf.Tensor, /, *, axis: Any = None, keepdims: bool = False) -> tf.Tens
 def stop_gradient(x: tf.Tensor, /) -> tf.Tensor:
     """Return the tensor as a constant to differentiation."""
     return tf.stop_gradient(x)
+
+
+def take_along_axis(x: tf.Tensor, indices: tf.Tensor, /, *, axis: int = -1) -> tf.Tensor:
+    """Return the entries of `x` at indices along the last axis, the only one that the core asks for."""
+    return tf.gather(x, indices, axis=axis, batch_dims=len(x.shape) - 1)
 
 
 def to_numpy(x: tf.Tensor, /) -> np.ndarray:

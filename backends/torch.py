@@ -90,6 +90,11 @@ def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
     return function
 
 
+def argsort(x: torch.Tensor, /, *, axis: int = -1) -> torch.Tensor:
+    """Return the indices that sort `x` along `axis`."""
+    return torch.argsort(x, dim=axis)
+
+
 def cumulative_sum(x: torch.Tensor, /, *, axis: int | None = None) -> torch.Tensor:
     """Return the sums up to each entry along `axis`; array-api-compat's way there warns under `torch.compile`."""
     return torch.cumsum(x, dim=0 if axis is None else axis)
@@ -218,6 +223,11 @@ def solve_triangular(a: torch.Tensor, b: torch.Tensor, /) -> torch.Tensor:
 def stop_gradient(x: torch.Tensor, /) -> torch.Tensor:
     """Return the tensor detached."""
     return x.detach()
+
+
+def take_along_axis(x: torch.Tensor, indices: torch.Tensor, /, *, axis: int = -1) -> torch.Tensor:
+    """Return the entries of `x` at indices along `axis`."""
+    return torch.take_along_dim(x, indices, dim=axis)
 
 
 def to_numpy(x: torch.Tensor, /) -> Any:

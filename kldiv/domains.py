@@ -36,7 +36,8 @@ class Domain(NamedTuple):
     """The set that a parameter lives in.
 
     `axes` names its event axes. Axes of the same name have the same length in both distributions of a divergence,
-    except that the lengths of axes whose names begin with an underscore may differ.
+    except that the lengths of axes whose names begin with an underscore may differ. An axis "d+1" is one entry longer
+    than the axis "d" of another parameter.
     """
 
     axes: tuple[str, ...]
@@ -304,6 +305,11 @@ ErgodicTransition = Domain(
     ),
 )
 Weights = Simplex._replace(axes=("_m",))
+
+# A histogram has one edge more than cells.
+Edges = Increasing._replace(axes=("_cells+1",))
+CellProbabilities = Simplex._replace(axes=("_cells",))
+CellLogits = Logits._replace(axes=("_cells",))
 
 
 def _length(axis: str, lengths: Mapping[str, int | None]) -> int | None:

@@ -26,7 +26,7 @@ FAMILIES = [getattr(kldiv, name) for name in kldiv.families.__all__]
 HOLDERS = [f for f in FAMILIES if any(field.component for field in fields_of(f))]
 STANDALONE = [f for f in FAMILIES if f not in HOLDERS]
 SIMPLE = [f for f in STANDALONE if f is not kldiv.Delta and f.__name__ in reference.ORACLES]
-LENGTHS = {"d": 3, "k": 5, "c": 4, "n": 2, "m": 3, "s": 3, "t": 2, "_r": 2}  # of event axes
+LENGTHS = {"d": 3, "k": 5, "c": 4, "n": 2, "m": 3, "s": 3, "t": 2, "_r": 2, "_cells": 4, "_cells+1": 5}  # of event axes
 BOUNDS = merged("BOUNDS")
 DRAWS = merged("DRAWS")
 NEAR = merged("NEAR")
@@ -158,7 +158,11 @@ class Case(NamedTuple):
     def _parameters(self, kind: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
         # Parameters of different families are the same numbers in both dtypes, and so is the truth.
         shared = not same_family(self.p, self.q)
-        rounded = {domain for f in (self.p, self.q) for _, domain in fields(f)} & {domains.Simplex, domains.UnitVector}
+        rounded = {domain for f in (self.p, self.q) for _, domain in fields(f)} & {
+            domains.Simplex,
+            domains.UnitVector,
+            domains.CellProbabilities,
+        }
         dtype = "float32" if shared and not rounded else self.dtype
         seed = f"{self.p.__name__}-{self.q.__name__}-{kind}-{dtype}"
         rng = np.random.default_rng(zlib.crc32(seed.encode()))
@@ -295,8 +299,7 @@ def _nested(rng: np.random.Generator, case: Case, p: Parameters, q: Parameters) 
         return p, q
     size = len(next(iter(p.values())))
     moved = np.arange(size) % 3 != 0
-    inner = [p[end] if isinstance(end, str) else np.full(size, end) for end in (a.low, a.high)]
-    outer = [q[end] if isinstance(end, str) else np.full(size, end) for end in (b.low, b.high)]
+    inner, outer = ([_end(f, x, end, size) for end in (s.low, s.high)] for f, x, s in ((case.p, p, a), (case.q, q, b)))
     whole = a.space == "integers"
     slack = (lambda x: 1) if whole else (lambda x: 1 + 1e-3 * abs(x))
 
@@ -304,7 +307,7 @@ def _nested(rng: np.random.Generator, case: Case, p: Parameters, q: Parameters) 
         return rng.integers(0, 5, size=size) if whole else _rounded(np.exp(rng.normal(size=size)))
 
     q = dict(q)
-    ends = [end for end in ((b.low, inner[0], -1), (b.high, inner[1], 1)) if isinstance(end[0], str)]
+    ends = [end for end in ((b.low, inner[0], -1), (b.high, inner[1], 1)) if end[0] in q]
     if np.all(np.isfinite([x for _, x, _ in ends])):
         wider: dict[str, np.ndarray] = {}
         outside = moved
@@ -316,7 +319,7 @@ def _nested(rng: np.random.Generator, case: Case, p: Parameters, q: Parameters) 
                 outside = outside & (wider[name] > 0)
         q |= {name: np.where(outside, x, q[name]) for name, x in wider.items()}
     p = dict(p)
-    if isinstance(a.low, str) or isinstance(a.high, str):  # the ends of P, into a Q whose ends are fixed
+    if a.low in p or a.high in p:  # the ends of P, into a Q whose ends are fixed
         low, high = outer
         low = np.where(np.isinf(low), np.where(np.isinf(high), 0.0, high - 9), low)
         high = np.where(np.isinf(high), low + 9, high)
@@ -325,9 +328,14 @@ def _nested(rng: np.random.Generator, case: Case, p: Parameters, q: Parameters) 
             inside = [np.ceil(inside[0]), np.floor(np.maximum(inside[1], np.ceil(inside[0])))]
         fixed = not isinstance(b.low, str) and not isinstance(b.high, str) and not np.isinf([b.low, b.high]).all()
         for name, x in ((a.low, inside[0]), (a.high, inside[1])):
-            if isinstance(name, str) and fixed:
+            if name in p and fixed:
                 p[name] = np.where(moved, x, p[name])
     return p, q
+
+
+def _end(family: Any, parameters: Parameters, end: float | str, size: int) -> np.ndarray:
+    """Return the end of supports: a number, a parameter, or what follows from the parameters."""
+    return np.full(size, end) if not isinstance(end, str) else getattr(family(**parameters), end)
 
 
 def _near(rng: np.random.Generator, case: Case, size: int) -> tuple[Parameters, Parameters]:

@@ -273,9 +273,13 @@ def _collect_axes(
     axes: dict[str, tuple[int | None, str]], field: Field, lengths: Shape, label: str, shape: Shape
 ) -> None:
     """Add the lengths of the named axes of a parameter to those that are known."""
-    for axis, length in zip(field.axes, lengths, strict=True):
-        if length == 0:
-            raise ValueError(f"{label} has shape {tuple(shape)}; its event axis {axis} must not be empty")
+    for name, found in zip(field.axes, lengths, strict=True):
+        axis, _, more = name.partition("+")  # an axis that is longer than another: "cells+1"
+        length = None if found is None else found - int(more or 0)
+        if length is not None and length < 1:
+            least = "must not be empty" if not more else f"must have {1 + int(more)} entries or more"
+            raise ValueError(f"{label} has shape {tuple(shape)}; its event axis {name} {least}")
+        label = f"{label} less {more}" if more else label
         known, owner = axes.setdefault(axis, (length, label))
         if known != length and known is not None and length is not None:
             raise ValueError(f"event sizes differ: {known} in {owner}, {length} in {label}")

@@ -100,7 +100,7 @@ def categorical_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     excess = xp.sum(powers + gap, axis=-1)
     moderate = moderate[..., 0]
     near_value = xp.log1p(xp.where(moderate, excess, 0.0))
-    far_value = _log_sum_exp(xp, b) - _log_sum_exp(xp, a) - (t_ref + mean)[..., 0]
+    far_value = log_sum_exp(xp, b) - log_sum_exp(xp, a) - (t_ref + mean)[..., 0]
     value = xp.where(moderate, near_value, far_value)
     return xp.where(xp.any(q_dead & (p > 0), axis=-1), inf, value)
 
@@ -180,7 +180,7 @@ def softmax(xp: Namespace, a: Array) -> Array:
 
 def log_softmax(xp: Namespace, a: Array) -> Array:
     """log(exp(a) / sum(exp(a))) along the last axis."""
-    return a - _log_sum_exp(xp, a)[..., None]
+    return a - log_sum_exp(xp, a)[..., None]
 
 
 def normalized(xp: Namespace, weights: Array) -> Array:
@@ -225,7 +225,7 @@ def are_counts(xp: Namespace, x: Array, total: Array) -> Array:
     return xp.all((x >= 0) & (xp.floor(x) == x), axis=-1) & (xp.sum(x, axis=-1) == total)
 
 
-def _log_sum_exp(xp: Namespace, a: Array) -> Array:
+def log_sum_exp(xp: Namespace, a: Array) -> Array:
     """log(sum(exp(a))) along the last axis, -inf where every a is."""
     top = xp.max(a, axis=-1, keepdims=True)
     top = xp.where(top > -inf, top, 0.0)

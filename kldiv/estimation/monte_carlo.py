@@ -267,7 +267,7 @@ class _Replicates:
         seeds = IndependentSource(xp, rng, problem.like)
         dimensions = coordinates(xp, problem.sampler, problem.components.components)
         *self._sources, pilot_source = [Sobol(xp, like.dtype, dimensions, seeds.seed()) for _ in range(REPLICATES + 1)]
-        self._last = self._terms(pilot_source, max(64, PILOT // problem.count))
+        self._last = self._terms(pilot_source, _power_of_2(max(64, PILOT // problem.count)))
         shift = problem.weighted(xp.sum(xp.stop_gradient(self._last.log_ratio), axis=0) / self._last.n)
         self._baseline = xp.where(xp.isfinite(shift), shift, 0.0)
         self._sums = [xp.zeros_like(like)] * REPLICATES

@@ -23,6 +23,7 @@ from kldiv.families.geometric import Geometric
 from kldiv.families.gumbel import Gumbel
 from kldiv.families.half_cauchy import HalfCauchy
 from kldiv.families.half_normal import HalfNormal
+from kldiv.families.histogram import Histogram, HistogramLogits
 from kldiv.families.independent import Independent
 from kldiv.families.inverse_gamma import InverseGamma
 from kldiv.families.inverse_gaussian import InverseGaussian
@@ -103,6 +104,8 @@ __all__ = [
     "Gumbel",
     "HalfCauchy",
     "HalfNormal",
+    "Histogram",
+    "HistogramLogits",
     "Independent",
     "InverseGamma",
     "InverseGaussian",
