@@ -31,7 +31,7 @@ CELLS = Support("line", "low", "high")
 
 @declare.family(CELLS)
 class Histogram(NamedTuple):
-    """The distribution whose density is constant on each cell between neighbouring `edges`, with probabilities `masses`.
+    """The distribution whose density is constant on each cell between neighbouring `edges`, given by `masses`.
 
     Density, for edges[i] <= x < edges[i + 1]::
 

@@ -362,7 +362,7 @@ def has_derivative(case, batch, values):
 
 
 # Rounded to 16 bits, probabilities sum to 1 by the tolerance of 16-bit floats but not of float32; so do lengths of 1.
-UNROUNDED = [pair for pair in SAME if not {"probs", "mean_direction", "initial_probs"} & set(pair[0]._fields)]
+UNROUNDED = [pair for pair in SAME if not {"probs", "masses", "mean_direction", "initial_probs"} & set(pair[0]._fields)]
 
 
 @cases(

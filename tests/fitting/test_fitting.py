@@ -652,12 +652,45 @@ def test_batch_of_densities_on_a_grid(eager, backend, made, array):
     assert backend.to_numpy(grid.mass).shape == (2,)
 
 
+def test_density_on_a_grid_stands_for_a_density(backend, array):
+    x = np.linspace(0, 1, 2001)
+    grid = kldiv.from_grid(array(x), array(2 * x), normalize=True)
+    value = kldiv.kl_divergence(grid.distribution, kldiv.Uniform(array(0.0), 1.0))
+    np.testing.assert_allclose(backend.to_numpy(value), np.log(2) - 0.5, rtol=3e-3)
+
+
+def test_densities_on_different_grids(backend, array):
+    normal = scipy.stats.norm
+    p, q = (
+        kldiv.from_grid(array(x), array(normal.pdf(x, *law)), normalize=True).distribution
+        for x, law in ((np.linspace(-9, 9, 1801), (0, 1)), (np.linspace(-10, 11, 2201), (1, 1.5)))
+    )
+    np.testing.assert_allclose(backend.to_numpy(kldiv.kl_divergence(p, q)), GRIDS["wide"][1], rtol=1e-4)
+
+
+@only("of_density", [False, True])
+def test_bins_by_their_edges(backend, array, of_density):
+    edges = np.asarray([0.0, 1.0, 3.0, 10.0, 100.0])
+    counts = np.asarray([4, 10, 5, 1])
+    masses = counts / counts.sum()
+    grid = kldiv.from_grid(array(edges), array(masses / np.diff(edges)) if of_density else counts.tolist())
+    np.testing.assert_allclose(backend.to_numpy(grid.distribution.masses), masses, rtol=1e-15)
+    assert backend.to_numpy(grid.distribution.edges).tolist() == edges.tolist()
+    found = kldiv.kl_divergence(grid.distribution, kldiv.Uniform(array(0.0), 100.0))
+    np.testing.assert_allclose(
+        backend.to_numpy(found), np.sum(masses * np.log(masses / np.diff(edges) * 100)), rtol=1e-14
+    )
+
+
 X = [0.0, 1.0, 2.0]
 NO_GRID = {
+    "swapped": (lambda: kldiv.from_grid([3, 1], X), r"edges come first: from_grid\(edges, counts\)"),
+    "counts": (lambda: kldiv.from_grid(X, [3.0, 1.0]), r"for weighted counts there is kldiv.Histogram"),
+    "width of edges": (lambda: kldiv.from_grid(X, [3, 1], width=1.0), "edges have their own"),
     "unnormalized": (lambda: kldiv.from_grid(X, [1.0, 2.0, 1.0]), "mass 4.0 on the grid, not 1; pass normalize=True"),
     "decreasing": (lambda: kldiv.from_grid(X[::-1], [0.25, 0.5, 0.25]), "x must be finite and increase"),
     "one point": (lambda: kldiv.from_grid([1.0], [1.0]), "two or more"),
-    "shape": (lambda: kldiv.from_grid(X, [0.5, 0.5]), "x has 3 points"),
+    "shape": (lambda: kldiv.from_grid(X, [0.5]), "x has 3 points"),
     "negative": (lambda: kldiv.from_grid(X, [0.5, -0.5, 1.0]), r"got -0.5 at index \(1,\)"),
     "zero": (lambda: kldiv.from_grid(X, [0.0, 0.0, 0.0]), "0 on the whole grid"),
     "off the support": (lambda: kldiv.from_grid(X, kldiv.Uniform(5.0, 6.0)), "0 on the whole grid"),
