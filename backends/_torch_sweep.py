@@ -43,13 +43,25 @@ def _numbers(parameters: tuple[Any, ...], dtype: Any) -> list[Any]:
     return [x.detach().numpy() if isinstance(x, torch.Tensor) else np.asarray(x, dtype) for x in parameters]
 
 
+def _in_core(exact: Callable[..., Any]) -> _host.Exact:
+    """Return the core's formula for NumPy's arrays, computed by PyTorch: the backend of NumPy need not be loaded."""
+
+    def core(*arrays: Any) -> Any:
+        from kldiv.backends import torch as xp
+
+        with torch.no_grad():
+            return exact(xp, *[torch.from_numpy(np.array(x)) for x in arrays]).numpy()
+
+    return core
+
+
 def _threads(parameters: list[Any]) -> int:
     return torch.get_num_threads() if parameters[0].size > 2**20 else 1
 
 
 def constant(kernel: _host.Kernel, exact: Callable[..., Any], dtype: Any, parameters: list[Any]) -> Plan:
     """Return the values of a kernel, of tensors like these that need no gradient."""
-    core = _host.in_core(exact)
+    core = _in_core(exact)
     numbers = kernel.scalar is not None and not any(np.ndim(x) for x in parameters)
 
     def call(validate: bool, *parameters: Any) -> tuple[torch.Tensor, bool]:
@@ -71,7 +83,7 @@ def differentiable(
 
     Those are ``slopes(weights, needed, tensors)`` if it is given, what the kernel writes if not.
     """
-    core = _host.in_core(exact)
+    core = _in_core(exact)
 
     def formula(*tensors: torch.Tensor) -> torch.Tensor:
         from kldiv.backends import torch as xp
@@ -128,7 +140,8 @@ class _Sweep(torch.autograd.Function):
         if torch.is_grad_enabled() or not is_plain() or type(weights) is not torch.Tensor:
             found = _derivatives(ctx.formula, weights, tensors, needed, create_graph=torch.is_grad_enabled())
         elif ctx.written is not None:
-            found = ctx.written(weights, needed, tensors)
+            with torch.autocast("cpu", enabled=False):
+                found = ctx.written(weights, needed, tensors)
         else:
             # What is returned is the caller's, so another time the derivatives are computed anew.
             slopes = ctx.slopes or _values_and_slopes(ctx, tensors)[1]
@@ -161,7 +174,7 @@ def _derivatives(
         if not create_graph:
             tensors = tuple([x.detach().requires_grad_(n) for x, n in zip(tensors, needed, strict=True)])
         wanted = [x for x, n in zip(tensors, needed, strict=True) if n]
-        found = iter(
-            torch.autograd.grad(formula(*tensors), wanted, weights, create_graph=create_graph, materialize_grads=True)
-        )
+        # The sum, for torch.autograd.grad imports hundreds of modules at the first call that has weights.
+        total = (weights * formula(*tensors)).sum()
+        found = iter(torch.autograd.grad(total, wanted, create_graph=create_graph, materialize_grads=True))
     return tuple([next(found) if n else None for n in needed])

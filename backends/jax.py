@@ -247,10 +247,10 @@ def fast_path(wanted: FastPathRequest, /) -> Plan | None:
 
 
 def signature(x: Any, /) -> Hashable:
-    """Return dtype, which is NumPy's, and shape of an array that is no tracer."""
+    """Return dtype, which is NumPy's, whether that is weak, and shape of an array that is no tracer."""
     # Integers have results of the default dtype.
     dtype = (x.dtype, default_dtype()) if x.dtype.kind in "iu" else x.dtype
-    return ("jax", dtype, x.shape) if is_concrete(x) else None
+    return ("jax", dtype, x.weak_type, x.shape) if is_concrete(x) else None
 
 
 def solve(a: jax.Array, b: jax.Array, /) -> jax.Array:

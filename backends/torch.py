@@ -19,7 +19,6 @@ from array_api_compat.torch import (
     finfo as finfo,
     flip as flip,
     isdtype as isdtype,
-    matmul as matmul,
     matrix_transpose as matrix_transpose,
     max as max,
     result_type as result_type,
@@ -156,6 +155,15 @@ def log_ratio(a: torch.Tensor, b: torch.Tensor, /) -> torch.Tensor:
     kernel = gaps.log_ratio.plain if backwards or forwards or transformed else gaps.log_of_quotient
     value: torch.Tensor = kernel(_own, a, b)
     return value
+
+
+def matmul(x1: torch.Tensor, x2: torch.Tensor, /) -> torch.Tensor:
+    """Return the matrix product, in the dtype of the matrices under autocast too, which would round them to 16 bits."""
+    device = x1.device.type
+    if x1.is_meta or not torch.is_autocast_enabled(device):
+        return torch.matmul(x1, x2)
+    with torch.autocast(device, enabled=False):
+        return torch.matmul(x1, x2)
 
 
 def pad_last_axis(x: torch.Tensor, other: torch.Tensor, /) -> torch.Tensor:

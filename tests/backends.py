@@ -15,6 +15,7 @@ OWN_FILES = {
     "test_dtensor": "torch",
     "test_torch_modes": "torch",
     "test_tensorflow_modes": "tensorflow",
+    "test_jax_modes": "jax",
     "test_sharding": "jax",
 }
 

@@ -126,8 +126,11 @@ def computing_dtype(xp: Namespace, dtype: DType) -> DType:
 
 def _result_dtype(xp: Namespace, named: Iterable[tuple[str, Array]]) -> DType:
     """Return the common dtype of the arrays; integers count as the framework's default float."""
+    arrays = list(named)
+    # JAX's name for a number that a transform has made an array of: beside other arrays its dtype does not count.
+    strong = [(name, x) for name, x in arrays if not getattr(x, "weak_type", False)]
     dtypes: list[DType] = []
-    for name, array in named:
+    for name, array in strong or arrays:
         dtype = array.dtype
         if _is_kind(xp, dtype, "integral"):
             dtype = xp.default_dtype()
@@ -200,6 +203,8 @@ def _tensorflow(value: Any, name: str) -> Identified | None:
         value = tf.convert_to_tensor(value)
     if not isinstance(value, tf.Tensor):
         return None
+    if not (tf.executing_eagerly() or tf.compat.v1.executing_eagerly_outside_functions()):  # where == is identity
+        raise TypeError(f"{name} is a tensor of a TensorFlow 1 graph; call it eagerly or inside tf.function")
     from kldiv.backends import tensorflow as xp
 
     return xp, value

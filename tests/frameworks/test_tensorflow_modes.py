@@ -124,3 +124,15 @@ def test_autograph_leaves_the_library_as_it_is(monkeypatch):
     value = tf.function(lambda x: normal(x) + kldiv.rel_entr(x, x))(tf.constant([2.0]))
     np.testing.assert_allclose(value, [0.5], rtol=1e-6)
     assert [name for name in rewritten if name.startswith("kldiv")] == []
+
+
+# --- TensorFlow 1 -----------------------------------------------------------------------------------------------------
+
+
+def test_graph_of_tensorflow_1_is_refused():
+    with tf.Graph().as_default():
+        x = tf.constant([0.0, 1.0])
+        with pytest.raises(
+            TypeError, match=r"Categorical.probs of p is a tensor of a TensorFlow 1 graph; .*tf.function"
+        ):
+            kldiv.kl_divergence(kldiv.Categorical(x), kldiv.Categorical(x))
