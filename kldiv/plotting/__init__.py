@@ -9,13 +9,14 @@ Examples
 >>> from matplotlib.figure import Figure
 >>> import kldiv
 >>> ax = kldiv.plotting.densities(kldiv.Normal(0.0, 1.0), kldiv.Normal(1.0, 1.5), ax=Figure().subplots())
->>> ax.get_legend().get_title().get_text()
+>>> ax.get_title()
 'KL(P || Q) = 0.3499 nats'
 """
 
 from kldiv.plotting.convergence import convergence
 from kldiv.plotting.densities import densities
+from kldiv.plotting.divergences import divergences
 from kldiv.plotting.pairwise import pairwise
 from kldiv.plotting.trajectory import trajectory
 
-__all__ = ["convergence", "densities", "pairwise", "trajectory"]
+__all__ = ["convergence", "densities", "divergences", "pairwise", "trajectory"]

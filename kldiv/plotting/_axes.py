@@ -27,14 +27,19 @@ def require_matplotlib() -> None:
         raise missing("kldiv.plotting", "matplotlib", "plot") from error
 
 
-def prepare_axes(ax: Any, n_panels: int) -> Any:
-    """Return the axes to draw into, one or a tuple of several: those of the caller, or those of a new figure."""
+def prepare_axes(ax: Any, n_panels: int, down: bool = False) -> Any:
+    """Return the axes to draw into, one or a tuple of several: those of the caller, or those of a new figure.
+
+    The panels of a new figure stand side by side or, with one horizontal axis, from the top down.
+    """
     if ax is None:
         from matplotlib import pyplot, rcParams
 
         width, height = rcParams["figure.figsize"]
-        figure = pyplot.figure(figsize=(width * (1 if n_panels == 1 else 0.8 * n_panels), height), layout="constrained")
-        ax = figure.subplots(1, n_panels)
+        longer = 1 if n_panels == 1 else 0.8 * n_panels
+        size = (width, height * longer) if down else (width * longer, height)
+        figure = pyplot.figure(figsize=size, layout="constrained")
+        ax = figure.subplots(n_panels, 1, sharex=True) if down else figure.subplots(1, n_panels)
     if isinstance(ax, list | tuple | np.ndarray):
         panels = tuple(np.ravel(np.asarray(ax, dtype=object)))
         return panels[0] if len(panels) == 1 else panels

@@ -1,15 +1,37 @@
 """What the pictures ask of a distribution."""
 
+import math
+
 import numpy as np
 
-from kldiv._core.family import Family, kind_of, name_of, support_of
-from kldiv._core.parameters import named_leaves, unflatten
+from kldiv._core.family import Family, held_kinds, kind_of, name_of, support_of
+from kldiv._core.parameters import describe, gather_families, named_leaves, unflatten
+from kldiv._core.validation import check_structure, diagnose_all
+from kldiv.backends import numpy
+from kldiv.estimation.estimate import estimate
+from kldiv.fitting.grid import Grid
 from kldiv.plotting._arguments import Vector, as_numpy
+
+_NEGLIGIBLE = 1e-9  # an error of a divergence
 
 
 def on_host(d: Family) -> Family:
     """Return a distribution with its parameters as NumPy arrays of float64."""
     return unflatten(d, iter([as_numpy(x, name) for name, x in named_leaves(d, "the distribution")]))
+
+
+def read_pair(p: Family, q: Family) -> tuple[Family, Family]:
+    """Return P and Q on the host; raise unless they are valid, and both continuous, both discrete or both of pairs."""
+    xp, _, dtype, (p, q) = gather_families(p=p, q=q)
+    check_structure(xp, p, q)
+    diagnose_all(xp, dtype, p=p, q=q)
+    p, q = on_host(p), on_host(q)
+    if is_planar(p) and is_planar(q):
+        return p, q
+    if is_discrete(p, "p") != is_discrete(q, "q"):
+        names = f"p, {name_of(kind_of(p))}, and q, {name_of(kind_of(q))}"
+        raise ValueError(f"{names}, have no picture in common: one has a density, the other probabilities")
+    return p, q
 
 
 def outcome_space(d: Family) -> str:
@@ -34,3 +56,27 @@ def log_density(d: Family, x: Vector) -> Vector:
     """Return the log density, of a distribution on the host, without warnings at the ends of its support."""
     with np.errstate(all="ignore"):
         return np.asarray(d.log_density(x))
+
+
+def is_planar(d: Family) -> bool:
+    """Tell whether an outcome, of a distribution on the host, is a pair of real numbers."""
+    layout = describe(numpy, d, "the distribution")
+    spaces = [support_of(kind) for kind in (layout.kind, *held_kinds(layout.kind))]
+    real = any(support is not None and support.space in ("vectors", "line") for support in spaces)
+    return real and (layout.batch_shape, layout.event_shape) == ((), (2,))
+
+
+def divergence_text(p: Family, q: Family) -> str:
+    """Return the divergence as "= value", with the error of an estimate where it is not negligible."""
+    result = estimate(p, q, atol=_NEGLIGIBLE)
+    value, error = float(result.value), float(result.error)
+    if value == math.inf:
+        return "= ∞"
+    exact = error <= max(5e-5 * abs(value), _NEGLIGIBLE)
+    return f"= {value:.4g} nats" if exact else f"= {value:.4g} ± {error:.1g} nats"
+
+
+def density_on_grid(grid: Grid) -> tuple[Vector, Vector]:
+    """Return the points of a grid and the density at each."""
+    x, widths = as_numpy(grid.points, "the points of the grid"), as_numpy(grid.width, "the widths of the grid")
+    return x, np.exp(log_density(on_host(grid.distribution), np.arange(x.size, dtype=np.float64))) / widths

@@ -16,11 +16,11 @@ from kldiv.plotting._distributions import log_density, outcome_space
 LogDensity: TypeAlias = Callable[[Vector], Vector]
 
 
-class Grid(NamedTuple):
-    """Points in ascending order, and the limits of an axis that shows them; None leaves the limits to matplotlib."""
+class Range(NamedTuple):
+    """Points in ascending order, and the limits of an axis that shows them."""
 
     points: Vector
-    limits: tuple[float, float] | None
+    limits: tuple[float, float]
 
 
 class _Window(NamedTuple):
@@ -30,31 +30,31 @@ class _Window(NamedTuple):
     high: float
 
 
-def find_grid(
+def find_range(
     distributions: Sequence[Family], n: int, discrete: bool, pair: tuple[Family, Family] | None = None
-) -> Grid:
-    """Return a grid that shows all of the densities, and the integrand of the divergence of a pair."""
+) -> Range:
+    """Return a range that shows all of the densities, and the integrand of the divergence of a pair."""
     if n < 2:
         raise ValueError(f"n must be at least 2; got {n!r}")
     if outcome_space(distributions[0]) == "circle":
-        return Grid(np.linspace(-math.pi, math.pi, n), (-math.pi, math.pi))
+        return Range(np.linspace(-math.pi, math.pi, n), (-math.pi, math.pi))
     ends = np.concatenate([_support_ends(d) for d in distributions])
     windows = [window for d in distributions for window in _component_windows(d, discrete)]
     if not windows:
         raise ValueError("the densities have no mass that can be found; pass x")
     if pair is not None:
         windows += _find_window(functools.partial(_log_integrand, *pair), ends, discrete)
-    return _integer_grid(windows, n) if discrete else _line_grid(windows, ends, n)
+    return _integer_range(windows, n) if discrete else _line_range(windows, ends, n)
 
 
-def _integer_grid(windows: list[_Window], n: int) -> Grid:
+def _integer_range(windows: list[_Window], n: int) -> Range:
     """Return all integers in the windows, or n of them if there are more."""
     low, high = min(w.low for w in windows), max(w.high for w in windows)
     points = np.arange(low, high + 1) if high - low < n else np.unique(np.linspace(low, high, n).round())
-    return Grid(points, (low - 0.7, high + 0.7))
+    return Range(points, (low - 0.7, high + 0.7))
 
 
-def _line_grid(windows: list[_Window], ends: Vector, n: int) -> Grid:
+def _line_range(windows: list[_Window], ends: Vector, n: int) -> Range:
     """Return n points over all windows, n more for each narrow one, and three at each end of a support."""
     low, high = min(w.low for w in windows), max(w.high for w in windows)
     margin = 0.04 * (high - low)
@@ -65,7 +65,7 @@ def _line_grid(windows: list[_Window], ends: Vector, n: int) -> Grid:
     ends = ends[(limits[0] < ends) & (ends < limits[1])]
     # The neighbours of an end make a jump there vertical.
     jumps = [np.nextafter(ends, -math.inf), ends, np.nextafter(ends, math.inf)]
-    return Grid(np.unique(np.concatenate([np.linspace(*limits, n), *fine, *jumps])), limits)
+    return Range(np.unique(np.concatenate([np.linspace(*limits, n), *fine, *jumps])), limits)
 
 
 def _support_ends(d: Family) -> Vector:

@@ -47,21 +47,21 @@ def test_lines_are_the_densities(family, p, q, scipy, divergence, array, ax):
 
 
 @continuous
-def test_shaded_area_is_the_divergence(family, p, q, scipy, divergence, ax):
-    plotting.densities(family(*p), family(*q), ax=ax)
-    positive, negative = areas(ax)
+def test_shaded_area_is_the_divergence(family, p, q, scipy, divergence, pair):
+    _, integrand = plotting.densities(family(*p), family(*q), ax=pair)
+    positive, negative = areas(integrand)
     assert area_of(positive) - area_of(negative) == pytest.approx(divergence, rel=5e-3)
-    assert (positive.get_datalim(ax.transData).y0, negative.get_datalim(ax.transData).y1) == (0.0, 0.0)
+    assert (positive.get_datalim(integrand.transData).y0, negative.get_datalim(integrand.transData).y1) == (0.0, 0.0)
 
 
-def test_legend_tells_the_divergence(ax):
+def test_title_tells_the_divergence(ax):
     plotting.densities(kldiv.Beta(2.0, 5.0), kldiv.Beta(3.0, 3.0), ax=ax)
-    assert legend(ax)[0] == "KL(P || Q) = 0.7167 nats"
+    assert ax.get_title() == "KL(P || Q) = 0.7167 nats"
 
 
-def test_legend_tells_an_estimate_where_there_is_no_closed_form(ax):
+def test_title_tells_an_estimate_where_there_is_no_closed_form(ax):
     plotting.densities(mixture(*D2[0]), mixture(*D2[1]), ax=ax)
-    assert legend(ax)[0] == "KL(P || Q) = 0.6468 nats"
+    assert ax.get_title() == "KL(P || Q) = 0.6468 nats"
 
 
 @declare.family()
@@ -79,18 +79,16 @@ class Held(NamedTuple, Generic[Base]):
 def test_family_that_holds_another_has_its_range(ax):
     gammas = [kldiv.Gamma(2.0, 1.0), kldiv.Gamma(3.0, 2.0)]
     plotting.densities(*map(Held, gammas), ax=ax)
-    assert legend(ax)[0] == "KL(P || Q) = 0.1909 nats"
+    assert ax.get_title() == "KL(P || Q) = 0.1909 nats"
 
 
-def test_every_name_in_a_picture(ax):
-    plotting.densities(kldiv.Normal(0.0, 1.0), kldiv.Normal(1.0, 1.5), ax=ax, labels=("Prior", "Posterior"))
+def test_every_name_in_a_picture(pair):
+    plotting.densities(kldiv.Normal(0.0, 1.0), kldiv.Normal(1.0, 1.5), ax=pair, labels=("Prior", "Posterior"))
     term = "prior log(prior / posterior)"
-    assert ax.get_xlabel() == "x"
-    assert ax.get_ylabel() == f"density; {term} in nats per unit of x"
-    assert legend(ax) == (
-        "KL(Prior || Posterior) = 0.3499 nats",
-        ["Prior", "Posterior", f"{term} > 0", f"{term} < 0"],
-    )
+    assert [ax.get_xlabel() for ax in pair] == ["x", "x"]
+    assert [ax.get_ylabel() for ax in pair] == ["density", f"{term} in nats per unit of x"]
+    assert pair[0].get_title() == "KL(Prior || Posterior) = 0.3499 nats"
+    assert [legend(ax)[1] for ax in pair] == [["Prior", "Posterior"], [f"{term} > 0", f"{term} < 0"]]
 
 
 DISCRETE = {
@@ -113,13 +111,14 @@ def test_stems_are_the_probabilities(p, q, scipy_p, scipy_q, ax):
     assert scipy_p.pmf([k[0] - 1, k[0]]) == pytest.approx([0.0, scipy_p.pmf(k[0])])
 
 
-def test_bars_add_up_to_the_divergence(array, ax):
+def test_bars_add_up_to_the_divergence(array, pair):
     p, q = kldiv.Categorical(array([0.1, 0.2, 0.3, 0.4])), kldiv.Categorical(array([0.25] * 4))
-    plotting.densities(p, q, ax=ax)
+    _, ax = plotting.densities(p, q, ax=pair, classes=["cat", "cow", "dog", "hen"])
     heights = [bar.get_height() for bar in ax.patches]
     assert sum(heights) == pytest.approx(0.106440135286223151652278, rel=1e-12)
     assert len(heights) == 8
-    assert ax.get_ylabel() == "probability; p log(p / q) in nats"
+    assert [panel.get_ylabel() for panel in pair] == ["probability", "p log(p / q) in nats"]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["cat", "cow", "dog", "hen"]
 
 
 def test_many_outcomes_have_outlines(ax):
@@ -198,25 +197,26 @@ def test_angles(ax):
     np.testing.assert_allclose(y, stats.vonmises(3.0, 1.0).pdf(x), rtol=1e-12)
 
 
-def test_hatched_where_q_has_no_mass(ax):
-    plotting.densities(kldiv.Uniform(0.0, 2.0), kldiv.Uniform(-1.0, 1.0), ax=ax)
+def test_hatched_where_q_has_no_mass(pair):
+    density, ax = plotting.densities(kldiv.Uniform(0.0, 2.0), kldiv.Uniform(-1.0, 1.0), ax=pair)
     (hatched,) = (c for c in ax.collections if c.get_hatch())
     x = np.concatenate([path.vertices[:, 0] for path in hatched.get_paths()])
     inside = x[np.concatenate([path.vertices[:, 1] for path in hatched.get_paths()]) == 1]
     assert (inside.min(), inside.max()) == pytest.approx((1.0, 2.0))
-    assert legend(ax)[0] == "KL(P || Q) = ∞"
+    assert density.get_title() == "KL(P || Q) = ∞"
     assert "q = 0 < p" in legend(ax)[1]
 
 
-def test_hatched_outcomes(ax):
-    plotting.densities(kldiv.Binomial(4, 0.5), kldiv.Binomial(3, 0.5), ax=ax)
+def test_hatched_outcomes(pair):
+    _, ax = plotting.densities(kldiv.Binomial(4, 0.5), kldiv.Binomial(3, 0.5), ax=pair)
     assert "q = 0 < p" in legend(ax)[1]
     assert np.isfinite([bar.get_height() for bar in ax.patches]).all()
 
 
 @only("p", [kldiv.Beta(0.5, 0.5), kldiv.Exponential(1.0)])
-def test_nothing_is_hatched_where_a_single_point_has_no_mass(p, ax):
-    plotting.densities(p, kldiv.Beta(2.0, 2.0) if isinstance(p, kldiv.Beta) else kldiv.Gamma(2.0, 1.0), ax=ax)
+def test_nothing_is_hatched_where_a_single_point_has_no_mass(p, pair):
+    q = kldiv.Beta(2.0, 2.0) if isinstance(p, kldiv.Beta) else kldiv.Gamma(2.0, 1.0)
+    _, ax = plotting.densities(p, q, ax=pair)
     assert [c for c in ax.collections if c.get_hatch()] == []
 
 
@@ -245,7 +245,46 @@ def test_sixteen_bits(short_dtype, backend, ax):
     np.testing.assert_allclose(y, stats.norm.pdf(x, 1.0, 2.0), rtol=1e-12)
 
 
+def test_densities_on_a_grid_stand_over_its_points(array, pair):
+    x = np.linspace(-4.0, 4.0, 81)
+    p, q = (kldiv.from_grid(array(x), stats.norm.pdf(x, loc), normalize=True) for loc in (0.0, 0.5))
+    plotting.densities(p, q, ax=pair)
+    drawn, y = pair[0].get_lines()[0].get_data()
+    np.testing.assert_array_equal(drawn, x)
+    np.testing.assert_allclose(y, stats.norm.pdf(x), rtol=1e-3)
+    assert pair[0].get_title() == "KL(P || Q) = 0.1249 nats"
+
+
+PLANAR = {
+    "normal": (
+        kldiv.MultivariateNormal([1.0, 2.0], [[1.0, 0.5], [0.5, 2.0]]),
+        stats.multivariate_normal([1.0, 2.0], [[1.0, 0.5], [0.5, 2.0]]),
+    ),
+    "independent": (
+        kldiv.Independent(kldiv.Normal([1.0, 2.0], [1.0, 3.0])),
+        stats.multivariate_normal([1.0, 2.0], [1.0, 9.0]),
+    ),
+}
+
+
+@only(("d", "scipy"), PLANAR.values(), ids=PLANAR.keys())
+def test_contours_hold_half_and_nine_tenths_of_the_mass(d, scipy, ax):
+    """The density of a normal at the border of such a region is known: the squared radius is a chi-square quantile."""
+    assert plotting.densities(d, kldiv.MultivariateNormalDiag([0.0, 0.0], [1.0, 1.0]), ax=ax) is ax
+    levels = next(c.levels for c in ax.collections)
+    exact = scipy.logpdf(scipy.mean) - stats.chi2(2).ppf([0.9, 0.5]) / 2
+    np.testing.assert_allclose(levels, exact, atol=0.1)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x[0]", "x[1]")
+    assert ax.get_title().startswith("KL(P || Q) = ")
+
+
 REFUSED = {
+    "grids": (
+        (kldiv.from_grid([0.0, 1.0], [0.5, 0.5]), kldiv.from_grid([0.0, 2.0], [0.25, 0.25])),
+        {},
+        "p and q are on different grids",
+    ),
+    "names of numbers": ((NORMAL, NORMAL), {"classes": ["a"]}, "classes name the outcomes of discrete distributions"),
     "batch": ((NORMAL, kldiv.Normal([0.0, 1.0], 1.0)), {}, "q is a batch of distributions, of shape \\(2,\\)"),
     "vectors": (
         (kldiv.MultivariateNormalDiag([0.0], [1.0]),) * 2,

@@ -18,6 +18,12 @@ only = pytest.mark.parametrize
 PICTURES = {
     "densities": lambda ax=None: plotting.densities(NORMAL, kldiv.Normal(1.0, 1.5), ax=ax),
     "stems": lambda ax=None: plotting.densities(kldiv.Bernoulli(0.2), kldiv.Bernoulli(0.6), ax=ax),
+    "contours": lambda ax=None: plotting.densities(
+        kldiv.MultivariateNormalDiag([0.0, 0.0], [1.0, 1.0]),
+        kldiv.MultivariateNormalDiag([1.0, 0.0], [1.0, 2.0]),
+        ax=ax,
+    ),
+    "divergences": lambda ax=None: plotting.divergences(NORMAL, kldiv.Normal(1.0, 1.5), ax=ax),
     "convergence": lambda ax=None: plotting.convergence(np.linspace(0.0, 1.0, 100), ax=ax),
     "errors": lambda ax=None: plotting.convergence(np.linspace(0.0, 1.0, 100), 0.4, ax=ax),
     "trajectory": lambda ax=None: plotting.trajectory(
@@ -50,7 +56,7 @@ def test_no_text_is_cut_off(picture, name, pyplot):
         figure = np.ravel(picture())[0].figure
         figure.canvas.draw()
         texts = [t for ax in figure.axes for t in (ax.xaxis.label, ax.yaxis.label, ax.get_legend(), *ax.texts) if t]
-        boxes = [text.get_window_extent() for text in texts]
+        boxes = [box for box in (text.get_window_extent() for text in texts) if box.width > 0]
     width, height = figure.bbox.width, figure.bbox.height
     assert [b for b in boxes if b.x0 < 0 or b.y0 < 0 or b.x1 > width or b.y1 > height] == []
 
@@ -59,8 +65,8 @@ def test_no_text_is_cut_off(picture, name, pyplot):
 def test_colours_are_those_of_the_style(name):
     with style.context(name):
         cycle = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
-        ax = PICTURES["densities"](Figure().subplots())
-        lines, (positive, negative) = ax.get_lines()[:2], areas(ax)
+        ax, integrand = PICTURES["densities"](Figure().subplots(2))
+        lines, (positive, negative) = ax.get_lines()[:2], areas(integrand)
     assert [to_rgba(line.get_color()) for line in lines] == [to_rgba(colour) for colour in cycle[:2]]
     assert positive.get_facecolor()[0, :3] == pytest.approx(to_rgba(cycle[0])[:3])
     assert negative.get_facecolor()[0, :3] == pytest.approx(to_rgba(cycle[1])[:3])

@@ -55,6 +55,27 @@ def test_densities_fade(descent, ax):
     np.testing.assert_allclose(drawn, expected, rtol=1e-10, atol=1e-300)
 
 
+TARGETS = {
+    "distribution": kldiv.Normal(9.0, 0.5),
+    "grid": kldiv.from_grid(np.linspace(5.0, 13.0, 801), kldiv.Normal(9.0, 0.5)),
+}
+
+
+@only("target", TARGETS.values(), ids=TARGETS.keys())
+def test_target_is_drawn(target, descent, ax):
+    plotting.trajectory(descent, target, ax=ax)
+    line = ax.get_lines()[-1]
+    x, y = line.get_data()
+    np.testing.assert_allclose(y, stats.norm.pdf(x, 9.0, 0.5), rtol=1e-6, atol=1e-12)
+    assert "target" in legend(ax)[1]
+    assert ax.get_xlim()[1] > 10
+
+
+def test_trajectory_refuses_a_target_of_another_kind(descent, ax):
+    with pytest.raises(ValueError, match="no picture in common"):
+        plotting.trajectory(descent, kldiv.Poisson(3.0), ax=ax)
+
+
 def test_vectors_have_no_densities(array, pair):
     loc = np.linspace([0.0, 0.0], [1.0, 2.0], 5)
     distribution = kldiv.MultivariateNormalDiag(array(loc[-1]), array([1.0, 1.0]))
