@@ -178,3 +178,22 @@ def demo(session: nox.Session) -> None:
     """nox -s demo  # the worked examples on every framework: python examples/demo.py"""
     install(session, wheel(session), group="demo")
     session.run("python", "examples/demo.py", *session.posargs)
+
+
+@nox.session(default=False)
+def figure(session: nox.Session) -> None:
+    """nox -s figure  # the figure of the README, with the libraries that it compares: docs/near_equality.png"""
+    install(session, wheel(session), group="peers")
+    folder = session.create_tmp()
+    session.run("python", "examples/near_equality.py", "--folder", folder)
+    shutil.copy(Path(folder, "near_equality.png"), ROOT / "docs")
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """nox -s docs  # the site, from nothing and with every warning an error: build/site/index.html"""
+    install(session, wheel(session), group="docs")
+    shutil.rmtree(ROOT / "docs" / "generated", ignore_errors=True)
+    # -P: the checkout would hide the installed package. -E: nothing is taken from an earlier build.
+    command = ["sphinx", "--builder", "html", "-W", "--keep-going", "-E", "-q", "docs", "build/site"]
+    session.run("python", "-P", "-m", *command, *session.posargs)

@@ -35,10 +35,10 @@ SHOWN = {
     "torch": [
         "Normal, scalars / torch",
         "categorical from logits, 1024 x 32000: times",
-        "logits of Q, 512 x 32000",
+        "logits of Q, 512 x 32000 /",
     ],
     "jax": ["Normal, scalars, eager", "categorical from logits, 1024 x 32000, jit"],
-    "tensorflow": ["Normal, scalars, eager", "logits of Q, 512 x 32000"],
+    "tensorflow": ["Normal, scalars, eager", "logits of Q, 512 x 32000, eager /"],
 }
 PEERS = ("numpy", "scipy", "torch", "jax", "numpyro", "tensorflow", "tensorflow-probability")
 ONE_THREAD = {
@@ -93,10 +93,18 @@ def table(backend: str, topics: list[str]) -> Iterator[str]:
             yield f"| {row.what} | {row.ratio:.3g} | {row.wanted} | {'✓' if row.reached else '✗'} |"
 
 
+def times_as_fast(what: str, found: str) -> str:
+    """Return the cells of a row: a page has the ratio of the times, or says that a number is its inverse."""
+    task, ratio, peer = what.partition(" / ")
+    if not ratio:
+        task, _, peer = what.partition(": times as fast as ")
+    return f"{task} | {peer} | {float(found) if not ratio else 1 / float(found):.2g}"
+
+
 def update_readme(pages: Path) -> None:
-    """Write the rows that the README shows, as they stand in the pages."""
+    """Write the rows that the README shows: how many times as fast as its peer kldiv is."""
     rows = [
-        f"| {NAMES[backend]}: {what} | {found} |"
+        f"| {NAMES[backend]}: {times_as_fast(what, found)} |"
         for backend in BACKENDS
         if (pages / f"{backend}.md").exists()
         for line in (pages / f"{backend}.md").read_text().splitlines()
@@ -105,7 +113,7 @@ def update_readme(pages: Path) -> None:
     ]
     text = README.read_text()
     begin, end = text.index(MARK) + len(MARK), text.index("<!-- speed end -->")
-    lines = ["| kldiv / the peer, times; or times as fast | found |", "|---|---|", *rows]
+    lines = ["| what | the peer | kldiv is so many times as fast |", "|---|---|---|", *rows]
     README.write_text(text[:begin] + "\n" + "\n".join(lines) + "\n" + text[end:])
 
 

@@ -1,20 +1,17 @@
-"""Which divergences there are: the table of all pairs of families, and which of them other libraries have.
+"""Which divergences there are, by the rules of kldiv itself, and which of them other libraries have.
 
-``python docs/pairs.py`` writes docs/pairs.md, from kldiv's rules and docs/peers.json. The page is not committed.
-``python docs/pairs.py readme`` brings the counts in README.md up to date, which are those of the last release.
-``python docs/pairs.py torch`` (or tfp, numpyro; each in an environment that has it) computes every pair of families
-that the library shares with kldiv, and writes the outcome to docs/peers.json.
+``python docs/pairs.py 0.1.0`` brings the counts in README.md up to date, which are those of the last release. The site has
+the table of all pairs.
 """
 
-import datetime
 import functools
 import json
 import math
+import re
 import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -26,14 +23,12 @@ except ModuleNotFoundError:  # not installed: the checkout will do
 import kldiv.families  # noqa: E402
 from kldiv._core.family import support_of  # noqa: E402
 
-SIGNS = {"closed form": "F", "conversion": "C", "moments": "M", "infinite": "∞", "estimate": "·", "apart": " "}
-WORDS = {
+WAYS = {
     "closed form": "a formula for the pair",
     "conversion": "a formula, after a change of parameters",
     "moments": "cross-entropy less entropy, from expectations that P knows",
     "infinite": "infinite, as P has outcomes that Q rules out",
-    "estimate": "no closed form: to be estimated",
-    "apart": "outcomes of different shapes, such as a number and a vector",
+    "estimate": "no closed form: `kldiv.estimate`",
 }
 FINITE = ("closed form", "conversion", "moments")
 HOLDERS = ("Delta", "Independent", "Mixture")  # their divergences depend on what they hold
@@ -54,89 +49,99 @@ SYNONYMS = {
 }
 
 
+OUTCOMES = {
+    "line": "A real number",
+    "half-line": "A positive number",
+    "interval": "A number in an interval",
+    "circle": "An angle",
+    "integers": "A count or a class",
+    "vectors": "A vector",
+    "vectors of integers": "A vector of counts, or a path",
+    "simplex": "A vector of probabilities",
+    "sphere": "A direction",
+    "matrices": "A matrix",
+    "positive definite matrices": "A positive definite matrix",
+    "": "What the family that it holds has",
+}
+
+
+class Pair(NamedTuple):
+    """How the divergence of P to Q is computed."""
+
+    p: str
+    q: str
+    way: str  # a key of WAYS
+    equation: str = ""
+    source: str = ""
+
+
+def families() -> dict[str, list[str]]:
+    """Return the families by what their outcomes are."""
+    groups: dict[str, list[str]] = {outcome: [] for outcome in OUTCOMES.values()}
+    for name in kldiv.families.__all__:
+        groups[OUTCOMES.get(_outcome(name), OUTCOMES[""])].append(name)
+    return {outcome: found for outcome, found in groups.items() if found}
+
+
+def _outcome(name: str) -> str:
+    support = support_of(getattr(kldiv, name))
+    if support is None or support.space != "line" or support.low == -math.inf:
+        return space(name)
+    return "half-line" if support.high == math.inf else "interval"
+
+
+def space(name: str) -> str:
+    """Return the space that the outcomes of a family lie in; none for a family that holds others."""
+    support = support_of(getattr(kldiv, name))
+    return support.space if support is not None else ""
+
+
 def names() -> list[str]:
     """Return the families that stand alone."""
     return [name for name in kldiv.families.__all__ if name not in HOLDERS]
 
 
-def method(p: str, q: str) -> str:
-    """Return how the divergence of a pair is computed."""
+@functools.cache
+def pairs() -> list[Pair]:
+    """Return all pairs whose outcomes have the same shape."""
+    found = [_pair(p, q) for p in names() for q in names()]
+    return [pair for pair in found if pair is not None]
+
+
+def _pair(p: str, q: str) -> Pair | None:
+    family_p, family_q = getattr(kldiv, p), getattr(kldiv, q)
     try:
-        return kldiv.rule(getattr(kldiv, p), getattr(kldiv, q)).method
+        rule = kldiv.rule(family_p, family_q)
     except kldiv.NoClosedForm:
-        shapes = [len(support_of(getattr(kldiv, name)).axes) for name in (p, q)]
-        return "estimate" if shapes[0] == shapes[1] else "apart"
+        same_shape = len(support_of(family_p).axes) == len(support_of(family_q).axes)
+        return Pair(p, q, "estimate") if same_shape else None
+    words = "; ".join([*dict.fromkeys(rule.steps), *[rule.equation][: bool(rule.equation)]])
+    return Pair(p, q, rule.method, words, rule.source)
 
 
-def page() -> str:
-    """Return the text of docs/pairs.md."""
-    table = {(p, q): method(p, q) for p in names() for q in names()}
-    finite = [pair for pair, how in table.items() if how in FINITE]
-    distinct = {(SYNONYMS.get(p, p), SYNONYMS.get(q, q)) for p, q in finite}
-    counts = Counter(table.values())
-    lines = [
-        "# Every pair",
-        "",
-        "Which divergences KL(P || Q) there are, by the rules of kldiv itself. `print(kldiv.rule(P, Q))` tells the",
-        "equation and the source of any pair. `python docs/pairs.py` writes this page.",
-        "",
-        f"{len(names())} families, of which {len(names()) - len(SYNONYMS)} are not another's parametrization. "
-        f"**{len(finite)} ordered pairs have a finite divergence** ({len(distinct)} if parametrizations of one family "
-        f"count once), and {counts['infinite']} an infinite one.",
-        "",
-        "| sign | pairs | how |",
-        "|---|---|---|",
-        *[f"| {sign} | {counts[how]} | {WORDS[how]} |" for how, sign in SIGNS.items()],
-        "",
-        "## Other libraries",
-        "",
-        "The pairs for which another library returns a number, of all pairs of families that it shares with kldiv, "
-        "at ordinary parameters. Where it always returns infinity, the pair is counted as infinite.",
-        "",
-        *peers(len(finite), counts["infinite"]),
-        "",
-        "## The table",
-        "",
-        "P down, Q across.",
-        "",
-        "```text",
-        *grid(table),
-        "```",
-        "",
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+def counts() -> Counter[str]:
+    """Return how many pairs there are of each way, and of all that are finite."""
+    found = Counter(pair.way for pair in pairs())
+    found["finite"] = sum(found[way] for way in FINITE)
+    return found
 
 
-def readme() -> str:
-    """Return the text of README.md with the counts of this version."""
-    text = (ROOT / "README.md").read_text()
-    start, end = "<!-- counts -->\n", "<!-- counts end -->"
-    before, _, rest = text.partition(start)
-    _, _, after = rest.partition(end)
-    table = {(p, q): method(p, q) for p in names() for q in names()}
-    counts = Counter(table.values())
-    finite = sum(counts[how] for how in FINITE)
-    version = kldiv.__version__
-    lines = [
-        f"**In release {version}, {finite} ordered pairs of families have a finite divergence, and "
-        f"{counts['infinite']} an infinite one.** `python docs/pairs.py` writes the table of all pairs, which says how "
-        "each is computed.",
-        "",
-        *peers(finite, counts["infinite"]),
-    ]
-    return before + start + "\n".join(lines) + "\n" + end + after
+def distinct() -> int:
+    """Return how many finite pairs there are if the parametrizations of a family count once."""
+    return len({(SYNONYMS.get(p, p), SYNONYMS.get(q, q)) for p, q, way, *_ in pairs() if way in FINITE})
 
 
-def peers(finite: int, infinite: int) -> list[str]:
+def peers() -> list[str]:
     """Return the lines of the table of other libraries."""
     measured = json.loads((HERE / "peers.json").read_text())
     lines = ["| library | finite | infinite | measured on |", "|---|---|---|---|"]
-    lines += [f"| kldiv | {finite} | {infinite} | |"]
+    lines += [f"| kldiv | {counts()['finite']} | {counts()['infinite']} | |"]
     for name, answers in sorted(measured.items(), key=lambda item: -len(item[1]["finite"])):
         numbers = f"{len(answers['finite'])} | {len(answers['infinite'])}"
         lines.append(f"| {name} {answers['version']} | {numbers} | {answers['date']} |")
     union = {tuple(pair) for answers in measured.values() for pair in answers["finite"]}
-    missing = sorted(" || ".join(pair) for pair in union if method(*pair) == "estimate")
+    estimated = {(pair.p, pair.q) for pair in pairs() if pair.way == "estimate"}
+    missing = sorted(" || ".join(pair) for pair in union & estimated)
     lines += [
         "",
         f"Together they have {len(union)} finite pairs. Of these, kldiv lacks: {', '.join(missing) or 'none'}.",
@@ -144,167 +149,20 @@ def peers(finite: int, infinite: int) -> list[str]:
     return lines
 
 
-def grid(table: dict[tuple[str, str], str]) -> list[str]:
-    """Return the lines of the table, the names of Q written downwards."""
-    width = max(map(len, names()))
-    head = [name.rjust(width) for name in names()]
-    lines = [" " * (width + 1) + "".join(name[i] for name in head) for i in range(width)]
-    return lines + [f"{p:<{width}} " + "".join(SIGNS[table[p, q]] for q in names()) for p in names()]
-
-
-# ------------------------------------------------------------------------------------------------- other libraries
-
-# Ordinary parameters, in the order of the fields. Those of interest to no other library are left out.
-_MATRIX = [[1.0, 0.0], [0.5, 1.0]]
-PARAMETERS: dict[str, tuple[Any, ...]] = {
-    "Bernoulli": (0.3,),
-    "Beta": (2.0, 3.0),
-    "Binomial": (5.0, 0.3),
-    "Categorical": ([0.2, 0.3, 0.5],),
-    "Cauchy": (0.5, 2.0),
-    "Chi": (3.0,),
-    "Chi2": (3.0,),
-    "ContinuousBernoulli": (0.3,),
-    "Dirichlet": ([2.0, 3.0, 4.0],),
-    "ExpGamma": (2.0, 3.0),
-    "ExpInverseGamma": (2.0, 3.0),
-    "Exponential": (2.0,),
-    "Gamma": (2.0, 3.0),
-    "Geometric": (0.3,),
-    "Gumbel": (0.5, 2.0),
-    "HalfCauchy": (2.0,),
-    "HalfNormal": (2.0,),
-    "InverseGamma": (3.0, 2.0),
-    "InverseGaussian": (2.0, 3.0),
-    "Kumaraswamy": (2.0, 3.0),
-    "Laplace": (0.5, 2.0),
-    "LogNormal": (0.5, 2.0),
-    "Logistic": (0.5, 2.0),
-    "LogitNormal": (0.5, 2.0),
-    "Moyal": (0.5, 2.0),
-    "Multinomial": (5, [0.2, 0.3, 0.5]),
-    "MultivariateNormal": ([0.0, 1.0], [[2.0, 0.5], [0.5, 1.0]]),
-    "MultivariateNormalDiag": ([0.0, 1.0], [1.0, 2.0]),
-    "MultivariateNormalTriL": ([0.0, 1.0], _MATRIX),
-    "NegativeBinomial": (5.0, 0.3),
-    "Normal": (0.5, 2.0),
-    "OneHotCategorical": ([0.2, 0.3, 0.5],),
-    "OrderedLogistic": ([-1.0, 1.0], 0.5),
-    "Pareto": (1.5, 3.5),
-    "Poisson": (2.0,),
-    "PowerSpherical": ([1.0, 0.0, 0.0], 2.0),
-    "ProbitBernoulli": (0.3,),
-    "SphericalUniform": ([1.0, 0.0, 0.0],),
-    "StoppingRatioLogistic": ([-1.0, 1.0], 0.5),
-    "StudentT": (5.0, 0.5, 2.0),
-    "TruncatedNormal": (0.5, 2.0, 0.0, 1.0),
-    "Uniform": (0.25, 0.75),
-    "VonMises": (0.5, 2.0),
-    "VonMisesFisher": ([1.0, 0.0, 0.0], 2.0),
-    "Weibull": (2.0, 1.5),
-    "Wishart": (4.0, _MATRIX),
-}
-
-
-def ask_torch() -> tuple[str, dict[str, Callable[[], Any]], Callable[[Any, Any], Any]]:
-    """Return the version of PyTorch, its distributions by kldiv's names, and its divergence."""
-    import torch
-    from torch import distributions as d
-
-    make = {name: getattr(d, name) for name in PARAMETERS if hasattr(d, name)}
-    make |= {
-        "MultivariateNormalTriL": lambda loc, tril: d.MultivariateNormal(loc, scale_tril=tril),
-        "MultivariateNormalDiag": lambda loc, scale: d.Independent(d.Normal(loc, scale), 1),
-        "Multinomial": lambda count, probs: d.Multinomial(int(count), probs),
-        "Wishart": lambda df, tril: d.Wishart(df, scale_tril=tril),
-    }
-    return torch.__version__.partition("+")[0], _bound(make, torch.tensor), d.kl_divergence
-
-
-def ask_tfp() -> tuple[str, dict[str, Callable[[], Any]], Callable[[Any, Any], Any]]:
-    """Return the version of TensorFlow Probability, its distributions by kldiv's names, and its divergence."""
-    import tensorflow as tf
-    import tensorflow_probability as tfp
-
-    d = tfp.distributions
-    make = {name: getattr(d, name) for name in PARAMETERS if hasattr(d, name)}
-    keywords = {
-        "Bernoulli": "probs",
-        "Categorical": "probs",
-        "OneHotCategorical": "probs",
-        "ProbitBernoulli": "probits",
-    }
-    keywords |= {"Geometric": "probs", "ContinuousBernoulli": "probs"}
-    for name, keyword in keywords.items():
-        make[name] = functools.partial(_with_keyword, getattr(d, name), keyword)
-    make |= {
-        "Binomial": lambda count, probs: d.Binomial(count, probs=probs),
-        "NegativeBinomial": lambda count, probs: d.NegativeBinomial(count, probs=probs),
-        "Multinomial": lambda count, probs: d.Multinomial(count, probs=probs),
-        "MultivariateNormal": d.MultivariateNormalFullCovariance,
-        "Pareto": lambda scale, alpha: d.Pareto(alpha, scale),
-        "Weibull": lambda scale, concentration: d.Weibull(concentration, scale),
-        "Wishart": d.WishartTriL,
-        "SphericalUniform": lambda direction: d.SphericalUniform(3),
-    }
-    return tfp.__version__, _bound(make, lambda x: tf.constant(x, tf.float32)), d.kl_divergence
-
-
-def _with_keyword(of: Any, keyword: str, x: Any) -> Any:
-    return of(**{keyword: x})
-
-
-def ask_numpyro() -> tuple[str, dict[str, Callable[[], Any]], Callable[[Any, Any], Any]]:
-    """Return the version of NumPyro, its distributions by kldiv's names, and its divergence."""
-    import jax.numpy
-    import numpyro
-    from numpyro import distributions as d
-
-    make = {name: getattr(d, name) for name in PARAMETERS if hasattr(d, name)}
-    make |= {
-        "MultivariateNormalTriL": lambda loc, tril: d.MultivariateNormal(loc, scale_tril=tril),
-        "MultivariateNormalDiag": lambda loc, scale: d.Normal(loc, scale).to_event(1),
-    }
-    return numpyro.__version__, _bound(make, jax.numpy.asarray), d.kl_divergence
-
-
-def _bound(make: dict[str, Any], array: Callable[[Any], Any]) -> dict[str, Callable[[], Any]]:
-    return {
-        name: lambda name=name, of=of: of(*[array(x) if not isinstance(x, int) else x for x in PARAMETERS[name]])
-        for name, of in make.items()
-    }
-
-
-def measure(library: str) -> None:
-    """Ask another library for every pair that it shares with kldiv, and keep what it says."""
-    version, make, divergence = {"torch": ask_torch, "tfp": ask_tfp, "numpyro": ask_numpyro}[library]()
-    made: dict[str, Any] = {}
-    for name, of in make.items():
-        try:
-            made[name] = of()
-        except (TypeError, ValueError, NotImplementedError, AttributeError) as error:
-            print(f"{library} has no such {name}: {error}", file=sys.stderr)
-    found: dict[str, list[tuple[str, str]]] = {"finite": [], "infinite": []}
-    for p, a in made.items():
-        for q, b in made.items():
-            try:
-                value = float(divergence(a, b))
-            except (NotImplementedError, ValueError, TypeError, AttributeError):
-                continue
-            # A shape or a support that does not fit can make nonsense of a pair; an infinite one is a constant there.
-            found["finite" if math.isfinite(value) else "infinite"].append((p, q))
-    path = HERE / "peers.json"
-    known = json.loads(path.read_text()) if path.exists() else {}
-    full = {"torch": "torch.distributions", "tfp": "TensorFlow Probability", "numpyro": "NumPyro"}[library]
-    known[full] = {"version": version, "date": datetime.date.today().isoformat(), **found}
-    path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
-    print(f"{full} {version}: {len(found['finite'])} finite, {len(found['infinite'])} infinite")
+def readme(version: str) -> str:
+    """Return the text of README.md with the counts of a release."""
+    listed = [f"| {outcome} | `{'`, `'.join(found)}` |" for outcome, found in families().items()]
+    lines = [
+        *["| outcome | families |", "|---|---|", *listed, ""],
+        f"In release {version}, {counts()['finite']} ordered pairs of families have a finite divergence, and "
+        f"{counts()['infinite']} an infinite one.",
+        "",
+        *peers(),
+    ]
+    block = "<!-- counts -->\n" + "\n".join(lines) + "\n<!-- counts end -->"
+    text = (ROOT / "README.md").read_text()
+    return re.sub("<!-- counts -->.*?<!-- counts end -->", lambda _: block, text, flags=re.DOTALL)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["readme"]:
-        (ROOT / "README.md").write_text(readme())
-    elif sys.argv[1:]:
-        measure(sys.argv[1])
-    else:
-        (HERE / "pairs.md").write_text(page())
+    (ROOT / "README.md").write_text(readme(*sys.argv[1:]))

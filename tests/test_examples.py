@@ -70,7 +70,7 @@ def replies(monkeypatch):
         numbers = [list(map(float, comparison.truth)) for comparison in comparisons]
         index = [comparison.cases[0] for comparison in comparisons].index(CHANGED)
         numbers[index][0] = first.get(name, numbers[index][0])
-        peers = [{PEERS[name]: list(c.truth)} if c.peers and name in PEERS else {} for c in comparisons]
+        peers = [{PEERS[name][0]: list(c.truth)} if c.peers and name in PEERS else {} for c in comparisons]
         return {"version": "1.0", "numbers": numbers, "peers": peers}
 
     monkeypatch.setattr(main, "start", lambda name: name)

@@ -1,6 +1,7 @@
 """The figures of the worked examples: samples, an estimate from them, a descent, and heat maps of real data."""
 # matplotlib is optional: an example imports this module only where it draws.
 
+import datetime
 import math
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure  # not pyplot: a figure of its own uses Agg
 from matplotlib.patches import Ellipse
 
 import kldiv
+from _report import main
 from _report.records import Case
 from _report.truths import Vector
 from kldiv import plotting
@@ -20,6 +22,44 @@ SHOWN = 1_000  # of the samples: more hide each other
 def first(case: Case) -> float:
     """Return the number of the first framework."""
     return float(next(iter(case["kldiv"].values())))
+
+
+def errors(distances: Vector, cases: Sequence[Case]) -> Figure:
+    """Draw the relative error of each library against the relative distance of two distributions."""
+    figure = Figure(figsize=(8, 4.8), layout="constrained")
+    axes = figure.subplots()
+    truth = np.asarray([case["truth"] for case in cases])
+    for name, mark in zip(cases[0]["peers"], "sD^vP", strict=False):
+        error = _relative([case["peers"][name] for case in cases], truth)
+        axes.plot(distances, error, marker=mark, markersize=4, linewidth=1, label=name)
+    frameworks = list(cases[0]["kldiv"])
+    own = [_relative([case["kldiv"][name] for case in cases], truth) for name in frameworks]
+    axes.plot(distances, np.max(own, axis=0), color="black", lw=2.5, label="kldiv")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="relative distance of the two distributions",
+        ylabel="relative error of KL(P || Q)",
+        title="The error of a divergence, where two distributions come close",
+    )
+    axes.invert_xaxis()
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes.set_ylim(top=30.0)
+    figure.supxlabel(f"{datetime.date.today()}, float64; kldiv: largest of {_versions(frameworks)}", fontsize="x-small")
+    return figure
+
+
+def _versions(frameworks: Sequence[str]) -> str:
+    """Return what was compared, with versions: the frameworks, then the other libraries."""
+    others = ("scipy", "tensorflow-probability", "numpyro")
+    installed = {name: main.version(name) for name in (*frameworks, *others)}
+    named = [f"{name} {version.partition('+')[0]}" for name, version in installed.items() if version]
+    return ", ".join(named[: len(frameworks)]) + "; " + ", ".join(named[len(frameworks) :])
+
+
+def _relative(values: Sequence[float], truth: Vector) -> Vector:
+    """Return relative errors; those below the unit roundoff, 0 among them, are drawn there."""
+    return np.maximum(np.abs(np.asarray(values) - truth) / truth, 2.0**-53)
 
 
 def gaussians(p: Sequence[Vector], q: Sequence[Vector], samples_p: Vector, samples_q: Vector) -> Figure:

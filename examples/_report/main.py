@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,6 +26,7 @@ from _report.records import Case, Comparison, Example, body, stem
 
 Json: TypeAlias = Any
 
+STYLE = Path(__file__).parents[1] / "kldiv.mplstyle"
 FRAMEWORKS = ("numpy", "torch", "tensorflow", "jax")
 
 # What a framework's process needs in its environment. JAX has no float64 without the first of these; the others keep
@@ -120,7 +122,7 @@ def compare(comparison: Comparison, replies: dict[str, Json], index: int) -> lis
             case["standard_error"] = float(comparison.errors[i])
         if comparison.peers:
             peers = {peer: v[i] for reply in replies.values() for peer, v in reply["peers"][index].items()}
-            case["peers"] = {**comparison.others, **peers}
+            case["peers"] = {**{name: v[i] for name, v in comparison.others.items()}, **peers}
         cases.append(case)
     return cases
 
@@ -179,11 +181,12 @@ def save_figures(examples: Sequence[Example], document: Json, folder: Path) -> l
     """Save the figures of the examples, and return their paths."""
     cases = {example["name"]: example["cases"] for example in document["examples"]}
     paths = []
-    for example in examples:
-        if example.figures and example.name in cases:
-            for name, figure in example.figures(cases[example.name]).items():
-                paths.append(str(folder / f"{name}.png"))
-                figure.savefig(paths[-1], dpi=150)
+    with import_module("matplotlib.style").context(STYLE):
+        for example in examples:
+            if example.figures and example.name in cases:
+                for name, figure in example.figures(cases[example.name]).items():
+                    paths.append(str(folder / f"{name}.png"))
+                    figure.savefig(paths[-1], dpi=150)
     return paths
 
 

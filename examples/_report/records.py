@@ -24,7 +24,7 @@ class Comparison(NamedTuple):
     errors: Sequence[float] = ()  # the standard errors of the alternative, if it is an estimate
     total: str = ""  # "sum" or "mean": one more number at the end, over the batch
     dtype: str = "float64"
-    others: Mapping[str, float] = MappingProxyType({})  # the numbers of other libraries, computed on NumPy
+    others: Mapping[str, Sequence[float]] = MappingProxyType({})  # the numbers of other libraries, computed on NumPy
     peers: bool = False  # whether the framework's own distributions are asked too; the function then takes `library`
 
 

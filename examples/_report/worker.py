@@ -3,13 +3,20 @@
 The calls come from standard input and the numbers go to standard output, as JSON.
 """
 
+import contextlib
+import importlib.util
 import json
 import sys
 from importlib import import_module
 from typing import Any
 
-# Frameworks with divergences of their own, whose families have our names and our order of parameters.
-PEERS = {"torch": "torch.distributions"}
+# Libraries with divergences of their own, whose families have our names and our parameters: what each is called, its
+# package and its module.
+PEERS = {
+    "torch": ("torch.distributions", "torch", "torch.distributions"),
+    "jax": ("NumPyro", "numpyro", "numpyro.distributions"),
+    "tensorflow": ("TFP", "tensorflow_probability", "tensorflow_probability.python.distributions"),
+}
 
 
 def compute(call: dict[str, Any], xp: Any, **options: Any) -> list[float]:
@@ -25,18 +32,27 @@ def compute(call: dict[str, Any], xp: Any, **options: Any) -> list[float]:
     return numbers
 
 
+def ask(call: dict[str, Any], xp: Any, peers: dict[str, Any]) -> dict[str, list[float]]:
+    """Return what other libraries compute, of those that have the family and its divergence."""
+    found = {}
+    for name, peer in peers.items():
+        with contextlib.suppress(AttributeError, NotImplementedError):
+            found[name] = compute(call, xp, library=peer)
+    return found
+
+
 def main() -> None:
     """Answer the calls on standard input."""
     framework = sys.argv[1]
     xp = import_module(f"kldiv.backends.{framework}")
-    peers = {name: import_module(name) for name in [PEERS.get(framework)] if name}
+    peers = {}
+    if framework in PEERS and importlib.util.find_spec(PEERS[framework][1]):
+        peers[PEERS[framework][0]] = import_module(PEERS[framework][2])
     calls = json.load(sys.stdin)
     reply = {
         "version": sys.modules[framework].__version__,
         "numbers": [compute(call, xp) for call in calls],
-        "peers": [
-            {name: compute(call, xp, library=peer) for name, peer in peers.items() if call["peers"]} for call in calls
-        ],
+        "peers": [ask(call, xp, peers) if call["peers"] else {} for call in calls],
     }
     json.dump(reply, sys.stdout)
 

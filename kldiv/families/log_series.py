@@ -20,7 +20,7 @@ from kldiv.domains import OpenUnitInterval, Support
 
 @declare.family(Support("integers", 1.0))
 class LogSeries(NamedTuple):
-    """The logarithmic distribution, with probabilities proportional to `probs`^k / k.
+    """The logarithmic distribution, with probabilities proportional to the powers of `probs` over k.
 
     Mass, for k = 1, 2, 3, ...::
 
