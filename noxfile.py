@@ -191,9 +191,10 @@ def figure(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
-    """nox -s docs  # the site, from nothing and with every warning an error: build/site/index.html"""
+    """nox -s docs [-- --screenshots DIR]  # the site, every warning an error: build/site/index.html"""
     install(session, wheel(session), group="docs")
     shutil.rmtree(ROOT / "docs" / "generated", ignore_errors=True)
     # -P: the checkout would hide the installed package. -E: nothing is taken from an earlier build.
     command = ["sphinx", "--builder", "html", "-W", "--keep-going", "-E", "-q", "docs", "build/site"]
-    session.run("python", "-P", "-m", *command, *session.posargs)
+    session.run("python", "-P", "-m", *command)
+    session.run("python", "tests/docs/check_site.py", "build/site", *session.posargs)

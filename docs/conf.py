@@ -1,6 +1,5 @@
 """The site: ``nox -s docs`` builds it from nothing, with every warning an error."""
 
-import importlib.metadata
 import sys
 from pathlib import Path
 
@@ -11,13 +10,12 @@ sys.path[:0] = [str(HERE), str(ROOT)]  # the pages below, and a checkout where k
 import generated_pages  # noqa: E402
 import matplotlib.style  # noqa: E402
 
+import kldiv  # noqa: E402
+
 project = "kldiv"
 author = "the kldiv developers"
 copyright = "the kldiv developers"
-try:
-    release = importlib.metadata.version("kldiv")
-except importlib.metadata.PackageNotFoundError:
-    release = "from a checkout"
+release = kldiv.__version__
 
 extensions = [
     "myst_parser",
@@ -28,10 +26,11 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "sphinx-mathjax-offline",  # nothing is loaded from elsewhere
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "README.md", "generated/gallery/*.ipynb", "generated/gallery/*.py"]
-myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
+myst_enable_extensions = ["colon_fence", "dollarmath", "attrs_block"]
 myst_heading_anchors = 3
 nitpicky = False
 suppress_warnings = ["config.cache"]  # the order of the gallery is a function, which cannot be pickled

@@ -129,7 +129,7 @@ def family_page(name: str) -> Iterator[str]:
 def _partners(name: str, this: str, other: str, title: str) -> Iterator[str]:
     """Yield the lines of a section: the partners with a finite divergence, and the names of all others."""
     mine = [pair for pair in pairs.pairs() if getattr(pair, this) == name]
-    yield from ["", f"## {title}", "", f"| {other.upper()} | way | how | source |", "|---|---|---|---|"]
+    yield from ["", f"## {title}", "", "{.rules}", f"| {other.upper()} | way | how | source |", "|---|---|---|---|"]
     for pair in mine:
         if pair.way in pairs.FINITE:
             cells = [_link(getattr(pair, other)), pair.way, f"`{pair.equation}`", pair.source]
