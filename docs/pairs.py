@@ -1,7 +1,7 @@
 """Which divergences there are, by the rules of kldiv itself, and which of them other libraries have.
 
-``python docs/pairs.py 0.1.0`` brings the counts in README.md up to date, which are those of the last release. The site has
-the table of all pairs.
+``python docs/pairs.py 0.1.0`` brings the counts in README.md up to date, which are those of the last release. The site
+has the table of all pairs.
 """
 
 import functools

@@ -1,8 +1,8 @@
 """Check the built site: ``python tests/docs/check_site.py build/site [--screenshots DIR]``.
 
 Every link of every page leads to a file and to an anchor that is there. With ``--screenshots``, headless Chromium shows
-the pages below at the widths of a desk and of a phone, light and dark, and saves what it sees; no page may be wider than
-its window, and the search must find what a visitor looks for.
+the pages below at the widths of a desk and of a phone, light and dark, and saves what it sees; no page may be wider
+than its window, and the search must find what a visitor looks for.
 """
 
 import argparse
