@@ -9,11 +9,14 @@ from __future__ import annotations
 from math import inf, pi
 
 from kldiv._arrays.protocol import Array, Namespace
+from kldiv._numerics.categorical import bernoulli_logits_gap
 from kldiv._numerics.edges import log_factorial, non_negative, xlogx
+from kldiv._numerics.exact import sum_of_products
 from kldiv._numerics.gaps import entropy_gap
 from kldiv._numerics.generating_functions import (
     binomial_cgf,
     discrete_uniform_cgf,
+    falling_gap,
     integrate_generating_function,
     log_factorial_excess,
     log_factorial_excess_difference,
@@ -26,34 +29,33 @@ from kldiv._numerics.special import log_ndtr, mills
 _GAUSS = gauss_legendre(10)
 
 
-def scaled_bernoulli_gap(xp: Namespace, n: Array, p: Array, other: Array) -> Array:
-    """n times the divergence of the Bernoulli distributions with probabilities p and `other`."""
-    d = n * (other - p)
-    return entropy_gap(xp, n * p, n * other, d) + entropy_gap(xp, n * (1 - p), n * (1 - other), -d)
-
-
 def binomial_count_gap(xp: Namespace, n: Array, p: Array, q: Array, other: Array) -> Array:
     """The divergence of Binomial(n, p) from Binomial(other, n p / other), for other >= n and q = 1 - p."""
     n, other = n + 0 * p + 0 * other, other + 0 * p + 0 * n
     more = other - n
-    misses = binomial_cgf(xp, n, q, p)
     y = n * q
+    few = (y < 0.5) | (p == 0) | (more == 0)
+    misses = binomial_cgf(xp, n, q, p)
 
     def integrand(t: Array, u: Array) -> Array:
         part = -xp.exp(-t) * xp.expm1(-more[..., None] * t)
-        return xp.divide(xp.divide(part * spread(xp, y, misses.cumulant, t, u), u), t)
+        return xp.divide(part * spread(xp, y, misses.cumulant, t, u), u)
 
     first = log_factorial_excess_difference(xp, y, n * p)
     second = log_factorial_excess_difference(xp, y + more, n * p)
-    value = (first - second) - integrate_generating_function(xp, integrand, other + 1)
-    value = xp.where(more == 0, 0.0 * value, value)
-    return non_negative(xp, value)
+    direct = non_negative(xp, (first - second) - integrate_generating_function(xp, integrand, other + 1))
+    many = [xp.where(few, safe, x) for x, safe in ((n, 2.0), (p, 0.5), (q, 0.5), (other, 3.0))]
+    value = xp.where(few, direct, falling_gap(xp, *many))
+    return xp.where(more == 0, 0.0 * direct, value)
 
 
 def binomial_gap(xp: Namespace, n: Array, p: Array, other: Array, p_other: Array) -> Array:
     """The divergence of Binomial(n, p) from Binomial(other, p_other), for other >= n."""
-    share = xp.where(n == other, 1.0, n / xp.where(other == 0, 1.0, other))
-    return scaled_bernoulli_gap(xp, other, share * p, p_other) + binomial_count_gap(xp, n, p, 1 - p, other)
+    # First to the distribution with the same mean, from there to Q.
+    hits, misses = n * p + 0 * other, (other - n) + n * (1 - p)
+    d = sum_of_products(xp, other + 0 * hits, p_other + 0 * hits, -n + 0 * hits, p + 0 * hits)
+    same = entropy_gap(xp, hits, other * p_other, d) + entropy_gap(xp, misses, other * (1 - p_other), -d)
+    return same + binomial_count_gap(xp, n, p, 1 - p, other)
 
 
 def discrete_uniform_binomial_gap(xp: Namespace, low: Array, high: Array, n: Array, p: Array, q: Array) -> Array:
@@ -101,9 +103,11 @@ def binomial_entropy(xp: Namespace, n: Array, p: Array, q: Array) -> Array:
 def binomial_divergence_from_poisson(xp: Namespace, n: Array, p: Array, q: Array) -> Array:
     """The divergence of a binomial distribution from the Poisson distribution of the same mean, for q = 1 - p."""
     n = n + 0 * p
+    few = (n * q < 0.5) | (p == 0)
     misses = binomial_cgf(xp, n, q, p)
-    value = log_factorial_excess_difference(xp, n * q, n * p) - misses.jensen(xp.ones_like(n))
-    return non_negative(xp, value)
+    direct = log_factorial_excess_difference(xp, n * q, n * p) - misses.jensen(xp.ones_like(n))
+    many = [xp.where(few, safe, x) for x, safe in ((n, 2.0), (p, 0.5), (q, 0.5))]
+    return xp.where(few, non_negative(xp, direct), falling_gap(xp, *many, None))
 
 
 def thinned_logit(xp: Namespace, n: Array, other: Array, a: Array) -> Array:
@@ -118,6 +122,17 @@ def thinned_logit(xp: Namespace, n: Array, other: Array, a: Array) -> Array:
     above = -xp.log(least * (1 + more_in) + more_in)
     value = xp.where(more == 0, a, xp.where(positive, above, below))
     return xp.where(none & (other > 0), -inf, value)
+
+
+def thinned_logits_gap(xp: Namespace, n: Array, a: Array, other: Array, b: Array) -> Array:
+    """The divergence of Bernoulli distributions with n / other times the probability with logit a, and with logit b."""
+    thinned = thinned_logit(xp, n, other, a)
+    more = (other - n) / xp.where(n == 0, 1.0, n)
+    known = (n > 0) & xp.isfinite(b) & (xp.abs(a) < 40)
+    a_in, b_in = xp.where(known, a, 0.0), xp.where(known, b, 0.0)
+    t = (b_in - a_in) + xp.log1p(xp.where(known, more, 0.0) * (1 + xp.exp(a_in)))
+    difference = xp.where(known, t, xp.where(xp.isfinite(b), b, 0.0) - xp.where(xp.isfinite(thinned), thinned, 0.0))
+    return bernoulli_logits_gap(xp, thinned, b, difference)
 
 
 def probit_logit(xp: Namespace, x: Array) -> Array:

@@ -24,6 +24,13 @@ def two_product(xp: Namespace, x: Array, y: Array) -> tuple[Array, Array]:
     return product, x2 * y2 - (((product - x1 * y1) - x2 * y1) - x1 * y2)
 
 
+def product_error(xp: Namespace, x: Array, y: Array) -> Array:
+    """What x y loses in rounding; 0 where the numbers are so large that it cannot be known."""
+    largest = 1e15 if is_single(xp, x) else 1e150
+    safe = (xp.abs(x) < largest) & (xp.abs(y) < largest)
+    return xp.where(safe, two_product(xp, xp.where(safe, x, 1.0), xp.where(safe, y, 1.0))[1], 0.0)
+
+
 def sum_of_products(xp: Namespace, a: Array, b: Array, c: Array, d: Array) -> Array:
     """a b + c d, right in the last digits also where the two products nearly cancel."""
     largest = 1e15 if is_single(xp, a) else 1e150

@@ -25,20 +25,16 @@ if TYPE_CHECKING:
     Cumulant: TypeAlias = Callable[[Array, Array], tuple[Array, Array]]
 
 
-def _log_spread(step: float, first: int, last: int) -> tuple[list[float], list[float]]:
-    """Nodes t at equal steps of log(t), and their weights."""
-    t = [exp(step * k) for k in range(first, last + 1)]
-    return t, [step * x for x in t]
+def _log_spread(step: float, first: int, last: int) -> tuple[list[float], float]:
+    """Nodes t at equal steps of log(t), and the step."""
+    return [exp(step * k) for k in range(first, last + 1)], step
 
 
 # The poles of 1 / (1 - z) bound the strip of analyticity in log t: the error is exp(-pi^2 / step).
 _NODES = (_log_spread(0.25, -152, 140), _log_spread(0.5, -38, 76))
 
-
-def pochhammer_excess_gap(xp: Namespace, counts: GeneratingFunction, r: Array, sign: int) -> Array:
-    """The `log_pochhammer_excess` of counts, or of the opposite sign, where it is known to be at least 0."""
-    value = sign * counts.log_pochhammer_excess(r)
-    return non_negative(xp, value)
+# A remainder of higher order in t needs them closer.
+_CLOSE_NODES = (_log_spread(0.18, -211, 195), _log_spread(0.3, -64, 127))
 
 
 def log_factorial_excess(xp: Namespace, x: Array) -> Array:
@@ -88,29 +84,102 @@ class GeneratingFunction:
         m = self.mean + 0 * r
         return stirling_difference(self._xp, r + 0 * m, m) + self.jensen(r)
 
-    def rising_gap(self, r: Array, other: Array) -> Array:
-        """Return the remainder at `other` over its tangent at r of -`log_pochhammer_excess`."""
-        xp, m = self._xp, self.mean[..., None]
-        d = (other - r)[..., None]
+
+class RisingCounts(GeneratingFunction):
+    """Counts whose probabilities have the rising factorials Gamma(k + r) / Gamma(r): negative binomial or Poisson.
+
+    `bend` is log G + m (1 - z) as a function of 1 - z, at least 0, and 0 for the Poisson distribution.
+    """
+
+    def __init__(self, xp: Namespace, mean: Array, scale: Array, bend: Callable[[Array], Array]) -> None:
+        def cumulant(t: Array, u: Array) -> tuple[Array, Array]:
+            w, m = bend(u), mean[..., None]
+            return w - m * u, w + m * expm1_gap(xp, -t)
+
+        super().__init__(xp, mean, scale, cumulant)
+        self._bend = bend
+
+    def gap(self, r: Array | None, other: Array | None) -> Array:
+        """Return the divergence from these counts to those with the same mean and `other` in place of their own r.
+
+        None stands for an infinite one, that of the Poisson distribution.
+        """
+        xp = self._xp
+        scale = self._scale + (0.0 if r is None else r) + (0.0 if other is None else other)
 
         def integrand(t: Array, u: Array) -> Array:
-            above = -d * t > 1
-            gap = expm1_gap(xp, xp.where(above, 0.0, -d * t)) * xp.exp(-r[..., None] * t)
-            far = xp.exp(-other[..., None] * t) - (1 - d * t) * xp.exp(-r[..., None] * t)
-            complement = -xp.expm1(self.cumulant(t, u)[0])  # 1 - G(z)
-            rest = xp.divide(expm1_gap(xp, -t) * complement, u) - spread(xp, m[..., 0], self.cumulant, t, u)
-            return xp.divide(xp.divide(xp.where(above, far, gap) * rest, t), t)
+            return xp.divide(_remainder(xp, t, r, other) * self._rest(t, u), t)
 
-        return integrate_generating_function(xp, integrand, self._scale + r + other)
+        return non_negative(xp, integrate_generating_function(xp, integrand, scale, close=True))
+
+    def _rest(self, t: Array, u: Array) -> Array:
+        """(1 - G(z)) t / (1 - z) - (1 - z^m), which is of the order of t^2."""
+        xp, m, w = self._xp, self.mean[..., None], self._bend(u)
+        log_g, c = self.cumulant(t, u)
+        near = m * t < 1
+        x, c_near = xp.where(near, m * t, 0.0), xp.where(near, c, 0.0)
+        inner = expm1_gap(xp, -x) * (expm1_gap(xp, -t) / t) + xp.expm1(-x) * xp.expm1(c_near) + expm1_gap(xp, c_near)
+        far = expm1_gap(xp, -t) * -xp.expm1(log_g) / u - spread(xp, self.mean, self.cumulant, t, u)
+        return xp.where(near, -(w + inner) * (t / u), far)
 
 
-def poisson_cgf(xp: Namespace, rate: Array) -> GeneratingFunction:
+def _remainder(xp: Namespace, t: Array, r: Array | None, other: Array | None) -> Array:
+    """exp(-other t) less exp(-r t), and less the tangent of that where it is near; None stands for infinity.
+
+    The integral of the tangent is 0.
+    """
+    if r is None:
+        return xp.exp(-other[..., None] * t)  # type: ignore[index]
+    if other is None:
+        return -xp.exp(-r[..., None] * t)
+    d = (other - r)[..., None]
+    above = -d * t > 1
+    fall, step = xp.exp(-r[..., None] * t), xp.where(above, 0.0, -d * t)
+    close = fall * xp.where(d <= r[..., None], expm1_gap(xp, step), xp.expm1(step))
+    return xp.where(above, xp.exp(-other[..., None] * t) - (1 - d * t) * fall, close)
+
+
+def falling_gap(xp: Namespace, n: Array, p: Array, q: Array, other: Array | None) -> Array:
+    """The divergence from Binomial(n, p) to that with the same mean and `other` trials, or to Poisson for None.
+
+    `other` is above n, q = 1 - p, and n q above 1 / 2.
+    """
+    y = n * q
+    misses = binomial_cgf(xp, n, q, p)
+    more = None if other is None else (other - n)[..., None]
+    # The tangent, whose integral is of the order of p^n, may be subtracted where few more trials make few ulps.
+    log_power = (n - 2) * xp.log(xp.where(p < 1e-30, 1e-30, p))
+    few_more = more is not None and (more <= y[..., None]) & (log_power < -60)[..., None]
+
+    def integrand(t: Array, u: Array) -> Array:
+        # exp(-n t) (E exp(k t) - 1) / (exp(t) - 1) less exp(-n t) (exp(m t) - 1) / t, with k the hits and m their mean
+        n_, p_, m = n[..., None], p[..., None], (n * p)[..., None]
+        c = misses.cumulant(t, u)[1]
+        excess = spread(xp, y, misses.cumulant, t, u)
+        none, mean = xp.exp(-n_ * t), xp.exp(-y[..., None] * t)
+        near = m * t < 1
+        s = xp.where(t < 60, t, 60.0)
+        v = xp.expm1(s)
+        x = xp.where(near, m * s, 0.0)
+        c_near = xp.where(c < 1, c, 0.0)
+        curve = none * (xp.expm1(x) * xp.expm1(c_near) + expm1_gap(xp, c_near))
+        curve = xp.where(c < 1, curve, excess - none * c)
+        bend = n_ * log1p_gap(xp, p_ * v) + expm1_gap(xp, x) * (expm1_gap(xp, s) / s)
+        close = (curve - none * bend) / v
+        far = xp.exp(-t) * excess / u + mean * xp.expm1(-m * t) * (u - expm1_gap(xp, -t) / t) / u
+        value = xp.where(near, close, far)
+        if more is None:
+            return -value
+        steps = xp.where(few_more, expm1_gap(xp, -more * t), xp.expm1(-more * t))
+        return steps * value
+
+    scale = n + 1 if other is None else other + 1
+    return non_negative(xp, integrate_generating_function(xp, integrand, scale, close=True))
+
+
+def poisson_cgf(xp: Namespace, rate: Array) -> RisingCounts:
     """The Poisson distribution."""
-
-    def cumulant(t: Array, u: Array) -> tuple[Array, Array]:
-        return -rate[..., None] * u, rate[..., None] * expm1_gap(xp, -t)
-
-    return GeneratingFunction(xp, rate, rate, cumulant)
+    return RisingCounts(xp, rate, rate, lambda u: 0.0 * (rate[..., None] * u))
 
 
 def binomial_cgf(xp: Namespace, n: Array, p: Array, q: Array) -> GeneratingFunction:
@@ -134,16 +203,11 @@ def binomial_cgf(xp: Namespace, n: Array, p: Array, q: Array) -> GeneratingFunct
     return GeneratingFunction(xp, n * p, n * p, cumulant)
 
 
-def negative_binomial_cgf(xp: Namespace, r: Array, p: Array, q: Array) -> GeneratingFunction:
+def negative_binomial_cgf(xp: Namespace, r: Array, p: Array, q: Array) -> RisingCounts:
     """The negative binomial distribution, for q = 1 - p."""
     odds = p / q
     r = r + 0 * odds
-
-    def cumulant(t: Array, u: Array) -> tuple[Array, Array]:
-        r_, o_ = r[..., None], odds[..., None]
-        return -r_ * xp.log1p(o_ * u), r_ * (o_ * expm1_gap(xp, -t) + log1p_gap(xp, o_ * u))
-
-    return GeneratingFunction(xp, r * odds, r * odds + odds, cumulant)
+    return RisingCounts(xp, r * odds, r * odds + odds, lambda u: r[..., None] * log1p_gap(xp, odds[..., None] * u))
 
 
 def discrete_uniform_cgf(xp: Namespace, low: Array, high: Array) -> GeneratingFunction:
@@ -159,12 +223,13 @@ def discrete_uniform_cgf(xp: Namespace, low: Array, high: Array) -> GeneratingFu
     return GeneratingFunction(xp, m, high + 0 * m, cumulant)
 
 
-def integrate_generating_function(xp: Namespace, function: Callable[[Array, Array], Array], scale: Array) -> Array:
-    """The integral over t > 0 of a function of t and 1 - exp(-t) that is nearly constant below t = 1 / scale."""
-    single = is_single(xp, scale)
-    t, weights = (xp.asarray_like(x, scale, scale.dtype) for x in _NODES[single])
-    t = t / scale[..., None]
-    return xp.sum(function(t, -xp.expm1(-t)) * weights, axis=-1) / scale
+def integrate_generating_function(
+    xp: Namespace, function: Callable[[Array, Array], Array], scale: Array, *, close: bool = False
+) -> Array:
+    """The integral over log(t) of a function of t and 1 - exp(-t) that is nearly linear in t below t = 1 / scale."""
+    nodes, step = (_CLOSE_NODES if close else _NODES)[is_single(xp, scale)]
+    t = xp.asarray_like(nodes, scale, scale.dtype) / scale[..., None]
+    return xp.sum(function(t, -xp.expm1(-t)), axis=-1) * step
 
 
 def spread(xp: Namespace, m: Array, cumulant: Cumulant, t: Array, u: Array) -> Array:
@@ -179,7 +244,7 @@ def _jensen_gap(xp: Namespace, r: Array, m: Array, scale: Array, cumulant: Cumul
     """E log Gamma(x + r) - log Gamma(E x + r)."""
 
     def integrand(t: Array, u: Array) -> Array:
-        return xp.divide(xp.divide(xp.exp(-r[..., None] * t) * spread(xp, m, cumulant, t, u), u), t)
+        return xp.divide(xp.exp(-r[..., None] * t) * spread(xp, m, cumulant, t, u), u)
 
     return integrate_generating_function(xp, integrand, scale + r)
 

@@ -7,7 +7,7 @@ is an integral of generating functions, which do not cancel, also for large mean
 from __future__ import annotations
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import non_negative
+from kldiv._numerics.exact import product_error, sum_of_products
 from kldiv._numerics.gaps import entropy_gap, relative_gap
 from kldiv._numerics.generating_functions import negative_binomial_cgf, poisson_cgf
 
@@ -15,8 +15,29 @@ from kldiv._numerics.generating_functions import negative_binomial_cgf, poisson_
 def odds_gap(xp: Namespace, m: Array, r: Array, p: Array, q: Array) -> Array:
     """m log(m / ((m + r) p)) + r log(r / ((m + r) q)), at least 0, for q = 1 - p."""
     total = m + r
-    d = r * p - m * q
+    d = odds_difference(xp, m, r, p, q)
     return entropy_gap(xp, m, total * p, d) + entropy_gap(xp, r, total * q, -d)
+
+
+def odds_difference(xp: Namespace, m: Array, r: Array, p: Array, q: Array) -> Array:
+    """r p - m q, right in the last digits, for q = 1 - p or p = 1 - q as they round."""
+    zeros = 0 * (m + r + p + q)
+    m, r, p, q = m + zeros, r + zeros, p + zeros, q + zeros
+    p_less, q_less = _complement_errors(p, q)
+    return sum_of_products(xp, r, p, -m, q) + (r * p_less - m * q_less)
+
+
+def _complement_errors(p: Array, q: Array) -> tuple[Array, Array]:
+    """What two complements lost in rounding: of the lesser nothing, which is exact."""
+    return (1 - p) - q, (1 - q) - p
+
+
+def _mean_difference(xp: Namespace, r: Array, p: Array, q: Array, s: Array, p_s: Array, q_s: Array) -> Array:
+    """s p_s q - r p q_s, right in the last digits, for complements as they round."""
+    (p_less, q_less), (p_s_less, q_s_less) = _complement_errors(p, q), _complement_errors(p_s, q_s)
+    lost = product_error(xp, s, p_s) * q - product_error(xp, r, p) * q_s
+    lost = lost + (s * p_s * q_less + s * p_s_less * q) - (r * p * q_s_less + r * p_less * q_s)
+    return sum_of_products(xp, s * p_s, q, -r * p, q_s) + lost
 
 
 def geometric_gap(xp: Namespace, p: Array, other: Array) -> Array:
@@ -32,10 +53,17 @@ def negative_binomial_gap(
     counts = negative_binomial_cgf(xp, shape, p + 0 * shape, q + 0 * shape)
     m, total = counts.mean, counts.mean + other
     # First to the distribution with the same mean, from there to Q.
-    d = ((other - r) * p_other * q + r * xp.where(p < 0.5, p_other - p, q - q_other)) / q
+    zeros = 0 * (shape + p + q + other + p_other + q_other)
+    d = _mean_difference(xp, *(x + zeros for x in (shape, p, q, other, p_other, q_other))) / q
     same = entropy_gap(xp, m, total * p_other, d) + entropy_gap(xp, other + 0 * m, total * q_other, -d)
-    gap = counts.rising_gap(shape, other + 0 * shape)
-    return same + non_negative(xp, gap)
+    return same + counts.gap(shape, other + 0 * shape)
+
+
+def negative_binomial_poisson_gap(xp: Namespace, r: Array, p: Array, q: Array, rate: Array) -> Array:
+    """The divergence of NegativeBinomial(r, p) from the Poisson distribution, for q = 1 - p."""
+    counts = negative_binomial_cgf(xp, r, p, q)
+    more = odds_difference(xp, rate, r, p, q) / q
+    return entropy_gap(xp, counts.mean, rate, -more) + counts.gap(r, None)
 
 
 def geometric_entropy(xp: Namespace, m: Array) -> Array:

@@ -12,9 +12,9 @@ from kldiv._numerics.binomial import (
     binomial_entropy,
     binomial_gap,
     log_choose,
-    thinned_logit,
+    thinned_logits_gap,
 )
-from kldiv._numerics.categorical import bernoulli_logits_gap, sigmoid, softplus
+from kldiv._numerics.categorical import sigmoid, softplus
 from kldiv._numerics.edges import logit, multiple, xlog1my, xlogy
 from kldiv._numerics.gaps import entropy_gap
 from kldiv._numerics.generating_functions import binomial_cgf
@@ -149,7 +149,7 @@ def kl_binomial_logits_binomial_logits(
 
     Source: statproofbook.github.io/P/bin-kl, with p = 1 / (1 + exp(-logit))
     """
-    same = multiple(xp, n_q, bernoulli_logits_gap(xp, thinned_logit(xp, n_p, n_q, logits_p), logits_q))
+    same = multiple(xp, n_q, thinned_logits_gap(xp, n_p, logits_p, n_q, logits_q))
     return same + binomial_count_gap(xp, n_p, sigmoid(xp, logits_p), sigmoid(xp, -logits_p), n_q)
 
 

@@ -7,13 +7,16 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.edges import log_factorial, xlog1my, xlogy
-from kldiv._numerics.gaps import entropy_gap
 from kldiv._numerics.generating_functions import (
     negative_binomial_cgf,
-    pochhammer_excess_gap,
     poisson_cgf,
 )
-from kldiv._numerics.negative_binomial import negative_binomial_entropy, negative_binomial_gap, odds_gap
+from kldiv._numerics.negative_binomial import (
+    negative_binomial_entropy,
+    negative_binomial_gap,
+    negative_binomial_poisson_gap,
+    odds_gap,
+)
 from kldiv.domains import COUNTS, Positive, ZeroToBelowOne
 from kldiv.families.geometric import Geometric
 from kldiv.families.poisson import Poisson
@@ -117,8 +120,19 @@ def kl_negative_binomial_poisson(xp: Namespace, total_count: Array, probs: Array
 
     Source: the definition
     """
-    cgf = negative_binomial_cgf(xp, total_count, probs, 1 - probs)
-    return entropy_gap(xp, cgf.mean, rate) + pochhammer_excess_gap(xp, cgf, total_count, 1)
+    return negative_binomial_poisson_gap(xp, total_count, probs, 1 - probs, rate)
+
+
+@declare.formula(Geometric, Poisson)
+def kl_geometric_poisson(xp: Namespace, probs: Array, rate: Array) -> Array:
+    """[m log(m / l) - m + l] + E log k! - (m + 1) log(m + 1) + m, with m = (1 - p) / p.
+
+    It is that of the negative binomial distribution with one success.
+
+    Source: the definition
+    """
+    one = xp.ones_like(probs)
+    return negative_binomial_poisson_gap(xp, one, 1 - probs, probs, rate)
 
 
 @declare.formula(Poisson, NegativeBinomial)
@@ -130,7 +144,7 @@ def kl_poisson_negative_binomial(xp: Namespace, rate: Array, total_count: Array,
 
     Source: the definition
     """
-    gap = pochhammer_excess_gap(xp, poisson_cgf(xp, rate), total_count, -1)
+    gap = poisson_cgf(xp, rate).gap(None, total_count)
     return odds_gap(xp, rate, total_count, probs, 1 - probs) + gap
 
 

@@ -13,7 +13,10 @@ import reference
 from kldiv import (
     AsymmetricLaplace,
     BetaPrime,
+    Binomial,
+    BinomialLogits,
     GeneralizedGamma,
+    Geometric,
     InverseGamma,
     Laplace,
     LogNormal,
@@ -21,8 +24,10 @@ from kldiv import (
     MultivariateNormalDiag,
     MultivariateNormalLowRank,
     MultivariateNormalTriL,
+    NegativeBinomial,
     Normal,
     NormalLogVariance,
+    Poisson,
     Rayleigh,
     StudentT,
     Uniform,
@@ -42,6 +47,12 @@ class End(NamedTuple):
     def __str__(self) -> str:
         p, q = (f"{f.__name__}{x}".replace(" ", "") for f, x in (self[:2], self[2:4]))
         return f"{p}-{q}-{self.dtype}"
+
+
+def kl_of(backend: Any, dtype: str, p: Any, p_parameters: Any, q: Any, q_parameters: Any) -> Any:
+    """Return the divergence of distributions with the backend's arrays."""
+    distributions = (f(*(backend.array(x, dtype) for x in y)) for f, y in ((p, p_parameters), (q, q_parameters)))
+    return kldiv.kl_divergence(*distributions)
 
 
 ORIGIN = [0.0, 0.0, 0.0]
@@ -88,13 +99,37 @@ LARGE_SQUARES = [  # a variance that is beyond the range of floats, though the d
     End(NormalLogVariance, (0.0, 90.0), Normal, (0.0, 1.0), "float32", 64.0),
     End(Normal, (0.0, 1e-30), NormalLogVariance, (0.0, 200.0), "float32", 16.0),
 ]
+COUNTS = [  # nearly the same means, and both nearly Poisson: what differs is of second order in two small numbers
+    End(*pair, dtype, 16.0)
+    for dtype in ("float32", "float64")
+    for pair in (
+        (Binomial, (184.0, 0.0373292), Binomial, (187.0, 0.0367279)),
+        (Binomial, (100.0, 1e-4), Binomial, (101.0, 9.90099e-5)),
+        (Binomial, (100.0, 0.99), Binomial, (101.0, 0.98)),
+        (BinomialLogits, (200.0, -1.3), BinomialLogits, (201.0, -1.31)),
+        (Binomial, (100.0, 1e-4), Poisson, (1e-2,)),
+        (NegativeBinomial, (10.0, 0.2), NegativeBinomial, (10.01, 0.19984)),
+        (NegativeBinomial, (1000.0, 0.002), NegativeBinomial, (2000.0, 0.001)),
+        (NegativeBinomial, (1000.0, 0.002), Poisson, (2.0,)),
+        (Poisson, (2.0,), NegativeBinomial, (1000.0, 0.002)),
+        (Geometric, (0.999,), Poisson, (0.001001,)),
+    )
+]
+COUNTS += [End(NegativeBinomial, (69291.648, 0.0012709187), NegativeBinomial, (7.349554, 0.91421967), "float32", 16.0)]
 
 
-@pytest.mark.parametrize("end", [*LOW_RANK, *LARGE_ENTROPIES, *ONE_SIDED, *LARGE_SQUARES], ids=str)
+@pytest.mark.parametrize("end", [*LOW_RANK, *LARGE_ENTROPIES, *ONE_SIDED, *LARGE_SQUARES, *COUNTS], ids=str)
 def test_value_is_that_of_the_definition(backend, end, record_property):
     p, q = ([np.asarray(x, end.dtype) for x in y] for y in (end.p_parameters, end.q_parameters))
-    distributions = (f(*(backend.array(x, end.dtype) for x in y)) for f, y in ((end.p, p), (end.q, q)))
-    value = backend.to_numpy(kldiv.kl_divergence(*distributions))
+    value = backend.to_numpy(kl_of(backend, end.dtype, end.p, p, end.q, q))
     ulps = reference.ulps(value, reference.kl(end.p.__name__, p, end.q.__name__, q), end.dtype)
     record_property("ulps", f"{ulps:.2f}")
     assert ulps <= end.ulps, value
+
+
+@pytest.mark.parametrize(("probs", "dtype"), [(7.6e-23, "float32"), (1e-170, "float64")])
+def test_divergence_of_a_huge_mean_is_finite(backend, probs, dtype):
+    value = backend.to_numpy(kl_of(backend, dtype, Geometric, [probs], Poisson, [1.3]))
+    # E log k! is m (log m - Euler's constant), to the first order.
+    m = 1 / np.asarray(probs, dtype).astype(float)
+    np.testing.assert_allclose(value / m, np.log(m / 1.3) - np.euler_gamma, rtol=1e-6)

@@ -66,9 +66,9 @@ ORACLES: dict[str, Oracle] = {
 }
 
 BOUNDS: dict[str, Bound] = {
-    # Different counts: near the common Poisson limit the difference of log-factorials cancels.
-    "Binomial": {"interior": 128.0, "near": 8.0, "extreme": 128.0, "boundary": 128.0},
-    "BinomialLogits": {"interior": 128.0, "near": 8.0, "extreme": 128.0, "boundary": 128.0},
+    # Different counts have integrals.
+    "Binomial": {"interior": 24.0, "near": 8.0, "extreme": 64.0, "boundary": 24.0},
+    "BinomialLogits": {"interior": 24.0, "near": 8.0, "extreme": 128.0, "boundary": 24.0},
 }
 
 DRAWS: dict[str, Draw] = {
