@@ -188,6 +188,28 @@ def normalized(xp: Namespace, weights: Array) -> Array:
     return weights / xp.sum(weights, axis=-1, keepdims=True)
 
 
+def mixed(xp: Namespace, weights: Array, probs: Array) -> Array:
+    """The mean of `probs` along the last axis under the distribution proportional to `weights`."""
+    return xp.sum(normalized(xp, weights) * probs, axis=-1)
+
+
+def mixed_logit(xp: Namespace, weights: Array, logits: Array) -> Array:
+    """The logit of the mean of the sigmoids of `logits` along the last axis under `weights`, which may be infinite."""
+    log_weights = log(xp, weights)
+    ones, zeros = (log_sum_exp(xp, log_weights - softplus(xp, sign * logits)) for sign in (-1, 1))
+    edge = ~(xp.isfinite(ones) & xp.isfinite(zeros))
+    inner = xp.where(edge, 0.0, ones) - xp.where(edge, 0.0, zeros)
+    return xp.where(edge, xp.where(ones > zeros, inf, xp.zeros_like(ones) - inf), inner)
+
+
+def mixed_logits(xp: Namespace, weights: Array, logits: Array) -> Array:
+    """The logits along the last axis of the mean of softmax(logits) along the one before it under `weights`."""
+    terms = log(xp, weights)[..., None] + log_softmax(xp, logits)
+    top = xp.max(terms, axis=-2, keepdims=True)
+    top = xp.where(top > -inf, top, 0.0)
+    return top[..., 0, :] + log(xp, xp.sum(xp.exp(terms - top), axis=-2))
+
+
 def log_mixture(xp: Namespace, probs: Array, log_densities: Array) -> Array:
     """log sum_m probs_m exp(log_densities_m) along the last axis, for probs divided by their sum."""
     terms = log(xp, probs) + log_densities

@@ -88,16 +88,16 @@ class GeneratingFunction:
 class RisingCounts(GeneratingFunction):
     """Counts whose probabilities have the rising factorials Gamma(k + r) / Gamma(r): negative binomial or Poisson.
 
-    `bend` is log G + m (1 - z) as a function of 1 - z, at least 0, and 0 for the Poisson distribution.
+    `logs` has log G and log G + m (1 - z) as functions of 1 - z; the latter is at least 0, and 0 for Poisson counts.
     """
 
-    def __init__(self, xp: Namespace, mean: Array, scale: Array, bend: Callable[[Array], Array]) -> None:
+    def __init__(self, xp: Namespace, mean: Array, scale: Array, logs: Callable[[Array], tuple[Array, Array]]) -> None:
         def cumulant(t: Array, u: Array) -> tuple[Array, Array]:
-            w, m = bend(u), mean[..., None]
-            return w - m * u, w + m * expm1_gap(xp, -t)
+            log_g, bend = logs(u)
+            return log_g, bend + mean[..., None] * expm1_gap(xp, -t)
 
         super().__init__(xp, mean, scale, cumulant)
-        self._bend = bend
+        self._logs = logs
 
     def gap(self, r: Array | None, other: Array | None) -> Array:
         """Return the divergence from these counts to those with the same mean and `other` in place of their own r.
@@ -114,13 +114,13 @@ class RisingCounts(GeneratingFunction):
 
     def _rest(self, t: Array, u: Array) -> Array:
         """(1 - G(z)) t / (1 - z) - (1 - z^m), which is of the order of t^2."""
-        xp, m, w = self._xp, self.mean[..., None], self._bend(u)
-        log_g, c = self.cumulant(t, u)
+        xp, m = self._xp, self.mean[..., None]
+        (log_g, bend), c = self._logs(u), self.cumulant(t, u)[1]
         near = m * t < 1
         x, c_near = xp.where(near, m * t, 0.0), xp.where(near, c, 0.0)
         inner = expm1_gap(xp, -x) * (expm1_gap(xp, -t) / t) + xp.expm1(-x) * xp.expm1(c_near) + expm1_gap(xp, c_near)
         far = expm1_gap(xp, -t) * -xp.expm1(log_g) / u - spread(xp, self.mean, self.cumulant, t, u)
-        return xp.where(near, -(w + inner) * (t / u), far)
+        return xp.where(near, -(bend + inner) * (t / u), far)
 
 
 def _remainder(xp: Namespace, t: Array, r: Array | None, other: Array | None) -> Array:
@@ -179,7 +179,12 @@ def falling_gap(xp: Namespace, n: Array, p: Array, q: Array, other: Array | None
 
 def poisson_cgf(xp: Namespace, rate: Array) -> RisingCounts:
     """The Poisson distribution."""
-    return RisingCounts(xp, rate, rate, lambda u: 0.0 * (rate[..., None] * u))
+
+    def logs(u: Array) -> tuple[Array, Array]:
+        log_g = -rate[..., None] * u
+        return log_g, 0.0 * log_g
+
+    return RisingCounts(xp, rate, rate, logs)
 
 
 def binomial_cgf(xp: Namespace, n: Array, p: Array, q: Array) -> GeneratingFunction:
@@ -207,7 +212,12 @@ def negative_binomial_cgf(xp: Namespace, r: Array, p: Array, q: Array) -> Rising
     """The negative binomial distribution, for q = 1 - p."""
     odds = p / q
     r = r + 0 * odds
-    return RisingCounts(xp, r * odds, r * odds + odds, lambda u: r[..., None] * log1p_gap(xp, odds[..., None] * u))
+
+    def logs(u: Array) -> tuple[Array, Array]:
+        x = odds[..., None] * u
+        return -r[..., None] * xp.log1p(x), r[..., None] * log1p_gap(xp, x)
+
+    return RisingCounts(xp, r * odds, r * odds + odds, logs)
 
 
 def discrete_uniform_cgf(xp: Namespace, low: Array, high: Array) -> GeneratingFunction:

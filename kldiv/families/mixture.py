@@ -1,15 +1,18 @@
 """Mixtures of distributions."""
 
+from collections.abc import Iterable
 from typing import Annotated, Generic, NamedTuple, TypeVar
 
 from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Family, fields_of, support_of
+from kldiv._core.family import Family, FamilyKey, class_of, fields_of, held_kinds, support_of
+from kldiv._core.registry import Conversion, conversions_of, derived_conversions
 from kldiv._core.sampling import SamplingContext
-from kldiv._numerics.categorical import log_mixture
+from kldiv._numerics.categorical import log_mixture, mixed, mixed_logit, mixed_logits, normalized
 from kldiv._numerics.linalg import index_like
 from kldiv.domains import Component, Weights
-from kldiv.families.categorical import sample_categorical
+from kldiv.families.bernoulli import Bernoulli, BernoulliLogits
+from kldiv.families.categorical import Categorical, CategoricalLogits, sample_categorical
 
 Components = TypeVar("Components")
 
@@ -31,8 +34,8 @@ class Mixture(NamedTuple, Generic[Components]):
 
     Notes
     -----
-    Divergences from and to a mixture have no closed form: `kldiv.estimate` gives them with their error, `kldiv.bounds`
-    a lower and an upper bound.
+    A mixture of Bernoulli or categorical distributions is one itself. For divergences from and to other mixtures
+    there is no closed form: `kldiv.estimate` gives them with their error, `kldiv.bounds` a lower and an upper bound.
 
     The same distribution elsewhere: ``torch.distributions.MixtureSameFamily(torch.distributions.Categorical(probs),
     components)``, ``tfp.distributions.MixtureSameFamily(tfp.distributions.Categorical(probs=probs), components)``.
@@ -59,6 +62,46 @@ class Mixture(NamedTuple, Generic[Components]):
         components: Family = self.components
         certain = components.is_certain_of(xp, along_components(components, x))
         return xp.all(certain | (self.probs == 0), axis=-1)
+
+
+@declare.conversion(Mixture[Bernoulli], Bernoulli)
+def mixture_of_bernoullis_as_bernoulli(xp: Namespace, d: Family) -> Bernoulli:
+    """The probability is the mean of those of the components."""
+    return Bernoulli(mixed(xp, d.probs, d.components.probs))
+
+
+@declare.conversion(Mixture[BernoulliLogits], BernoulliLogits)
+def mixture_of_bernoulli_logits_as_bernoulli_logits(xp: Namespace, d: Family) -> BernoulliLogits:
+    """Both probabilities are means of those of the components."""
+    return BernoulliLogits(mixed_logit(xp, d.probs, d.components.logits))
+
+
+@declare.conversion(Mixture[Categorical], Categorical)
+def mixture_of_categoricals_as_categorical(xp: Namespace, d: Family) -> Categorical:
+    """The probabilities are the means of those of the components."""
+    probs = normalized(xp, d.components.probs)
+    return Categorical(xp.sum(normalized(xp, d.probs)[..., None] * probs, axis=-2))
+
+
+@declare.conversion(Mixture[CategoricalLogits], CategoricalLogits)
+def mixture_of_categorical_logits_as_categorical_logits(xp: Namespace, d: Family) -> CategoricalLogits:
+    """The probabilities are the means of those of the components."""
+    return CategoricalLogits(mixed_logits(xp, d.probs, d.components.logits))
+
+
+@derived_conversions
+def mixture_conversions(kind: FamilyKey) -> Iterable[Conversion]:
+    """If the components are something, the mixture is a mixture of that."""
+    if class_of(kind) is not Mixture:
+        return
+
+    for inner in conversions_of(*held_kinds(kind)):
+        if inner.shared is None:
+
+            def apply(xp: Namespace, d: Family, inner: Conversion = inner) -> Family:
+                return Mixture(d.probs, inner.apply(xp, d.components))
+
+            yield Conversion((Mixture, inner.target), apply, inner.words, None)
 
 
 @declare.sampler(Mixture)

@@ -3,6 +3,7 @@
 The truth is the definition in mpmath at the exact numbers that the arrays hold.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,21 +13,30 @@ import kldiv
 import reference
 from kldiv import (
     AsymmetricLaplace,
+    Bernoulli,
+    BernoulliLogits,
+    BetaBinomial,
     BetaPrime,
     Binomial,
     BinomialLogits,
+    Categorical,
+    CategoricalLogits,
     GeneralizedGamma,
     Geometric,
+    Independent,
     InverseGamma,
     Laplace,
     LogNormal,
     Lomax,
+    Mixture,
     MultivariateNormalDiag,
     MultivariateNormalLowRank,
     MultivariateNormalTriL,
     NegativeBinomial,
     Normal,
     NormalLogVariance,
+    OneHotCategorical,
+    OneHotCategoricalLogits,
     Poisson,
     Rayleigh,
     StudentT,
@@ -100,7 +110,7 @@ LARGE_SQUARES = [  # a variance that is beyond the range of floats, though the d
     End(Normal, (0.0, 1e-30), NormalLogVariance, (0.0, 200.0), "float32", 16.0),
 ]
 COUNTS = [  # nearly the same means, and both nearly Poisson: what differs is of second order in two small numbers
-    End(*pair, dtype, 16.0)
+    End(*pair, dtype, 32.0)
     for dtype in ("float32", "float64")
     for pair in (
         (Binomial, (184.0, 0.0373292), Binomial, (187.0, 0.0367279)),
@@ -133,3 +143,59 @@ def test_divergence_of_a_huge_mean_is_finite(backend, probs, dtype):
     # E log k! is m (log m - Euler's constant), to the first order.
     m = 1 / np.asarray(probs, dtype).astype(float)
     np.testing.assert_allclose(value / m, np.log(m / 1.3) - np.euler_gamma, rtol=1e-6)
+
+
+# Mixtures of distributions of few outcomes: of equal weights, so that the probability of each outcome is a mean.
+FEW_OUTCOMES = [
+    (Bernoulli, [0.25, 0.75], Bernoulli, 0.3, [0.5, 0.5], [0.7, 0.3]),
+    (BernoulliLogits, [-1.0, 1.0], Bernoulli, 0.3, [0.5, 0.5], [0.7, 0.3]),
+    (BernoulliLogits, [-math.inf, math.inf], Bernoulli, 0.3, [0.5, 0.5], [0.7, 0.3]),
+    (Categorical, [[0.25, 0.75], [0.75, 0.25]], Categorical, [0.7, 0.3], [0.5, 0.5], [0.7, 0.3]),
+    (OneHotCategoricalLogits, [[0.0, 2.0], [2.0, 0.0]], OneHotCategorical, [0.7, 0.3], [0.5, 0.5], [0.7, 0.3]),
+]
+
+
+@pytest.mark.parametrize(("family", "components", "q", "q_parameters", "p_masses", "q_masses"), FEW_OUTCOMES)
+def test_mixture_of_few_outcomes_is_one_distribution_of_them(
+    backend, family, components, q, q_parameters, p_masses, q_masses
+):
+    components = family(backend.array(np.asarray(components), "float64"))
+    p = Mixture(backend.array(np.asarray([0.5, 0.5]), "float64"), components)
+    value = backend.to_numpy(kldiv.kl_divergence(p, q(backend.array(np.asarray(q_parameters), "float64"))))
+    np.testing.assert_allclose(value, np.sum(np.multiply(p_masses, np.log(np.divide(p_masses, q_masses)))), rtol=1e-14)
+
+
+def test_divergence_to_a_mixture_of_categoricals(backend):
+    p, (q_1, q_2) = np.asarray([0.0, 1.0, 2.0]), np.asarray([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]])
+    weights, components = (backend.array(x, "float64") for x in (np.asarray([0.5, 0.5]), np.stack([q_1, q_2])))
+    value = kldiv.kl_divergence(
+        CategoricalLogits(backend.array(p, "float64")), Mixture(weights, CategoricalLogits(components))
+    )
+    np.testing.assert_allclose(backend.to_numpy(value), 0.2475880715384058, rtol=1e-14)
+
+
+IDENTICAL = {  # families without a closed form with themselves
+    "StudentT": lambda a: StudentT(a([3.0, 4.0]), a([0.0, 1.0]), a([1.0, 2.0])),
+    "BetaBinomial": lambda a: BetaBinomial(a([6.0, 3.0]), a([2.5, 1.0]), a([1.75, 2.0])),
+    "Independent": lambda a: Independent(StudentT(a([[3.0], [4.0]]), a([[0.0], [1.0]]), a([[1.0], [2.0]]))),
+    "Mixture": lambda a: Mixture(a([[0.5, 0.5], [0.25, 0.75]]), Normal(a([[0.0, 1.0], [2.0, 3.0]]), a([[1.0, 2.0]]))),
+}
+
+
+@pytest.mark.parametrize("make", IDENTICAL.values(), ids=IDENTICAL.keys())
+def test_identical_parameters_give_zero_without_a_closed_form(backend, make):
+    p, q = (make(lambda x: backend.array(np.asarray(x), "float64")) for _ in range(2))
+    np.testing.assert_array_equal(backend.to_numpy(kldiv.kl_divergence(p, q)), [0.0, 0.0])
+
+
+def test_zero_of_identical_parameters_does_not_serve_others_of_their_shapes(backend):
+    one, other = (StudentT(*(backend.array(x, "float64") for x in (3.0, 0.0, scale))) for scale in (1.0, 2.0))
+    assert backend.to_numpy(kldiv.kl_divergence(one, one)) == 0
+    with pytest.raises(kldiv.NoClosedForm):
+        kldiv.kl_divergence(one, other)
+
+
+def test_identical_parameters_are_checked(backend):
+    p = StudentT(*(backend.array(x, "float64") for x in (-3.0, 0.0, 1.0)))
+    with pytest.raises(ValueError, match=r"StudentT\.df must be positive"):
+        kldiv.kl_divergence(p, p)
