@@ -1,3 +1,7 @@
+#!/usr/bin/env -S uv run --script
+# /// script
+# dependencies = ["nox[uv]>=2025.2.9"]
+# ///
 """Every check of kldiv; `nox --list` shows the commands, plain `nox` runs them all, as continuous integration does.
 
 The first session that needs the package copies what it is made of and builds a wheel, which all later sessions install:
@@ -176,6 +180,8 @@ def package(session: nox.Session) -> None:
 @nox.session
 def demo(session: nox.Session) -> None:
     """nox -s demo  # the worked examples on every framework: python examples/demo.py"""
+    session.log("Installing PyTorch, TensorFlow, JAX, matplotlib and scikit-learn: a minute or two, 2 to 3 GB on disk.")
+    session.log("With what is installed already, and NumPy alone if that is all: python examples/demo.py")
     install(session, wheel(session), group="demo")
     session.run("python", "examples/demo.py", *session.posargs)
 
@@ -198,3 +204,16 @@ def docs(session: nox.Session) -> None:
     command = ["sphinx", "--builder", "html", "-W", "--keep-going", "-E", "-q", "docs", "build/site"]
     session.run("python", "-P", "-m", *command)
     session.run("python", "tests/docs/check_site.py", "build/site", *session.posargs)
+
+
+@nox.session(default=False)
+def review(session: nox.Session) -> None:
+    """nox -s review  # what the Scientific Python guide asks of a repository, the workflows' safety, the spelling"""
+    install(session, group="review")
+    session.run("repo-review", ".")
+    session.run("zizmor", "--offline", ".github")
+    session.run("codespell")
+
+
+if __name__ == "__main__":
+    nox.main()

@@ -99,7 +99,7 @@ def trajectory(descent: "kldiv.Fit") -> Figure:
     """Draw a gradient descent of a Gaussian towards another one on a grid."""
     figure = Figure(figsize=(15, 4.6), layout="constrained")
     figure.suptitle("Gradient descent from N(5, 1) towards N(0, 7), by a sum over a grid without its spacing dx = 0.1")
-    plotting.trajectory(descent, ax=figure.subplots(1, 3))
+    plotting.trajectory(descent, kldiv.Normal(0.0, math.sqrt(7.0)), ax=figure.subplots(1, 3))
     return figure
 
 

@@ -160,7 +160,7 @@ def _verdict(document: Any) -> str:
             lines.append("Figures need matplotlib: pip install matplotlib")
     if len(document["examples"]) > 1:
         names = [f"{example['name']}.py" for example in document["examples"]]
-        lines.append(f"In full, by python examples/NAME: {', '.join(names)}")
+        lines.append(f"Next: one example in full, as in python examples/{names[0]}; the guides, docs/guides.md")
     return "\n".join(lines)
 
 
