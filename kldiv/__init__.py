@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kldiv.estimation.estimate_result import Estimate as Estimate, EstimateWarning as EstimateWarning
     from kldiv.estimation.log_density import LogDensity as LogDensity
     from kldiv.estimation.mixtures import Bounds as Bounds, bounds as bounds
+    from kldiv.estimation.permutation import permutation_test as permutation_test
     from kldiv.estimation.samples import estimate_from_samples as estimate_from_samples
     from kldiv.families import *  # noqa: F403
     from kldiv.fitting.centroid import centroid as centroid
@@ -56,6 +57,7 @@ _MODULES = {
     "domains": "kldiv.domains",
     "estimate_from_counts": "kldiv.estimation.counts",
     "estimate_from_samples": "kldiv.estimation.samples",
+    "permutation_test": "kldiv.estimation.permutation",
     "estimate": "kldiv.estimation.estimate",
     "fit": "kldiv.fitting.fit",
     "from_grid": "kldiv.fitting.grid",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from kldiv._arrays.compilation import run
-from kldiv._arrays.namespace import computing_dtype, gather
+from kldiv._arrays.namespace import computing_dtype, gather, namespace
 from kldiv._arrays.protocol import Array, DType, Namespace
+from kldiv._core.evaluation import in_base
 from kldiv._core.parameters import broadcast_shapes
 from kldiv._numerics.categorical import categorical_gap
 from kldiv._numerics.gaps import log_ratio
@@ -23,6 +24,7 @@ def estimate_from_counts(
     *,
     method: Literal["zhang-grabchak", "plug-in", "additive"] = "zhang-grabchak",
     pseudocount: float | None = None,
+    base: float | None = None,
 ) -> Estimate[Array]:
     """Estimate the Kullback-Leibler divergence KL(P || Q), in nats, from counts of classes in samples of P and of Q.
 
@@ -33,8 +35,7 @@ def estimate_from_counts(
         the same with p = (x + a) / (n + K a), q = (y + a) / (m + K a)      "additive", a the pseudocount
 
     The first is always finite and needs no tuning; its bias falls exponentially with the expected counts n p_i and
-    m q_i, where that of the others falls like 1 / n and 1 / m. (Where many classes are expected less than once in y,
-    it is far too low.) The plug-in is inf where a class of x is missing from y, which can happen however large the
+    m q_i, where that of the others falls like 1 / n and 1 / m. The plug-in is inf where a class of x is missing from y, which can happen however large the
     samples are, so that its bias is infinite. The estimate of a small divergence may be negative; it is not
     clipped, which would bias it.
 
@@ -46,6 +47,8 @@ def estimate_from_counts(
         "zhang-grabchak", "plug-in" or "additive".
     pseudocount
         What "additive" adds to each count, 0.5 if not given.
+    base
+        The base of the logarithm: None for nats, 2 for bits.
 
     Returns
     -------
@@ -55,17 +58,21 @@ def estimate_from_counts(
 
         `error` is one standard error: the square root of Var_P(t) / n + (E_P(p / q) - 1) / m, the variance of a smooth
         function of multinomial frequencies, with t the terms in brackets or the logarithms, and estimates in place of p
-        and q, (y + 1) / (m + K) for q beside the first. Where P = Q the true one is smaller, in large samples by the
-        square root of 2. It does not include the bias.
+        and q, (y + 1) / (m + K) for q beside the first. Where P = Q these terms vanish, and the next one of the
+        expansion, c (1 / n + 1 / m)^2 / 2, remains, with c the number of classes that were seen, at most K - 1: the
+        error is at least its square root.
 
-        Where the plug-in is inf, so is its `error`, and `converged` is false, with an `EstimateWarning`: a class may be
-        missing from y by chance.
+        `converged` is false, with an `EstimateWarning` that gives the reason, where the bias may be more than half the
+        error: where the first estimate is expected to change by more than that if half of y, or of x, is left out,
+        as it does if a large part of x is in classes that y has not seen, or where the others differ from the first
+        by more than that. The warning tells which part of x is in classes that y has not seen. Where the plug-in is
+        inf, so is its `error`: a class may be missing from y by chance.
 
     Raises
     ------
     ValueError
         If a count is negative or no whole number, all counts of a sample are 0, the last axes differ in length, batch
-        axes do not broadcast, or `method` or `pseudocount` is none.
+        axes do not broadcast, or `method`, `pseudocount` or `base` is none.
     TypeError
         If the arrays belong to different frameworks.
 
@@ -84,8 +91,14 @@ def estimate_from_counts(
 
     A class that is missing from y:
 
-    >>> print(f"{kldiv.estimate_from_counts([2, 3], [6, 0]).value:.4f}")
-    0.6867
+    >>> estimate = kldiv.estimate_from_counts([60, 38, 2], [50, 50, 0])
+    >>> print(f"{estimate.value:.4f} +- {estimate.error:.4f}")
+    0.0153 +- 0.0360
+
+    All pairs of rows:
+
+    >>> kldiv.estimate_from_counts([[[9, 7]], [[8, 8]]], [[6, 9], [7, 7], [2, 9]]).value.shape
+    (2, 3)
     """
     if method not in _METHODS:
         raise ValueError(f"method must be one of {', '.join(map(repr, _METHODS))}; got {method!r}")
@@ -97,47 +110,71 @@ def estimate_from_counts(
     computing = computing_dtype(xp, dtype)
     x, y = (_counts(xp, c, name, computing) for c, name in ((x, "x"), (y, "y")))
     _check_shapes(xp, x, y)
-    added = xp.asarray_like(0.5 if pseudocount is None else pseudocount, x, computing)
-    both = run(_value_and_error, _METHODS[method], xp, dtype, [x, y], x, y, added)
-    value, error = both[..., 0], both[..., 1]
-    converged = value < math.inf
+    added = 0.5 if pseudocount is None else pseudocount
+    scale = 1.0 if base is None else in_base(1.0, base)
+    found = _found(xp, dtype, method, x, y, added)
+    value, error, bias, unseen = (found[..., i] for i in range(4))
+    converged = (value < math.inf) & (bias <= 0.5 * error)
     n_samples: Any = xp.sum(x, axis=-1)
     if xp.is_concrete(value):
-        n_samples = int(xp.max(n_samples))
-        if not bool(xp.all(converged)):
-            warnings.warn(
-                "the estimate cannot be trusted: it is inf, as a class of x is missing from y, perhaps by chance",
-                EstimateWarning,
-                stacklevel=2,
-            )
-    words = f"{method}, pseudocount {0.5 if pseudocount is None else pseudocount}" if method == "additive" else method
-    return Estimate(value, error, words, n_samples, converged)
+        n_samples = int(xp.to_numpy(n_samples).max(initial=0))
+        _warn(*(xp.to_numpy(z) for z in (converged, value, error, bias, unseen)))
+    words = f"{method}, pseudocount {added}" if method == "additive" else method
+    return Estimate(scale * value, scale * error, words, n_samples, converged)
+
+
+def _warn(converged: Any, value: Any, error: Any, bias: Any, unseen: Any) -> None:
+    """Warn of the first element that cannot be trusted, with the reason."""
+    if converged.all():
+        return
+    index = next(zip(*(~converged).nonzero(), strict=True)) if converged.ndim else ()
+    place = f" at index {tuple(map(int, index))}" if index else ""
+    seen = f"{unseen[index]:.2g} of x is in classes that y has not seen"
+    reason = (
+        f"it is inf, as a class of x is missing from y, perhaps by chance: {seen}"
+        if value[index] == math.inf
+        else f"its bias may be about {bias[index]:.2g}, where the standard error is {error[index]:.2g}: {seen}; draw more"
+    )
+    warnings.warn(f"the estimate{place} cannot be trusted: {reason}", EstimateWarning, stacklevel=3)
 
 
 # ---------------------------------------------------------------------------------------------------------- the methods
 
 
-def _zhang_grabchak(xp: Namespace, x: Array, y: Array, added: Array) -> tuple[Array, Array]:
-    """Return value and squared error of the estimate by digammas."""
+class _Sides(NamedTuple):
+    """What the default estimate is made of: the estimates of p, log p, q and log q, of one sample each."""
+
+    p: Array
+    log_p: Array
+    q: Array
+    log_q: Array
+
+
+def _sides(xp: Namespace, x: Array, y: Array) -> _Sides:
     n, m = xp.sum(x, axis=-1, keepdims=True), xp.sum(y, axis=-1, keepdims=True)
     classes = xp.sum(xp.ones_like(y), axis=-1, keepdims=True)
     x_safe = xp.where(x > 0, x, 1.0)
-    # psi(x) is log(x) less a gap: the logarithms are one of a quotient, which keeps its digits where it is about 1.
-    gap_x = digamma_gap(xp, xp.concat([x_safe, n], axis=-1))
-    gap_y = digamma_gap(xp, xp.concat([y + 1, m + 1], axis=-1))
-    gaps = gap_x[..., -1:] - gap_x[..., :-1] + gap_y[..., :-1] - gap_y[..., -1:]
-    logarithm = log_ratio(xp, x_safe / n, (y + 1) / (m + 1)) + gaps
-    p, q = x / n, (y + 1) / (m + classes)
+    # psi(x) is log(x) less a gap: logarithms of quotients keep the digits that those of large counts lose.
+    log_p = xp.log(x_safe / n) - digamma_gap(xp, x_safe) + digamma_gap(xp, n)
+    log_q = xp.log((y + 1) / (m + 1)) - digamma_gap(xp, y + 1) + digamma_gap(xp, m + 1)
+    return _Sides(x / n, log_p, (y + 1) / (m + classes), log_q)
+
+
+def _zhang_grabchak(xp: Namespace, x: Array, y: Array, added: float) -> tuple[Array, Array]:
+    """Return value and squared error of the estimate by digammas."""
+    p, log_p, q, log_q = _sides(xp, x, y)
+    logarithm = log_p - log_q
+    n, m = xp.sum(x, axis=-1, keepdims=True), xp.sum(y, axis=-1, keepdims=True)
     return xp.sum(p * logarithm, axis=-1), _variance(xp, p, q, logarithm, n, m)
 
 
-def _plug_in(xp: Namespace, x: Array, y: Array, added: Array) -> tuple[Array, Array]:
+def _plug_in(xp: Namespace, x: Array, y: Array, added: float) -> tuple[Array, Array]:
     """Return value and squared error of the estimate by frequencies."""
     value, variance = _by_frequencies(xp, x, y, x, y)
     return value, xp.where(value < math.inf, variance, math.inf)
 
 
-def _additive(xp: Namespace, x: Array, y: Array, added: Array) -> tuple[Array, Array]:
+def _additive(xp: Namespace, x: Array, y: Array, added: float) -> tuple[Array, Array]:
     """Return value and squared error of the estimate by smoothed frequencies."""
     return _by_frequencies(xp, x + added, y + added, x, y)
 
@@ -160,7 +197,21 @@ def _variance(xp: Namespace, p: Array, q: Array, logarithm: Array, n: Array, m: 
 _METHODS = {"zhang-grabchak": _zhang_grabchak, "plug-in": _plug_in, "additive": _additive}
 
 
-def _value_and_error(
+def _found(xp: Namespace, dtype: DType, method: str, x: Array, y: Array, added: float) -> Array:
+    """Return value, error, what the bias may be, and the part of x in classes that y lacks, along a last axis."""
+    shape_x, shape_y = xp.shape(x), xp.shape(y)
+    is_product = len(shape_x) > 2 and len(shape_y) > 1 and shape_x[-2] == 1 != shape_y[-2]
+    is_product = is_product and shape_x[-3] != 1 and (len(shape_y) < 3 or shape_y[-3] == 1)
+    if method == "zhang-grabchak" and is_product and xp.is_concrete(x) and xp.is_concrete(y):
+        host = namespace()
+        rows, columns = (host.astype(xp.to_numpy(z), host.float64) for z in (x, y))
+        columns = columns if len(shape_y) < 3 else columns[..., 0, :, :]
+        return xp.astype(xp.from_host(_of_all_pairs(host, rows[..., 0, :], columns), x), dtype)
+    added = xp.asarray_like(added, x, x.dtype)
+    return run(_of_pairs, _METHODS[method], xp, dtype, [x, y], x, y, added)
+
+
+def _of_pairs(
     xp: Namespace,
     method: Callable[..., tuple[Array, Array]],
     dtype: DType,
@@ -168,11 +219,53 @@ def _value_and_error(
     y: Array,
     added: Array,
 ) -> Array:
-    """Return both along a last axis, nan for what are no counts."""
-    valid = xp.all(_is_count(xp, x) & _is_count(xp, y), axis=-1) & xp.any(x > 0, axis=-1) & xp.any(y > 0, axis=-1)
+    """Return what `_found` does for counts that broadcast, nan for what are no counts."""
     value, variance = method(xp, x, y, added)
-    both = xp.concat([value[..., None], xp.sqrt(variance)[..., None]], axis=-1)
-    return xp.astype(xp.where(valid[..., None], both, math.nan), dtype)
+    first = value if method is _zhang_grabchak else _zhang_grabchak(xp, x, y, added)[0]
+    p = x / xp.sum(x, axis=-1, keepdims=True)
+    least = _least_variance(xp, x, y, xp.sum(xp.where(x + y > 0, 1.0, 0.0), axis=-1))
+    bias = xp.abs(value - first) + xp.sum(p * (_rest(xp, x - 1) + _rest(xp, y)), axis=-1)
+    bias = xp.where(least > 0, bias, 0.0)  # one class is certain
+    unseen = xp.sum(xp.where(y > 0, 0.0, p), axis=-1)
+    error = xp.sqrt(xp.where(variance > least, variance, least))
+    found = xp.concat([z[..., None] for z in xp.broadcast_arrays(value, error, bias, unseen)], axis=-1)
+    valid = xp.all(_is_count(xp, x) & _is_count(xp, y), axis=-1) & xp.any(x > 0, axis=-1) & xp.any(y > 0, axis=-1)
+    return xp.astype(xp.where(valid[..., None], found, math.nan), dtype)
+
+
+def _of_all_pairs(xp: Namespace, x: Array, y: Array) -> Array:
+    """Return what `_found` does for each row of x and each row of y, by products of matrices."""
+    p, log_p, q, log_q = _sides(xp, x, y)
+
+    def products(a: Array, b: Array) -> Array:
+        return xp.matmul(a, xp.matrix_transpose(b))
+
+    n, m = xp.sum(x, axis=-1)[..., :, None], xp.sum(y, axis=-1)[..., None, :]
+    value = xp.sum(p * log_p, axis=-1)[..., :, None] - products(p, log_q)
+    squares = xp.sum(p * log_p * log_p, axis=-1)[..., :, None] + products(p, log_q * log_q)
+    variance = (squares - 2 * products(p * log_p, log_q) - value * value) / n + (products(p * p, 1 / q) - 1) / m
+    seen_x, seen_y = (xp.astype(z > 0, xp.float64) for z in (x, y))
+    seen = xp.sum(seen_x, axis=-1)[..., :, None] + xp.sum(seen_y, axis=-1)[..., None, :] - products(seen_x, seen_y)
+    least = _least_variance(xp, x[..., :, None, :], y[..., None, :, :], seen)
+    bias = xp.sum(p * _rest(xp, x - 1), axis=-1)[..., :, None] + products(p, _rest(xp, y))
+    error = xp.sqrt(xp.where(variance > least, variance, least))
+    return xp.concat([z[..., None] for z in (value, error, bias, products(p, 1 - seen_y))], axis=-1)
+
+
+def _least_variance(xp: Namespace, x: Array, y: Array, seen: Array) -> Array:
+    """Return the variance where P = Q, by the term of second order: that of half a chi^2 of `seen` degrees, scaled."""
+    reciprocals = 1 / xp.sum(x, axis=-1) + 1 / xp.sum(y, axis=-1)
+    most = xp.sum(xp.ones_like(x), axis=-1) - 1
+    return 0.5 * reciprocals * reciprocals * xp.where(seen > most, most, seen)
+
+
+def _rest(xp: Namespace, others: Array) -> Array:
+    """Return by how much an estimate of -log q is expected to change if half of the sample is left out.
+
+    With c others in the class it is the part of a series that half of the sample leaves out,
+    ``integral_0.5^1 (1 - s)^c / s ds``, here within 7 percent.
+    """
+    return xp.exp(-math.log(2) * others) / (xp.where(others > 0, others, 0.0) + 1 / math.log(2))
 
 
 # ----------------------------------------------------------------------------------------------------------- the checks

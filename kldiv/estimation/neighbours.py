@@ -18,37 +18,42 @@ MOST_COLUMNS_OF_TREE = 10  # above, a tree visits nearly all points and is slowe
 _ROWS, _COLUMNS = 128, 512  # of a block of pairs: half a megabyte, which stays in the cache
 
 
-def kth_distances(x: Points, y: Points | None, k: int, *, tree: bool | None = None) -> tuple[Points, Points | None]:
-    """Return the distances from each x to its k-th nearest neighbour among the other x, and to its k-th among the y."""
+def distances(x: Points, y: Points | None, ranks: list[int], *, tree: bool | None = None) -> list[Points]:
+    """Return the distances from each x to its neighbours of these ranks among the other x, and among the y if given.
+
+    There is a column for each rank. Where there are not so many points, the distance is infinite.
+    """
     if tree if tree is not None else x.shape[1] <= MOST_COLUMNS_OF_TREE:
-        return _by_tree(x, y, k)
-    return _by_pairs(x, x, k, skip_itself=True), None if y is None else _by_pairs(x, y, k, skip_itself=False)
+        return _by_tree(x, y, ranks)
+    return [_by_pairs(x, others, ranks) for others in ([x] if y is None else [x, y])]
 
 
-def _by_tree(x: Points, y: Points | None, k: int) -> tuple[Points, Points | None]:
+def _by_tree(x: Points, y: Points | None, ranks: list[int]) -> list[Points]:
     tree_x = KDTree(x)
     leaf_order = tree_x.indices
     queries = x[leaf_order]
 
-    def ask(tree: Any, rank: int) -> Points:
-        distances = np.empty(len(x))
-        distances[leaf_order] = tree.query(queries, [rank])[0][:, 0]
-        return distances
+    def ask(tree: Any, places: list[int]) -> Points:
+        found = np.empty((len(x), len(places)))
+        found[leaf_order] = tree.query(queries, places)[0]
+        return found
 
     # The nearest point of all is x itself, or a copy of it.
-    return ask(tree_x, k + 1), None if y is None else ask(KDTree(y), k)
+    to_x = ask(tree_x, [k + 1 for k in ranks])
+    return [to_x] if y is None else [to_x, ask(KDTree(y), ranks)]
 
 
-def _by_pairs(x: Points, y: Points, k: int, *, skip_itself: bool) -> Points:
-    """Return the k-th smallest distance from each x to the y, by blocks of matrix products."""
+def _by_pairs(x: Points, y: Points, ranks: list[int]) -> Points:
+    """Return the distances by blocks of matrix products; where y is x, a point is no neighbour of itself."""
+    k = min(max(ranks), len(y) - (y is x))
     half_squares = 0.5 * np.einsum("ij,ij->i", y, y)
-    distances = np.empty(len(x))
+    found = np.full((len(x), max(ranks)), np.inf)
     for start in range(0, len(x), _ROWS):
         rows = x[start : start + _ROWS]
         values, places = [], []
         for first in range(0, len(y), _COLUMNS):
             block = half_squares[first : first + _COLUMNS] - rows @ y[first : first + _COLUMNS].T
-            if skip_itself:
+            if y is x:
                 i = np.arange(max(start, first), min(start + len(rows), first + block.shape[1]))
                 block[i - start, i - first] = np.inf
             near = _smallest(block, k)
@@ -58,8 +63,8 @@ def _by_pairs(x: Points, y: Points, k: int, *, skip_itself: bool) -> Points:
         nearest = np.take_along_axis(np.concatenate(places, axis=1), _smallest(candidates, k), axis=1)
         # The products have lost the digits of short distances, and only chose.
         differences = rows[:, None, :] - y[nearest]
-        distances[start : start + _ROWS] = np.sqrt(np.einsum("ijk,ijk->ij", differences, differences)).max(axis=1)
-    return distances
+        found[start : start + _ROWS, :k] = np.sort(np.sqrt(np.einsum("ijk,ijk->ij", differences, differences)))
+    return found[:, np.asarray(ranks) - 1]
 
 
 def _smallest(block: Points, k: int) -> Points:
@@ -70,29 +75,16 @@ def _smallest(block: Points, k: int) -> Points:
     return np.argpartition(block, k - 1, axis=1)[:, :k] if k < block.shape[1] else np.argsort(block, axis=1)
 
 
-def find_tie(*samples: Points) -> tuple[int, int] | None:
-    """Return the places of two equal points in the samples, one after the other, or None."""
-    points = np.concatenate(samples)
-    first = np.sort(points[:, 0])
-    if (first[1:] != first[:-1]).all():
-        return None
-    order = np.lexsort(points.T)
-    ordered = points[order]
-    tied = (ordered[1:] == ordered[:-1]).all(axis=1).nonzero()[0]
-    if not len(tied):
-        return None
-    i, j = sorted((int(order[tied[0]]), int(order[tied[0] + 1])))
-    return i, j
-
-
-def constant_column(points: Points) -> int | None:
-    """Return the first column whose entries are all equal, or None."""
-    constant = (points == points[0]).all(axis=0).nonzero()[0]
-    return int(constant[0]) if len(constant) else None
-
-
 def dependent_column(points: Points, eps: float) -> int | None:
-    """Return the first column that is, up to rounding at `eps`, a linear combination of those before it, or None."""
+    """Return the first column that is, up to rounding at `eps`, a linear combination of those before it, or None.
+
+    So is a column without any variation. Points that are no more than the columns tell nothing.
+    """
+    if len(points) <= points.shape[1]:
+        return None
+    constant = (points == points[0]).all(axis=0)
+    if constant.any():
+        return int(constant.argmax())
     centred = points - points.mean(axis=0)
     largest = np.abs(centred).max(axis=0)
     scaled = centred / largest

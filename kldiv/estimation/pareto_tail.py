@@ -24,17 +24,22 @@ def is_heavy(xp: Namespace, components: Components, values: Array, limit: float,
     still = xp.stop_gradient(values)
     mask = xp.zeros_like(still[0, ...])
     if xp.is_concrete(still):
-        x = np.asarray(xp.to_numpy(still), dtype=np.float64)[-MOST:]
-        x = np.sort(np.where(np.isfinite(x), x, 0.0), axis=0)
-        heavy = _has_index_above(x, limit, cautious) | _has_index_above(-x[::-1], limit, cautious)
-        if not cautious:
-            squares = (x - x.mean(axis=0)) ** 2
-            heavy &= squares.max(axis=0) > SHARE * squares.sum(axis=0)
+        heavy = has_heavy_tail(np.asarray(xp.to_numpy(still), dtype=np.float64), limit, cautious=cautious)
         mask = mask + xp.asarray_like(heavy.astype(float).tolist(), still, still.dtype)
     if components.weights is not None:
         weights = xp.stop_gradient(components.weights)
         mask = xp.max(xp.where(weights > 0, mask, 0.0), axis=tuple(range(-components.axes, 0)))
     return mask > 0
+
+
+def has_heavy_tail(values: Any, limit: float, *, cautious: bool = False) -> Any:
+    """Return the same for values on the host, along their first axis."""
+    x = np.sort(np.where(np.isfinite(values), values, 0.0)[-MOST:], axis=0)
+    heavy = _has_index_above(x, limit, cautious) | _has_index_above(-x[::-1], limit, cautious)
+    if cautious:
+        return heavy
+    squares = (x - x.mean(axis=0)) ** 2
+    return heavy & (squares.max(axis=0) > SHARE * squares.sum(axis=0))
 
 
 def _has_index_above(x: Any, limit: float, cautious: bool) -> Any:

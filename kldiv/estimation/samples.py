@@ -1,20 +1,15 @@
-"""Estimates from samples, by distances to nearest neighbours.
-
-In a ball around x that reaches to its k-th nearest neighbour among n - 1 others lies a mass of their distribution whose
-logarithm has the mean psi(k) - psi(n), whatever the distribution is. Where the density is constant over the ball,
-it is the mass over the volume, and so distances tell the logarithms of densities without bias.
-"""
+"""Estimates from samples, by distances to nearest neighbours: the arguments, the checks and the words of the result."""
 
 from __future__ import annotations
 
 import math
 import operator
 import warnings
-from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kldiv._arrays.namespace import computing_dtype, gather, namespace
 from kldiv._arrays.protocol import Array, DType, Namespace, Shape
+from kldiv._core.evaluation import in_base
 from kldiv._core.family import FamilyKey, fields_of, held_kinds, kind_of, name_of, support_of
 from kldiv._core.parameters import describe, gather_families, leaves, named_leaves
 from kldiv._core.validation import diagnose_all
@@ -22,14 +17,21 @@ from kldiv._numerics.special import digamma
 from kldiv.estimation.estimate_result import Estimate, EstimateWarning
 from kldiv.estimation.log_density import require_density
 
-# Beyond these dimensions the density is far from constant over a ball that holds a neighbour.
-_MOST_COLUMNS, _MOST_COLUMNS_KNOWN = 5, 10
-_GROUPS, _LARGEST_GROUP = 40, 1000  # for the standard error
+if TYPE_CHECKING:  # these import NumPy
+    from kldiv.estimation.cells import Cells
+    from kldiv.estimation.neighbour_estimate import Samples
+
 _SPACES = ("line", "circle", "vectors")  # where densities are per length or volume of the space that points are in
 
 
 def estimate_from_samples(
-    x: Array, y_or_q: Any, *, k: int = 1, whiten: bool = True, correction: Literal["digamma", "log"] = "digamma"
+    x: Array,
+    y_or_q: Any,
+    *,
+    k: int = 1,
+    whiten: bool = True,
+    correction: Literal["digamma", "log"] = "digamma",
+    base: float | None = None,
 ) -> Estimate[Array]:
     """Estimate the Kullback-Leibler divergence KL(P || Q), in nats, from samples x of P and samples y of Q or Q itself.
 
@@ -43,6 +45,12 @@ def estimate_from_samples(
     and Leonenko beside the mean of -log q. Both are unbiased where the densities are constant over the balls. With l
     neighbours in x and k in y there would be a term psi(l) - psi(k) more, which is 0 as k serves for both. The estimate
     of a small divergence may be negative; it is not clipped, which would bias it.
+
+    Values that repeat, such as those of rounded, integer and 0-1 columns, are treated column by column. A value that 20
+    points or more have is counted, as long as the classes of equal values stay that large: neighbours are sought within
+    a class, and a class of a and b points that no column tells apart adds ``(a / n) (psi(a) - psi(b + 1))``
+    to ``psi(m + 1) - psi(n)``. Any other value is spread evenly over its cell, which ends halfway to the next values of
+    its column. This changes no divergence: the result is that of the rounded distributions.
 
     Parameters
     ----------
@@ -61,6 +69,8 @@ def estimate_from_samples(
         does not change under an invertible affine map of both distributions, the bias of the estimate does.
     correction
         "digamma", or "log" for the estimate as first published, with log m and log(n - 1) for psi(m + 1) and psi(n).
+    base
+        The base of the logarithm: None for nats, 2 for bits.
 
     Returns
     -------
@@ -68,23 +78,34 @@ def estimate_from_samples(
         `value`, `error` and `converged` are of the framework, dtype and device of the arrays, without axes. The
         neighbours are found on the host, in float64, and there are no derivatives.
 
-        `error` is one standard error, by subsampling (a bootstrap would make ties): 40 groups, each of a tenth of the
-        points of x and of y, of at most 1000, and disjoint as far as they can be, give independent estimates; their
+        `error` is one standard error and, from samples of Q, the bias that shows: the root of the sum of their squares.
+        The first is found by subsampling (a bootstrap would make ties): 40 groups, each of a tenth of the points, of at least 30
+        points where it can be and at most 1000, and disjoint as far as they can be, give independent estimates; their
         variance times the fraction of the points in a group is the variance of an estimate from all points, as that
-        falls like 1 / n. It does not include the bias, and is about 15 % too small if E_P[p / q] is
-        infinite, when the variance falls more slowly.
+        falls like 1 / n. The second is extrapolated from the change of the estimate, b, if only an eighth of the points
+        served as neighbours, as ``b / (8^(1 / (d + 1/2)) - 1)``.
 
-        `converged` is false, with an `EstimateWarning`, where the answer cannot be trusted: in more than 5 dimensions
-        from two samples, and 10 with q known, where a ball that holds a neighbour is so large that the bias dominates;
-        where there are ties, which with k > 1 need not be fatal; and where the points are too few for an `error`, which
-        is inf then. If q is 0 at a point of x, the divergence is infinite: `value` is inf, and `error` 0.
+        `converged` says whether a 95 % interval of 1.96 errors can be relied on. It is false, with an
+        `EstimateWarning` that gives the reason:
+
+        - An eighth of the points of x, or of y, as neighbours would change the estimate by more than 1.75 standard
+          errors, or 3 with q known. Then y covers x too thinly, so that the divergence may be much larger or infinite, or the points lie
+          on a curve or a surface.
+        - Too few points of y lie where those of x do: less than 10 in one dimension, or 3 times as many for each more.
+        - The share of x with repeated values that y does not have is larger than the error.
+        - Repeated values within the samples do not go with those across them, as in Markov chains or shared points.
+        - The points are too few for an `error`, which is inf then.
+        - With q known: in more than 10 dimensions, or where the tail of log q(x) is so heavy that it may have no mean.
+
+        The documentation has a table of how often intervals contain the true value. If q is 0 at a point of x,
+        the divergence is infinite: `value` is inf, and `error` 0.
 
     Raises
     ------
     ValueError
-        If there are ties, for k = 1 within x, within y or between x and y, for other k where k or more neighbours lie
-        at distance 0; if a value is not finite, a column is constant or a linear combination of others; if there are
-        fewer than k + 1 points of x or k of y; if shapes do not agree; or if q is no density over such points.
+        If a value is not finite; if a column is constant in both samples, or a linear combination of others; if q is
+        known, and more than a tenth of the points of x share a value; if there are fewer than k + 1 points of x or k of
+        y; if shapes do not agree; or if q is no density over such points.
     TypeError
         If the arrays belong to different frameworks, or have no values, as under a tracer; if `k` is no integer; or if
         `y_or_q` is an object that can be called and is no distribution.
@@ -92,7 +113,7 @@ def estimate_from_samples(
     Notes
     -----
     Sources: Wang, Kulkarni and Verdu 2009, and Perez-Cruz 2008, for two samples; Kozachenko and Leonenko 1987 for the
-    entropy.
+    entropy; Zhang and Grabchak 2014 for classes.
 
     Examples
     --------
@@ -105,33 +126,32 @@ def estimate_from_samples(
     (0.5, True, True)
     >>> one.n_samples, one.method
     (2000, '1-nearest neighbours of whitened points, q known')
+
+    Rounded samples:
+
+    >>> rounded = kldiv.estimate_from_samples(x.round(1), y.round(1))
+    >>> rounded.method, bool(abs(rounded.value - 0.5) < 0.2)
+    ('1-nearest neighbours of whitened points, repeated values counted in 1 and spread in 1 of 1 columns', True)
     """
-    k = _checked_options(k, correction)
-    data = _gather_data(x, y_or_q, k)
-    doubts = list(_ties(data, k))
-    _check_columns(data)
-    points, shrinkage = _standardized(data, whiten)
-    value = _mean_log(points, data.log_q, k) + _constant(data.sizes, data.dimension, k, shrinkage, correction)
-    most = _MOST_COLUMNS if data.log_q is None else _MOST_COLUMNS_KNOWN
-    if data.dimension > most:
-        doubts.append(f"{data.dimension} columns, where in more than {most} the bias may be larger than the divergence")
-    fraction = _fraction(data.sizes, k)
-    if value == math.inf:
-        error = 0.0
-    elif fraction is None:
-        error = math.inf
-        doubts.append(f"{min(data.sizes)} points are too few for a standard error, which takes {2 * (k + 4)}")
-    else:
-        error = _standard_error(points, data.log_q, k, fraction)
+    from kldiv.estimation.neighbour_estimate import measure
+
+    k = checked_rank(k)
+    if correction not in ("digamma", "log"):
+        raise ValueError(f"correction must be 'digamma' or 'log'; got {correction!r}")
+    scale = 1.0 if base is None else in_base(1.0, base)
+    data = gather_data(x, y_or_q, k)
+    samples, constant, doubts = _prepared(data, k, whiten, correction)
+    value, error, more_doubts = measure(samples, k, constant)
+    doubts += more_doubts
     if doubts:
         warnings.warn(f"the estimate cannot be trusted: {'; '.join(doubts)}", EstimateWarning, stacklevel=2)
-    result, standard_error = (data.xp.asarray_like(v, data.like, data.dtype) for v in (value, error))
+    result, standard_error = (data.xp.asarray_like(scale * v, data.like, data.dtype) for v in (value, error))
     true = data.xp.ones_like(result) > 0
-    method = _words(k, whiten, correction, data)
+    method = _words(k, whiten, correction, samples)
     return Estimate(result, standard_error, method, data.sizes[0], ~true if doubts else true)
 
 
-class _Data(NamedTuple):
+class Data(NamedTuple):
     """Samples of P, and samples of Q or its density there, on the host; and of which kind the caller's arrays are."""
 
     samples: dict[str, Array]  # by name, a point in each row
@@ -152,7 +172,8 @@ class _Data(NamedTuple):
         return columns
 
 
-def _gather_data(x: Any, y_or_q: Any, k: int) -> _Data:
+def gather_data(x: Any, y_or_q: Any, k: int) -> Data:
+    """Return what `estimate_from_samples` is called with, checked."""
     require_density(y_or_q, "y")
     is_known = _is_distribution(y_or_q)
     passed = {"x": x} if is_known else {"x": x, "y": y_or_q}
@@ -161,87 +182,54 @@ def _gather_data(x: Any, y_or_q: Any, k: int) -> _Data:
     samples = {name: _points(xp, array, name) for name, array in zip(passed, arrays, strict=False)}
     _check_sizes({name: xp.shape(array) for name, array in zip(passed, arrays, strict=False)}, k)
     log_q = _log_density(xp, arrays[0], y_or_q) if is_known else None
-    return _Data(samples, log_q, xp, arrays[0], dtype)
+    return Data(samples, log_q, xp, arrays[0], dtype)
 
 
-def _words(k: int, whiten: bool, correction: str, data: _Data) -> str:
+def _words(k: int, whiten: bool, correction: str, samples: Samples) -> str:
     """Return the method in words."""
-    known = "" if data.log_q is None else ", q known"
+    x, _, log_q = samples
+    known = "" if log_q is None else ", q known"
     logarithmic = ", logarithmic correction" if correction == "log" else ""
-    return f"{k}-nearest neighbours of {'whitened' if whiten else 'the'} points{known}{logarithmic}"
+    ways = [f"{way} in {number}" for way, number in (("counted", x.counted), ("spread", x.spread)) if number]
+    repeated = f", repeated values {' and '.join(ways)} of {x.all_columns} columns (seed 0)" if ways else ""
+    return f"{k}-nearest neighbours of {'whitened' if whiten else 'the'} points{known}{logarithmic}{repeated}"
 
 
-# ------------------------------------------------------------------------------------------------------- the estimate
-
-
-def _standardized(data: _Data, whiten: bool) -> tuple[list[Array], float]:
-    """Return the samples under a common affine map, and the logarithm by which the map shrinks volumes."""
+def _prepared(data: Data, k: int, whiten: bool, correction: str) -> tuple[Samples, float, list[str]]:
+    """Return the samples in cells under a common affine map, what the estimate has beside a mean over x, and doubts."""
+    from kldiv.estimation.cells import separate
+    from kldiv.estimation.neighbour_estimate import Samples
     from kldiv.estimation.neighbours import standardized
 
-    points, shrinkage = standardized(list(data.samples.values()), whiten)
-    if points is None:
-        raise ValueError(
-            f"{' and '.join(data.samples)} have {' and '.join(map(str, data.sizes))} points, too few to tell the "
-            f"covariance matrix of {data.dimension} columns; pass whiten=False"
-        )
-    return points, shrinkage
+    cells, doubts = separate(data.samples)
+    shrinkage = 0.0
+    if cells[0].columns:
+        _check_dependence(data, cells)
+        points, shrinkage = standardized([c.points for c in cells], whiten)
+        if points is None:
+            raise ValueError(
+                f"{' and '.join(data.samples)} have {' and '.join(map(str, data.sizes))} points, too few to tell the "
+                f"covariance matrix of {len(cells[0].columns)} columns; pass whiten=False, or, "
+                "if the axes of x are chains and draws, x.reshape(-1)"
+            )
+        cells = [c._replace(points=p) for c, p in zip(cells, points, strict=True)]
+    samples = Samples(cells[0], cells[1] if len(cells) > 1 else None, data.log_q)
+    return samples, _constant(data.sizes, data.dimension, shrinkage, correction), doubts
 
 
-def _mean_log(points: list[Array], log_q: Array | None, k: int) -> float:
-    """Return the means over x in the estimate."""
-    from kldiv.estimation.neighbours import kth_distances
-
-    log = namespace().log
-    x, y = points if log_q is None else (points[0], None)
-    to_x, to_y = kth_distances(x, y, k)
-    _check_distances(to_x, "x", k)
-    if to_y is None:
-        return float(-x.shape[1] * log(to_x).mean() - log_q.mean())  # type: ignore[union-attr]
-    _check_distances(to_y, "y", k)
-    return float(x.shape[1] * log(to_y / to_x).mean())
-
-
-def _standard_error(points: list[Array], log_q: Array | None, k: int, fraction: float) -> float:
-    """Return the standard error, from estimates of groups that have this fraction of the points."""
-    from kldiv.estimation.neighbours import disjoint_groups
-
-    sizes = [len(p) for p in points]
-    group_sizes = [round(n * fraction) for n in sizes]
-
-    def of_group(group: tuple[Array, ...]) -> float:
-        inside = [p[places] for p, places in zip(points, group, strict=True)]
-        return _mean_log(inside, None if log_q is None else log_q[group[0]], k)
-
-    variances = [
-        _variance([of_group(group) for group in groups]) for groups in disjoint_groups(sizes, group_sizes, _GROUPS)
-    ]
-    return math.sqrt(sum(variances) / len(variances) * group_sizes[0] / sizes[0])
-
-
-def _constant(sizes: list[int], dimension: int, k: int, shrinkage: float, correction: str) -> float:
-    """Return what the estimate has beside the means: the bias of log distances, and volumes."""
+def _constant(sizes: list[int], dimension: int, shrinkage: float, correction: str) -> float:
+    """Return what the estimate has beside the mean: the numbers of points, and volumes."""
+    n, m = sizes[0], sizes[-1]
+    of_p = math.log(n - 1) if correction == "log" else _psi(n)
     if len(sizes) == 2:
-        n, m = sizes
-        return math.log(m / (n - 1)) if correction == "log" else _psi(m + 1) - _psi(n)
-    n = sizes[0]
+        return (math.log(m) if correction == "log" else _psi(m + 1)) - of_p
     log_unit_ball = 0.5 * dimension * math.log(math.pi) - math.lgamma(0.5 * dimension + 1)
-    return _psi(k) - (math.log(n - 1) if correction == "log" else _psi(n)) - log_unit_ball - shrinkage
+    return -of_p - log_unit_ball - shrinkage
 
 
 def _psi(n: int) -> float:
     host = namespace()
     return float(digamma(host, host.asarray_like(n, None, host.float64)))
-
-
-def _fraction(sizes: list[int], k: int) -> float | None:
-    """Return the fraction of the points to put into a group for the standard error, None if there are too few."""
-    fraction = max(min(0.1, _LARGEST_GROUP / max(sizes)), (k + 4) / min(sizes))
-    return fraction if fraction <= 0.5 else None
-
-
-def _variance(values: list[float]) -> float:
-    mean = sum(values) / len(values)
-    return sum((v - mean) ** 2 for v in values) / (len(values) - 1)
 
 
 # ---------------------------------------------------------------------------------------------------------- the density
@@ -300,7 +288,7 @@ def _check_outcomes(q: Any, shape: Shape) -> None:
 # ----------------------------------------------------------------------------------------------------------- the checks
 
 
-def _checked_options(k: Any, correction: str) -> int:
+def checked_rank(k: Any) -> int:
     """Return k as an integer."""
     try:
         number = operator.index(k)
@@ -308,8 +296,6 @@ def _checked_options(k: Any, correction: str) -> int:
         raise TypeError(f"k must be a positive integer; got {k!r}") from None
     if isinstance(k, bool) or number < 1:
         raise ValueError(f"k must be a positive integer; got {k!r}")
-    if correction not in ("digamma", "log"):
-        raise ValueError(f"correction must be 'digamma' or 'log'; got {correction!r}")
     return number
 
 
@@ -327,7 +313,8 @@ def _points(xp: Namespace, x: Array, name: str) -> Array:
     """Return finite points on the host, one in each row."""
     host, shape = _on_host(xp, x, name), xp.shape(x)
     if len(shape) not in (1, 2) or shape[1:] == (0,):
-        raise ValueError(f"{name} must have shape (points, dimensions) or (points,); got {tuple(shape)}")
+        cure = f"; if these are chains, draws and dimensions, pass {name}.reshape(-1, {shape[2]})" if len(shape) == 3 else ""
+        raise ValueError(f"{name} must have shape (points, dimensions) or (points,); got {tuple(shape)}{cure}")
     bad = (abs(host) < math.inf) == 0
     if bad.any():
         index = tuple(int(i) for i in next(zip(*bad.nonzero(), strict=True)))
@@ -343,52 +330,14 @@ def _check_sizes(shapes: dict[str, Shape], k: int) -> None:
             raise ValueError(f"{name} has too few points for k = {k}: {shape[0]}, where at least {least} are needed")
 
 
-def _ties(data: _Data, k: int) -> Iterator[str]:
-    """Raise ValueError for ties with which no neighbour is at a distance, and yield words on those that k bridges."""
-    from kldiv.estimation.neighbours import find_tie
-
-    tie = find_tie(*data.samples.values())
-    if tie is None:
-        return
-    n = data.sizes[0]
-    one, other = (f"x[{i}]" if i < n else f"y[{i - n}]" for i in tie)
-    point = data.samples["x"][tie[0]] if tie[0] < n else data.samples["y"][tie[0] - n]
-    words = f"{one} equals {other}: {_shown(point)}"
-    if k == 1:
-        raise ValueError(
-            f"{words}; samples of distributions with densities have no ties, and the logarithm of their distance is "
-            "-inf. If they are rounded, take k above the number of copies; if they are counts, see estimate_from_counts"
-        )
-    yield f"{words}, where samples of distributions with densities have no ties"
-
-
-def _shown(point: Array) -> str:
-    return str(point[0] if len(point) == 1 else point)
-
-
-def _check_distances(distances: Array, name: str, k: int) -> None:
-    tied = (distances == 0).nonzero()[0]
-    if len(tied):
-        raise ValueError(
-            f"{k} or more points of {name} equal x[{tied[0]}] or round to it; samples of distributions with densities "
-            "have no ties, and the logarithm of their distance is -inf"
-        )
-
-
-def _check_columns(data: _Data) -> None:
+def _check_dependence(data: Data, cells: list[Cells]) -> None:
     """Raise ValueError if points lie in a plane, where no distribution has a density."""
-    from kldiv.estimation.neighbours import constant_column, dependent_column
+    from kldiv.estimation.neighbours import dependent_column
 
-    for name, points in data.samples.items():
-        column = constant_column(points) if len(points) > 1 else None
+    for name, of_sample in zip(data.samples, cells, strict=True):
+        column = dependent_column(of_sample.of_full_dimension, float(data.xp.finfo(data.dtype).eps))
         if column is not None:
             raise ValueError(
-                f"column {column} of {name} is constant, {points[0, column]}: {name} is no sample of a density"
+                f"column {of_sample.columns[column]} of {name} is constant or a linear combination of the columns before "
+                f"it, up to rounding: {name} is no sample of a density; leave that column out"
             )
-        if len(points) > points.shape[1] > 1:
-            column = dependent_column(points, float(data.xp.finfo(data.dtype).eps))
-            if column is not None:
-                raise ValueError(
-                    f"column {column} of {name} is a linear combination of the columns before it, up to rounding: "
-                    f"{name} is no sample of a density; leave that column out"
-                )
