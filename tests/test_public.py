@@ -361,6 +361,9 @@ CORE = sources(
         "kldiv/divergences/pairwise_host.py",
         "kldiv/estimation/sobol.py",  # SciPy's sequences and quantiles, on the host
         "kldiv/estimation/neighbours.py",  # works on the host, whatever the framework
+        "kldiv/estimation/cells.py",
+        "kldiv/estimation/neighbour_estimate.py",
+        "kldiv/estimation/neighbour_permutations.py",
         "kldiv/estimation/pareto_tail.py",
         "kldiv/fitting/history.py",  # so does what is kept there
         "kldiv/fitting/lbfgs.py",  # and SciPy's optimizer

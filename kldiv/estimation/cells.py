@@ -15,7 +15,8 @@ import numpy as np
 
 Points: TypeAlias = "np.ndarray[Any, Any]"  # a point in each row
 
-LEAST = 20  # points of both samples that make a value worth counting
+# Points of both samples that make a value worth counting: where no other column is left, and beside others.
+LEAST, _LEAST_BESIDE = 20, 200
 _SHARE = 0.9  # of all points that are to lie in classes of at least so many
 _COPIES = 5  # repetitions that are more than chance
 _HEAVIEST = 0.1  # of all points that may share a value beside a density
@@ -36,7 +37,8 @@ class Cells(NamedTuple):
     @property
     def of_full_dimension(self) -> Points:
         """The points that have no counted value in the columns that are left."""
-        return self.points[self.dimensions == len(self.columns)]
+        points: Points = self.points[self.dimensions == len(self.columns)]
+        return points
 
     def take(self, places: Points | slice) -> Cells:
         """Return the points at these places."""
@@ -72,7 +74,7 @@ def separate(samples: dict[str, Points]) -> tuple[list[Cells], list[str]]:
     columns = [Column(*np.unique(column, return_inverse=True, return_counts=True)) for column in points.T]
     known = len(samples) == 1
     _check_columns(columns, " and ".join(samples), known)
-    classes, counted = _classes(columns, points.shape) if not known else (np.zeros(n, int), np.zeros(points.shape, bool))
+    classes, counted = _classes(columns) if not known else (np.zeros(n, int), np.zeros(points.shape, bool))
     random = np.random.default_rng(SEED)
     spread = points.copy()
     for j, column in enumerate(columns):
@@ -82,7 +84,7 @@ def separate(samples: dict[str, Points]) -> tuple[list[Cells], list[str]]:
     left = ~counted.all(axis=0)
     cells = Cells(
         points=spread[:, left],
-        columns=[int(j) for j in left.nonzero()[0]],
+        columns=[int(j) for j in np.flatnonzero(left)],
         all_columns=len(columns),
         classes=classes,
         dimensions=(~counted).sum(axis=1),
@@ -94,15 +96,23 @@ def separate(samples: dict[str, Points]) -> tuple[list[Cells], list[str]]:
     return [cells.take(slice(n)), cells.take(slice(n, None))], _doubts_on_copies(columns, n)
 
 
-def _classes(columns: list[Column], shape: tuple[int, ...]) -> tuple[Points, Points]:
-    """Return the classes of points by the values that are counted, and where these stand."""
-    classes, counted = np.zeros(shape[0], dtype=int), np.zeros(shape, dtype=bool)
-    heavy = [column.counts >= LEAST for column in columns]
-    for j in sorted(range(len(columns)), key=lambda j: int(heavy[j].sum())):
-        labels = np.where(heavy[j], np.cumsum(heavy[j]), 0)[columns[j].places]
-        finer = np.unique(classes * (labels.max() + 1) + labels, return_inverse=True)[1]
-        if np.mean(np.bincount(finer)[finer] >= LEAST) >= _SHARE:
-            classes, counted[:, j] = finer, labels > 0
+def _classes(columns: list[Column]) -> tuple[Points, Points]:
+    """Return the classes of points by the values that are counted, and where these stand.
+
+    Classes of few points are of use only where nothing else is to be told in them, by distances.
+    """
+    number = len(columns[0].places)
+    for least in (LEAST, max(LEAST, min(_LEAST_BESIDE, number // 10))):
+        classes, counted = np.zeros(number, dtype=int), np.zeros((number, len(columns)), dtype=bool)
+        heavy = [column.counts >= least for column in columns]
+        for j in sorted(range(len(columns)), key=lambda j: int(heavy[j].sum())):
+            # Each heavy value makes a class, and so do the others between two heavy values.
+            labels = (2 * np.cumsum(heavy[j]) - heavy[j])[columns[j].places]
+            finer = np.unique(classes * (labels.max() + 1) + labels, return_inverse=True)[1]
+            if np.mean(np.bincount(finer)[finer] >= least) >= _SHARE:
+                classes, counted[:, j] = finer, heavy[j][columns[j].places]
+        if counted.all(axis=1).mean() >= _SHARE:
+            break
     return classes, counted
 
 
@@ -110,13 +120,15 @@ def _check_columns(columns: list[Column], names: str, known: bool) -> None:
     """Raise ValueError for a column without information, and for atoms beside a density."""
     for j, column in enumerate(columns):
         if len(column.values) == 1 < len(column.places):
-            raise ValueError(f"column {j} of {names} is constant, {column.values[0] + 0.0}: leave it out, as it tells nothing")
-        most = int(column.counts.max())
-        if known and most > max(_COPIES, _HEAVIEST * len(column.places)):
             raise ValueError(
-                f"{most} of {len(column.places)} points of x have the value {column.values[column.counts.argmax()] + 0.0} in "
-                f"column {j}, but q is a density, under which no value repeats: if these are classes, the divergence is "
-                "infinite; if x is rounded, round samples of q alike and pass them, or see estimate_from_counts"
+                f"column {j} of {names} is constant, {column.values[0] + 0.0}: leave it out, as it tells nothing"
+            )
+        place, n = int(column.counts.argmax()), len(column.places)
+        if known and column.counts[place] > max(_COPIES, _HEAVIEST * n):
+            raise ValueError(
+                f"{column.counts[place]} of {n} points of x have the value {column.values[place] + 0.0} in column {j}, "
+                "but q is a density, under which no value repeats: if these are classes, the divergence is infinite; "
+                "if x is rounded, round samples of q alike and pass them, or see estimate_from_counts"
             )
 
 

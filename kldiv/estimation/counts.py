@@ -35,9 +35,9 @@ def estimate_from_counts(
         the same with p = (x + a) / (n + K a), q = (y + a) / (m + K a)      "additive", a the pseudocount
 
     The first is always finite and needs no tuning; its bias falls exponentially with the expected counts n p_i and
-    m q_i, where that of the others falls like 1 / n and 1 / m. The plug-in is inf where a class of x is missing from y, which can happen however large the
-    samples are, so that its bias is infinite. The estimate of a small divergence may be negative; it is not
-    clipped, which would bias it.
+    m q_i, where that of the others falls like 1 / n and 1 / m. The plug-in is inf where a class of x is missing from y,
+    which can happen however large the samples are, so that its bias is infinite. The estimate of a small divergence may
+    be negative; it is not clipped, which would bias it.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def estimate_from_counts(
     _check_shapes(xp, x, y)
     added = 0.5 if pseudocount is None else pseudocount
     scale = 1.0 if base is None else in_base(1.0, base)
-    found = _found(xp, dtype, method, x, y, added)
+    found = _found(xp, computing, method, x, y, added)
     value, error, bias, unseen = (found[..., i] for i in range(4))
     converged = (value < math.inf) & (bias <= 0.5 * error)
     n_samples: Any = xp.sum(x, axis=-1)
@@ -120,7 +120,8 @@ def estimate_from_counts(
         n_samples = int(xp.to_numpy(n_samples).max(initial=0))
         _warn(*(xp.to_numpy(z) for z in (converged, value, error, bias, unseen)))
     words = f"{method}, pseudocount {added}" if method == "additive" else method
-    return Estimate(scale * value, scale * error, words, n_samples, converged)
+    value, error = (xp.astype(scale * z, dtype) for z in (value, error))
+    return Estimate(value, error, words, n_samples, converged)
 
 
 def _warn(converged: Any, value: Any, error: Any, bias: Any, unseen: Any) -> None:
@@ -133,7 +134,7 @@ def _warn(converged: Any, value: Any, error: Any, bias: Any, unseen: Any) -> Non
     reason = (
         f"it is inf, as a class of x is missing from y, perhaps by chance: {seen}"
         if value[index] == math.inf
-        else f"its bias may be about {bias[index]:.2g}, where the standard error is {error[index]:.2g}: {seen}; draw more"
+        else f"its bias may be {bias[index]:.2g}, where the standard error is {error[index]:.2g}: {seen}; draw more"
     )
     warnings.warn(f"the estimate{place} cannot be trusted: {reason}", EstimateWarning, stacklevel=3)
 
@@ -200,8 +201,8 @@ _METHODS = {"zhang-grabchak": _zhang_grabchak, "plug-in": _plug_in, "additive": 
 def _found(xp: Namespace, dtype: DType, method: str, x: Array, y: Array, added: float) -> Array:
     """Return value, error, what the bias may be, and the part of x in classes that y lacks, along a last axis."""
     shape_x, shape_y = xp.shape(x), xp.shape(y)
-    is_product = len(shape_x) > 2 and len(shape_y) > 1 and shape_x[-2] == 1 != shape_y[-2]
-    is_product = is_product and shape_x[-3] != 1 and (len(shape_y) < 3 or shape_y[-3] == 1)
+    # Each row of x with each of y: (..., rows, 1, classes) beside (rows, classes) or (..., 1, rows, classes).
+    is_product = len(shape_x) > 2 and len(shape_y) > 1 and shape_x[-2] == 1 and shape_y[-3:-2] in ((), (1,))
     if method == "zhang-grabchak" and is_product and xp.is_concrete(x) and xp.is_concrete(y):
         host = namespace()
         rows, columns = (host.astype(xp.to_numpy(z), host.float64) for z in (x, y))
@@ -223,11 +224,11 @@ def _of_pairs(
     value, variance = method(xp, x, y, added)
     first = value if method is _zhang_grabchak else _zhang_grabchak(xp, x, y, added)[0]
     p = x / xp.sum(x, axis=-1, keepdims=True)
-    least = _least_variance(xp, x, y, xp.sum(xp.where(x + y > 0, 1.0, 0.0), axis=-1))
-    bias = xp.abs(value - first) + xp.sum(p * (_rest(xp, x - 1) + _rest(xp, y)), axis=-1)
-    bias = xp.where(least > 0, bias, 0.0)  # one class is certain
+    least = _least_variance(xp, x, y, xp.sum(xp.astype(x + y > 0, x.dtype), axis=-1))
+    rest = xp.sum(p * (_rest(xp, x - 1) + _rest(xp, y)), axis=-1)
+    bias = _greater(xp, xp.abs(value - first), xp.where(least > 0, rest, 0.0))  # one class is certain
     unseen = xp.sum(xp.where(y > 0, 0.0, p), axis=-1)
-    error = xp.sqrt(xp.where(variance > least, variance, least))
+    error = xp.sqrt(_greater(xp, variance, least))
     found = xp.concat([z[..., None] for z in xp.broadcast_arrays(value, error, bias, unseen)], axis=-1)
     valid = xp.all(_is_count(xp, x) & _is_count(xp, y), axis=-1) & xp.any(x > 0, axis=-1) & xp.any(y > 0, axis=-1)
     return xp.astype(xp.where(valid[..., None], found, math.nan), dtype)
@@ -248,7 +249,7 @@ def _of_all_pairs(xp: Namespace, x: Array, y: Array) -> Array:
     seen = xp.sum(seen_x, axis=-1)[..., :, None] + xp.sum(seen_y, axis=-1)[..., None, :] - products(seen_x, seen_y)
     least = _least_variance(xp, x[..., :, None, :], y[..., None, :, :], seen)
     bias = xp.sum(p * _rest(xp, x - 1), axis=-1)[..., :, None] + products(p, _rest(xp, y))
-    error = xp.sqrt(xp.where(variance > least, variance, least))
+    error = xp.sqrt(_greater(xp, variance, least))
     return xp.concat([z[..., None] for z in (value, error, bias, products(p, 1 - seen_y))], axis=-1)
 
 
@@ -257,6 +258,10 @@ def _least_variance(xp: Namespace, x: Array, y: Array, seen: Array) -> Array:
     reciprocals = 1 / xp.sum(x, axis=-1) + 1 / xp.sum(y, axis=-1)
     most = xp.sum(xp.ones_like(x), axis=-1) - 1
     return 0.5 * reciprocals * reciprocals * xp.where(seen > most, most, seen)
+
+
+def _greater(xp: Namespace, a: Array, b: Array) -> Array:
+    return xp.where(a > b, a, b)
 
 
 def _rest(xp: Namespace, others: Array) -> Array:

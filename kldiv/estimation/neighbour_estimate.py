@@ -23,9 +23,11 @@ from kldiv.estimation.neighbours import disjoint_groups, distances
 from kldiv.estimation.pareto_tail import has_heavy_tail
 
 _GROUPS, _LARGEST_GROUP, _LEAST_GROUP = 40, 1000, 30  # for the standard error
-_THINNED = 8  # an eighth of the points: their neighbours are those of eight times the rank among all
+# Among an eighth of the points, the neighbours are those of eight times the rank. In classes, whose bias falls
+# exponentially, a third of the points is compared.
+_FEWER, _FEWER_OF_CLASS = 8, 1 / 3
 # The thresholds of the verdict are chosen by the table that docs/calibration.py makes.
-_SHIFT, _SHIFT_KNOWN = 1.75, 3.0  # standard errors by which such an estimate may differ, with samples of Q and with q
+_SHIFT_X, _SHIFT_Y, _SHIFT_KNOWN = 2.5, 1.75, 3.0  # standard errors by which an estimate from fewer points may differ
 _POINTS, _PER_DIMENSION = 10, 3  # of y that are to lie where x does, in one dimension, and the factor for each other
 _MOST_COLUMNS_KNOWN = 10
 _HEAVY = 0.6  # the tail index from which on a standard error means little
@@ -73,7 +75,7 @@ class Measured(NamedTuple):
 
 def measure(samples: Samples, k: int, constant: float) -> Measured:
     """Return the estimate by k-th neighbours, where `constant` is what it has beside the mean over x."""
-    found = terms(samples, [k, _THINNED * k])
+    found = terms(samples, k, fewer=True)
     value = float(found.log_ratio.mean()) + constant
     if value == math.inf:
         return Measured(value, 0.0, [])
@@ -83,28 +85,38 @@ def measure(samples: Samples, k: int, constant: float) -> Measured:
         return Measured(value, math.inf, [few])
     shift_x, shift_y = float(np.diff(found.log_p).mean()), -float(np.diff(found.log_q).mean())
     dimension = int(samples.x.dimensions.max())
-    # The bias of all points follows from that of an eighth of them, if it falls like a power of their number.
-    rest = 0.0 if samples.y is None else (shift_x + shift_y) / (_THINNED ** (1 / (dimension + 0.5)) - 1)
+    if samples.y is None:
+        doubts = [*_doubts_on_shifts(found, dimension, shift_x, 0.0, noise), *_doubts_on_density(samples, found)]
+        return Measured(value, noise, doubts)
     doubts = [
-        *_doubts_on_shifts(found, dimension, shift_x, shift_y, noise * (_SHIFT if samples.y is not None else _SHIFT_KNOWN)),
-        *(_doubts_on_density(samples, found) if samples.y is None else _doubts_on_coverage(samples, found, noise)),
+        *_doubts_on_shifts(found, dimension, shift_x, shift_y, noise),
+        *_doubts_on_coverage(samples, found, noise),
     ]
-    return Measured(value, math.hypot(noise, rest), doubts)
+    # The bias with all points follows from that with an eighth of them, if it falls like a power of their number.
+    bias = (shift_x + shift_y) / (_FEWER ** (1 / (dimension + 0.5)) - 1)
+    return Measured(value, math.hypot(noise, bias), doubts)
 
 
 # ----------------------------------------------------------------------------------------------------------- the terms
 
 
-def terms(samples: Samples, ranks: list[int]) -> Terms:
-    """Return the terms by neighbours within classes, and by counts where a class has no extent or too few points."""
+def terms(samples: Samples, k: int, *, fewer: bool = False) -> Terms:
+    """Return the terms by neighbours within classes, and by counts where a class has no extent or too few points.
+
+    With `fewer`, a second column is what they are expected to be with an eighth of the points, or a third of a class.
+    """
     x, y, log_q = samples
-    sizes = [_sizes_of_classes(x, x) - 1] + ([] if y is None else [_sizes_of_classes(x, y)])
-    near = (x.dimensions > 0) & np.all([size >= ranks[0] for size in sizes], axis=0)
-    found = distances(*apart(x, y), ranks) if near.any() else [np.ones((len(near), len(ranks)))] * 2
+    ranks = [k, _FEWER * k] if fewer else [k]
+    sizes = [_sizes_of_classes(x, z) for z in (x, y) if z is not None]
+    sizes[0] = sizes[0] - 1
+    near = (x.dimensions > 0) & np.all([size >= k for size in sizes], axis=0)
+    found = [np.ones((len(near), len(ranks)))] * 2
+    if near.any():
+        points = apart(x, y)
+        found = distances(points[0], points[1] if y is not None else None, ranks)
     logs = [_log_density(x.dimensions, near, *z, ranks) for z in zip(sizes, found, strict=False)]
-    if log_q is not None:
-        logs.append(np.stack([log_q] * len(ranks), axis=1))
-    return Terms(*logs, near, sizes)
+    log_p, by_points = logs[0], logs[-1]
+    return Terms(log_p, by_points if log_q is None else np.stack([log_q] * len(ranks), axis=1), near, sizes)
 
 
 def _log_density(dimensions: Points, near: Points, sizes: Points, to: Points, ranks: list[int]) -> Points:
@@ -114,23 +126,22 @@ def _log_density(dimensions: Points, near: Points, sizes: Points, to: Points, ra
             "points that differ round to the same point once they are scaled; subtract what they have in common, "
             "or pass float64"
         )
-    lengths = np.where(near[:, None] & (sizes[:, None] >= ranks), to, 1.0)
-    by_distance = psi(ranks) - dimensions[:, None] * np.log(lengths)
-    by_distance = np.where(sizes[:, None] >= ranks, by_distance, by_distance[:, :1])
-    return np.where(near[:, None], by_distance, _log_mass(sizes, ranks))
+    enough = sizes[:, None] >= ranks
+    by_distance = psi(ranks) - dimensions[:, None] * np.log(np.where(near[:, None] & enough, to, 1.0))
+    by_size = np.stack([psi(sizes + 1), psi(sizes + 1) + _rest_of_series(sizes)], axis=1)[:, : len(ranks)]
+    return np.where(near[:, None], np.where(enough, by_distance, by_distance[:, :1]), by_size)
 
 
-def _log_mass(sizes: Points, ranks: list[int]) -> Points:
-    """Return psi(c + 1) for c others in the class, and beside it what an estimate from fewer points is expected to add.
+def _rest_of_series(sizes: Points) -> Points:
+    """Return what an estimate of -log q, or -log p, is expected to lose with a third of the points, for c in a class.
 
-    The estimate is the first terms of a series, as many as there are points. Those from a fraction f of them on are
-    expected to add up to ``integral_f^1 (1 - s)^c / s ds``.
+    The estimate is the first terms of a series, as many as there are points. Those from a fraction f of them on have
+    the mean ``integral_f^1 (1 - s)^c / s ds``, which is ``-log f`` less a sum of c terms.
     """
-    i = np.arange(1, 1000)
-    fractions = ranks[0] / np.asarray(ranks)
-    rests = -np.log(fractions) - np.cumsum(np.insert((1 - fractions) ** i[:, None] / i[:, None], 0, 0.0, axis=0), axis=0)
-    masses: Points = psi(sizes + 1)[:, None] + rests[np.minimum(sizes, len(i))]
-    return masses
+    i = np.arange(1, 100)
+    rests = -math.log(_FEWER_OF_CLASS) - np.insert(np.cumsum((1 - _FEWER_OF_CLASS) ** i / i), 0, 0.0)
+    found: Points = rests[np.minimum(sizes, len(i))]
+    return found
 
 
 def _sizes_of_classes(x: Cells, others: Cells) -> Points:
@@ -140,13 +151,13 @@ def _sizes_of_classes(x: Cells, others: Cells) -> Points:
     return sizes
 
 
-def apart(x: Cells, y: Cells | None) -> list[Points | None]:
+def apart(*samples: Cells | None) -> list[Points]:
     """Return the points with a coordinate more, along which classes are further apart than all points of a class."""
-    if not x.classes.any() and (y is None or not y.classes.any()):
-        return [x.points, None if y is None else y.points]
-    both = [z for z in (x, y) if z is not None]
-    gap = 2 * sum(np.ptp(np.concatenate([z.points for z in both]), axis=0))
-    return [np.column_stack([z.points, gap * z.classes]) for z in both]
+    cells = [z for z in samples if z is not None]
+    if not any(z.classes.any() for z in cells):
+        return [z.points for z in cells]
+    gap = 2 * np.ptp(np.concatenate([z.points for z in cells]), axis=0).sum()
+    return [np.column_stack([z.points, gap * z.classes]) for z in cells]
 
 
 # ----------------------------------------------------------------------------------------------------------- the error
@@ -161,7 +172,7 @@ def standard_error(samples: Samples, k: int) -> float | None:
         return None
     group_sizes = [round(n * fraction) for n in sizes]
     variances = [
-        np.var([terms(samples.take(*group), [k]).log_ratio.mean() for group in groups], ddof=1)
+        np.var([terms(samples.take(*group), k).log_ratio.mean() for group in groups], ddof=1)
         for groups in disjoint_groups(sizes, group_sizes, _GROUPS)
     ]
     return math.sqrt(np.mean(variances) * group_sizes[0] / sizes[0])
@@ -170,25 +181,27 @@ def standard_error(samples: Samples, k: int) -> float | None:
 # --------------------------------------------------------------------------------------------------------- the verdict
 
 
-def _doubts_on_shifts(found: Terms, dimension: int, shift_x: float, shift_y: float, limit: float) -> Iterator[str]:
-    """Yield why the estimate from an eighth of the points of one sample is another."""
-    if shift_x < -limit:
-        # Between the ranks, the logarithm of a distance grows by the same as that of the rank, over the dimension.
-        grown = psi(_THINNED) - psi(1)
+def _doubts_on_shifts(found: Terms, dimension: int, shift_x: float, shift_y: float, noise: float) -> Iterator[str]:
+    """Yield why the estimate is another with fewer points of one sample."""
+    limit_x = noise * (_SHIFT_X if len(found.sizes) == 2 else _SHIFT_KNOWN)
+    limit_y = noise * _SHIFT_Y
+    if shift_x < -limit_x:
+        # Between the ranks, the logarithm of a distance grows like that of the rank, divided by the dimension.
+        grown = psi(_FEWER) - psi(1)
         local = dimension * grown / (grown - np.diff(found.log_p)[found.near].mean())
         yield (
             f"near each other the points of x have about {local:.1f} dimensions, not {dimension}, as on a curve, a "
             "surface or in small clusters: pass coordinates along it"
         )
-    elif abs(shift_x) > limit:
+    elif shift_x > limit_x:
         yield (
-            f"an eighth of the points of x would change the estimate by {shift_x:+.2g}, where {limit:.2g} may be chance: "
-            "pass more points of x"
+            f"fewer points of x would change the estimate by {shift_x:+.2g}, where {limit_x:.2g} may be chance: pass "
+            "more points of x"
         )
-    elif abs(shift_y) > limit:
+    elif abs(shift_y) > limit_y:
         yield (
-            f"an eighth of the points of y would change the estimate by {shift_y:+.2g}, where {limit:.2g} may be chance: "
-            "y covers x too thinly, and the divergence may be much larger, or infinite. Pass more points of y, or the "
+            f"fewer points of y would change the estimate by {shift_y:+.2g}, where {limit_y:.2g} may be chance: y "
+            "covers x too thinly, and the divergence may be much larger, or infinite. Pass more points of y, or the "
             "density of Q"
         )
 
@@ -200,21 +213,21 @@ def _doubts_on_coverage(samples: Samples, found: Terms, noise: float) -> Iterato
     alone = float((~found.near & (samples.x.dimensions > 0)).mean())
     if unseen > noise:
         yield (
-            f"{unseen:.0%} of the points of x have values that repeat and that no point of y has: if they are impossible "
-            "under Q, the divergence is infinite"
+            f"{unseen:.0%} of the points of x have repeated values that no point of y has: if Q rules them out, the "
+            "divergence is infinite"
         )
     elif alone > noise:
         yield f"{alone:.0%} of the points of x share repeated values with too few other points for distances to tell"
-    if not found.near.mean() > noise:
+    if not found.near.any():
         return
     # n / (n p / q) = n q / p points of y lie, on (geometric) average, where n points of x do.
     log_own = np.log(own[found.near] + 1)
     shared = math.exp(min(log_own.mean(), (log_own - found.log_ratio[found.near]).mean()))
-    needed = _POINTS * _PER_DIMENSION ** (samples.x.dimensions[found.near].mean() - 1)
+    needed = _POINTS * _PER_DIMENSION ** (samples.x.dimensions[found.near].mean() - 1) * found.near.mean()
     if shared < needed:
         yield (
-            f"about {shared:.0f} points of y lie where those of x do, of the same repeated values if there are any, and "
-            f"{needed:.0f} are needed: pass more points, or the density of Q"
+            f"about {shared:.0f} points of y lie where those of x do, and {needed:.0f} are needed: pass more points, "
+            "or the density of Q"
         )
 
 

@@ -25,7 +25,7 @@ def p_value(samples: dict[str, Points], k: int, n_resamples: int, rng: Any) -> f
         statistic,
         n_resamples=n_resamples,
         alternative="greater",
-        random_state=np.random.default_rng(rng),
+        random_state=np.random.default_rng(rng),  # pyright: ignore[reportCallIssue]  # SciPy 1.14 knows no `rng`
     )
     return float(result.pvalue)
 
@@ -39,19 +39,21 @@ class _Statistic:
 
     def __init__(self, samples: dict[str, Points], k: int) -> None:
         cells = separate(samples)[0]
+        self._k = k
+        self._classes, self._dimensions = (
+            np.concatenate(z) for z in zip(*((c.classes, c.dimensions) for c in cells), strict=True)
+        )
         points = np.concatenate([c.points for c in cells])
-        scaled = standardized([points], True)[0] or standardized([points], False)[0] if points.shape[1] else [points]
-        self._classes = np.concatenate([c.classes for c in cells])
-        self._dimensions = np.concatenate([c.dimensions for c in cells])
-        pooled = cells[0]._replace(points=scaled[0], classes=self._classes)
-        known = min(_NEIGHBOURS * k, len(points) - 1)
-        placed = apart(pooled, None)[0]
-        distances, places = KDTree(placed).query(placed, known + 1)
-        self._k, self._places = k, places[:, 1:]
+        if points.shape[1]:
+            scaled = standardized([points], True)[0] or standardized([points], False)[0]
+            points = points if scaled is None else scaled[0]
+        (placed,) = apart(cells[0]._replace(points=points, classes=self._classes))
+        found = KDTree(placed).query(placed, min(_NEIGHBOURS * k, len(placed) - 1) + 1)
+        distances, self._places = (np.asarray(z)[:, 1:] for z in found)
         # Points of other classes are as far as points of one class can be.
-        furthest = max(float(np.ptp(scaled[0], axis=0).sum()), np.finfo(float).tiny) if points.shape[1] else 1.0
-        lengths = np.where(self._dimensions[:, None] > 0, np.minimum(distances[:, 1:], furthest), 1.0)
-        self._logs = self._dimensions[:, None] * np.log(lengths)
+        furthest = np.ptp(points, axis=0).sum()
+        near = self._dimensions[:, None] > 0
+        self._logs = self._dimensions[:, None] * np.log(np.where(near, np.minimum(distances, furthest), 1.0))
 
     def __call__(self, of_x: Points, of_y: Points) -> float:
         """Return the statistic."""
@@ -59,7 +61,7 @@ class _Statistic:
         is_x[of_x] = True
         neighbours_are_x, logs = is_x[self._places[of_x]], self._logs[of_x]
         terms = self._by_rank(~neighbours_are_x, logs) - self._by_rank(neighbours_are_x, logs)
-        own, others = (np.bincount(self._classes[z], minlength=self._classes.max() + 1) for z in (of_x, of_y))
+        own, others = (np.bincount(self._classes[z], minlength=int(self._classes.max()) + 1) for z in (of_x, of_y))
         counted = psi(own) - psi(others + 1)
         near = self._dimensions[of_x] > 0
         return float(np.where(near, terms, counted[self._classes[of_x]]).mean())

@@ -78,13 +78,10 @@ def _smallest(block: Points, k: int) -> Points:
 def dependent_column(points: Points, eps: float) -> int | None:
     """Return the first column that is, up to rounding at `eps`, a linear combination of those before it, or None.
 
-    So is a column without any variation. Points that are no more than the columns tell nothing.
+    Points that are no more than the columns tell nothing.
     """
     if len(points) <= points.shape[1]:
         return None
-    constant = (points == points[0]).all(axis=0)
-    if constant.any():
-        return int(constant.argmax())
     centred = points - points.mean(axis=0)
     largest = np.abs(centred).max(axis=0)
     scaled = centred / largest
