@@ -4,12 +4,8 @@ Usage: python docs/calibration.py [repetitions], which writes docs/calibration.m
 """
 
 import math
-import platform
-import sys
 import warnings
 from collections.abc import Callable, Iterator
-from datetime import date
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
