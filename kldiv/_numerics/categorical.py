@@ -36,7 +36,12 @@ def bernoulli_logits_gap(xp: Namespace, a: Array, b: Array, difference: Array | 
     p = sigmoid(xp, x)
     moderate = t < 40
     log_sum = xp.where(moderate, xp.log1p(p * xp.expm1(xp.where(moderate, t, 0.0))), softplus(xp, y) - softplus(xp, x))
-    value = xp.where(near, near_value, log_sum - p * t)
+    far_value = log_sum - p * t
+    if xp.differentiable:
+        # The derivatives are p (1 - p) (x - y) and q - p; through log1p(p expm1(t)) they would be differences of these.
+        bregman = softplus(xp, y) - p * y + (p * x - softplus(xp, x))
+        far_value = xp.stop_gradient(far_value - bregman) + bregman
+    value = xp.where(near, near_value, far_value)
     # Where both probabilities of 1 are next to nothing, it is p (expm1(t) - t), multiplied so that p never underflows.
     least = xp.finfo(x.dtype).smallest_normal ** 0.9
     rare = (p < least) & (sigmoid(xp, y) < least) & moderate
@@ -77,22 +82,25 @@ def categorical_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     p_dead, q_dead = a == -inf, b == -inf
     live = ~(p_dead | q_dead)
     top = xp.max(a, axis=-1, keepdims=True)
-    weights = xp.exp(a - top)
+    likeliest = live & (a == top)
+    # All is relative to the likeliest class: what it has itself is 0, and its derivative too if there is one only.
+    alone = likeliest & (xp.sum(xp.where(likeliest, xp.ones_like(a), 0.0), axis=-1, keepdims=True) == 1)
+    weights = xp.exp(xp.where(alone, 0.0, a - top))
     total = xp.sum(weights, axis=-1, keepdims=True)
     p = weights / total
     a_in, b_in = xp.where(live, a, 0.0), xp.where(live, b, 0.0)
     # Their difference is taken relative to that of the likeliest class, which cancels exactly.
     t, error = two_difference(b_in, a_in)
-    likeliest = live & (a == top)
     t_ref = _largest_where(xp, likeliest, t)
     error_ref = _largest_where(xp, likeliest & (t == t_ref), error)
-    t = xp.where(live, (t - t_ref) + (error - error_ref), 0.0)
+    t = xp.where(live & ~alone, (t - t_ref) + (error - error_ref), 0.0)
     mean = xp.sum(p * t, axis=-1, keepdims=True)
     tau = xp.where(live, t - mean, 0.0)
     large = live & (tau > 1)
     # A class that only P rules out has no term in that sum, but its share of Q's mass counts. The exponent is log p +
     # tau, without the logits of P, which may be large and cancel in it.
-    exponent = (xp.where(q_dead, 0.0, b) - _largest_where(xp, likeliest, b_in)) - mean - xp.log(total)
+    shifted = xp.where(q_dead, 0.0, b) - _largest_where(xp, likeliest, b_in)
+    exponent = xp.where(alone, 0.0, shifted) - mean - xp.log(total)
     exponent = xp.where(large | (p_dead & ~q_dead), exponent, -inf)
     moderate = xp.max(exponent, axis=-1, keepdims=True) < 60
     powers = xp.exp(xp.where(moderate, exponent, -inf))

@@ -74,13 +74,13 @@ def product_excess(xp: Namespace, a: Array, b: Array, c: Array, d: Array) -> Arr
     a_in, b_in, c_in, d_in = (xp.where(safe, x, 1.0) for x in (a, b, c, d))
     (ab, error_ab), (cd, error_cd) = two_product(xp, a_in, b_in), two_product(xp, c_in, d_in)
     exact = (ab - cd) + (error_ab - error_cd)
-    u, v = (a - c) / c, (b - d) / d
+    u, v = xp.divide(a - c, c), xp.divide(b - d, d)
     near = (xp.abs(u) < 0.5) & (xp.abs(v) < 0.5)
     # Square roots, so that quotients which leave the range of normal numbers may make up for each other.
     a_far, b_far, c_far, d_far = (xp.where(safe | near, 1.0, x) for x in (a, b, c, d))
-    root = xp.sqrt(a_far) / xp.sqrt(c_far) * (xp.sqrt(b_far) / xp.sqrt(d_far))
+    root = xp.divide(xp.sqrt(a_far), xp.sqrt(c_far)) * xp.divide(xp.sqrt(b_far), xp.sqrt(d_far))
     u, v = xp.where(near, u, 0.0), xp.where(near, v, 0.0)
-    return xp.where(safe, exact / c_in / d_in, xp.where(near, u + v + u * v, root * root - 1))
+    return xp.where(safe, xp.divide(xp.divide(exact, c_in), d_in), xp.where(near, u + v + u * v, root * root - 1))
 
 
 def polynomial(coefficients: tuple[float, ...], x: Array) -> Array:

@@ -329,7 +329,7 @@ def log_ratio(xp: Namespace, a: Array, b: Array) -> Array:
 
 def log_quotient(xp: Namespace, a: Array, b: Array, difference: Array | None = None) -> Array:
     """log(a / b) for positive arguments, also where they nearly agree; `difference` is a - b if known better."""
-    return log1p_product(xp, (a - b if difference is None else difference) / b, (a, b))
+    return log1p_product(xp, xp.divide(a - b if difference is None else difference, b), (a, b))
 
 
 def log1p_product(xp: Namespace, u: Array, *quotients: tuple[Array, Array]) -> Array:
@@ -342,7 +342,7 @@ def log1p_ratio(xp: Namespace, a: Array, b: Array) -> Array:
     """log(1 + a / b) for positive b; a below 0 counts as 0."""
     a = xp.where(a < 0, 0.0, a)
     far = a > b
-    near_log = xp.log1p(xp.where(far, 0.0, a) / b)
+    near_log = xp.log1p(xp.divide(xp.where(far, 0.0, a), b))
     return xp.where(far, log_ratio(xp, xp.where(far, a, 1.0) + b, b), near_log)
 
 

@@ -14,10 +14,10 @@ from kldiv._numerics.gaps import entropy_gap, expm1_gap, log1p_gap, log_ratio
 
 def laplace_gap(xp: Namespace, distance: Array, scale_p: Array, scale_q: Array) -> Array:
     """(s_p / s_q) [expm1(-x) + x] with x = |distance| / s_p, at least 0."""
-    x = xp.abs(distance) / scale_p
+    x, ratio = xp.divide(xp.abs(distance), scale_p), xp.divide(scale_p, scale_q)
     near = x < 1000
-    near_value = scale_p / scale_q * expm1_gap(xp, -xp.where(near, x, 1.0))
-    return xp.where(near, near_value, xp.where(near, 0.0, xp.abs(distance)) / scale_q - scale_p / scale_q)
+    near_value = ratio * expm1_gap(xp, -xp.where(near, x, 1.0))
+    return xp.where(near, near_value, xp.divide(xp.where(near, 0.0, xp.abs(distance)), scale_q) - ratio)
 
 
 def asymmetric_laplace_gap(

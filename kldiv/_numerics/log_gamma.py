@@ -23,10 +23,10 @@ def log_gamma_location_scale_gap(
     kappa [expm1(t) - t] + kappa [remainder at kappa + r of lgamma over its tangent at kappa + 1] + [r - 1 - log r].
     """
     largest = xp.finfo(offset.dtype).max
-    r = scale_p / scale_q
+    r = xp.divide(scale_p, scale_q)
     possible = r < largest / 1024
     r = xp.where(possible, r, 1.0)
-    d = xp.where(possible, (scale_p - scale_q) / scale_q, 0.0)
+    d = xp.where(possible, xp.divide(scale_p - scale_q, scale_q), 0.0)
     x = kappa + xp.ones_like(r)
     remainder = gammaln_gap(xp, kappa + r, x, d)
     t = offset + (remainder + d * digamma(xp, x))

@@ -37,10 +37,10 @@ def logistic_gap(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, scal
     a, sign, weights = (xp.asarray_like(x, scale_p, scale_p.dtype) for x in _LOGISTIC[is_single(xp, scale_p)])
     narrower = scale_p <= scale_q
     wide, narrow = xp.where(narrower, scale_q, scale_p), xp.where(narrower, scale_p, scale_q)
-    d, shrink = (loc_p - loc_q) / wide, (wide - narrow) / wide
+    d, shrink = xp.divide(loc_p - loc_q, wide), xp.divide(wide - narrow, wide)
     t = shrink[..., None] * a + d[..., None] * sign
     far_gap = xp.sum(weights * _bernoulli_cumulant_gap(xp, a, t), axis=-1)
-    return relative_gap(xp, scale_p, scale_q) + 2 * (wide / scale_q) * far_gap
+    return relative_gap(xp, scale_p, scale_q) + 2 * xp.divide(wide, scale_q) * far_gap
 
 
 def logistic_exponential(xp: Namespace, u: Array, shift: Array) -> Array:

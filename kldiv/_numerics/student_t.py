@@ -27,15 +27,21 @@ _STUDENT_TAIL = (
 def cauchy_gap(xp: Namespace, distance: Array, scale_p: Array, scale_q: Array) -> Array:
     """log(1 + ((s_p - s_q)^2 + distance^2) / (4 s_p s_q))."""
     d = scale_p - scale_q
-    u = 0.25 * ((d / scale_p) * (d / scale_q) + (distance / scale_p) * (distance / scale_q))
+    u = _cauchy_excess(xp, d, distance, scale_p, scale_q)
     near = u < 1e4
     # Far apart, by logarithms that cannot overflow.
     a_p, a_q = xp.where(near, 1.0, scale_p), xp.where(near, 1.0, scale_q)
     far_value = 2 * log_hypot(xp, a_p + a_q, xp.where(near, 0.0, distance)) - xp.log(a_p) - xp.log(a_q) - log(4)
     d, s_p, s_q = xp.where(near, d, 0.0), xp.where(near, scale_p, 1.0), xp.where(near, scale_q, 1.0)
     distance = xp.where(near, distance, 0.0)
-    u = 0.25 * ((d / s_p) * (d / s_q) + (distance / s_p) * (distance / s_q))
+    u = _cauchy_excess(xp, d, distance, s_p, s_q)
     return xp.where(near, xp.log1p(u), far_value)
+
+
+def _cauchy_excess(xp: Namespace, d: Array, distance: Array, scale_p: Array, scale_q: Array) -> Array:
+    """(d^2 + distance^2) / (4 s_p s_q)."""
+    scales = xp.divide(d, scale_p) * xp.divide(d, scale_q)
+    return 0.25 * (scales + xp.divide(distance, scale_p) * xp.divide(distance, scale_q))
 
 
 def student_normal_gap(xp: Namespace, df: Array, distance: Array, scale_p: Array, scale_q: Array) -> Array:

@@ -214,7 +214,8 @@ def kl_bernoulli_logits_poisson(xp: Namespace, logits_p: Array, rate_q: Array) -
     """
     probs_p = sigmoid(xp, logits_p)
     possible = (rate_q > 0) | (logits_p == -inf)
-    return kl_bernoulli_poisson(xp, probs_p, rate_q) + indicator(xp, possible, rate_q)
+    value = entropy_gap(xp, probs_p, rate_q) + entropy_gap(xp, sigmoid(xp, -logits_p), xp.ones_like(probs_p), probs_p)
+    return value + indicator(xp, possible, rate_q)
 
 
 declare.expectations(

@@ -69,7 +69,7 @@ def kl_gumbel_gumbel(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, 
 
     Source: the definition, as exp(-(x - m_p) / s_p) is exponential with rate 1
     """
-    return log_gamma_location_scale_gap(xp, 1.0, scale_p, scale_q, (loc_q - loc_p) / scale_q)
+    return log_gamma_location_scale_gap(xp, 1.0, scale_p, scale_q, xp.divide(loc_q - loc_p, scale_q))
 
 
 declare.expectations(
@@ -90,4 +90,4 @@ def cross_entropy_gumbel(xp: Namespace, e: Expectations, loc: Array, scale: Arra
 
     Source: the definition
     """
-    return xp.log(scale) + (e("mean") - loc) / scale + e("exponential", -1 / scale, loc)
+    return xp.log(scale) + xp.divide(e("mean") - loc, scale) + e("exponential", -1 / scale, loc)

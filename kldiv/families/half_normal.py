@@ -65,7 +65,7 @@ def kl_half_normal_half_normal(xp: Namespace, scale_p: Array, scale_q: Array) ->
 
     Source: the definition, as E x^2 = s_p^2 under P
     """
-    d = (scale_p - scale_q) / scale_q
+    d = xp.divide(scale_p - scale_q, scale_q)
     return relative_gap(xp, scale_p, scale_q) + 0.5 * d * d
 
 
@@ -88,6 +88,6 @@ def cross_entropy_half_normal(xp: Namespace, e: Expectations, scale: Array) -> A
 
     Source: the definition
     """
-    mean, deviation = e("mean") / scale, e("standard_deviation") / scale
+    mean, deviation = xp.divide(e("mean"), scale), xp.divide(e("standard_deviation"), scale)
     square = deviation * deviation + mean * mean
     return xp.log(scale) - 0.5 * log(2 / pi) + 0.5 * square

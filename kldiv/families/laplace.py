@@ -86,4 +86,4 @@ def cross_entropy_laplace(xp: Namespace, e: Expectations, loc: Array, scale: Arr
 
     Source: the definition
     """
-    return xp.log(scale) + log(2) + e("distance", loc) / scale
+    return xp.log(scale) + log(2) + xp.divide(e("distance", loc), scale)

@@ -57,7 +57,7 @@ def kl_maxwell_maxwell(xp: Namespace, scale_p: Array, scale_q: Array) -> Array:
 
     Source: the definition, as E x^2 = 3 s_p^2 under P
     """
-    d = (scale_p - scale_q) / scale_q
+    d = xp.divide(scale_p - scale_q, scale_q)
     return 3 * (relative_gap(xp, scale_p, scale_q) + 0.5 * d * d)
 
 
@@ -80,6 +80,6 @@ def cross_entropy_maxwell(xp: Namespace, e: Expectations, scale: Array) -> Array
 
     Source: the definition
     """
-    mean, deviation = e("mean") / scale, e("standard_deviation") / scale
+    mean, deviation = xp.divide(e("mean"), scale), xp.divide(e("standard_deviation"), scale)
     square = deviation * deviation + mean * mean
     return 3 * xp.log(scale) - 0.5 * log(2 / pi) - 2 * e("log") + 0.5 * square

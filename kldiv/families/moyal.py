@@ -70,7 +70,7 @@ def kl_moyal_moyal(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, sc
     Source: the definition, as exp(-(x - m_p) / s_p) / 2 is gamma with concentration 1/2 and rate 1
     """
     # The location of the logarithm of the gamma variable is m - s log 2.
-    d = (loc_q - loc_p) / scale_q + log(2) * (scale_p - scale_q) / scale_q
+    d = xp.divide(loc_q - loc_p, scale_q) + log(2) * xp.divide(scale_p - scale_q, scale_q)
     return log_gamma_location_scale_gap(xp, 0.5, scale_p, scale_q, d)
 
 

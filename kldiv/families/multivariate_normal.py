@@ -289,7 +289,7 @@ def kl_multivariate_normal_tril_multivariate_normal_tril(
     difference = xp.tril(tril_p - tril_q)
     x = xp.solve_triangular(tril_q, difference)
     z = _solve_vector(xp, tril_q, loc_p - loc_q)
-    diagonal = xp.diagonal(difference) / xp.diagonal(tril_q)
+    diagonal = xp.divide(xp.diagonal(difference), xp.diagonal(tril_q))
     return _sum_of_gaps(xp, x, diagonal, tril_p, tril_q, z)
 
 
@@ -331,8 +331,7 @@ def kl_multivariate_normal_diag_multivariate_normal_diag(
 
     Source: statproofbook.github.io/P/mvn-kl, at diagonal S
     """
-    d = (scale_p - scale_q) / scale_q
-    z = (loc_p - loc_q) / scale_q
+    d, z = xp.divide(scale_p - scale_q, scale_q), xp.divide(loc_p - loc_q, scale_q)
     return xp.sum(relative_gap(xp, scale_p, scale_q) + 0.5 * (d * d + z * z), axis=-1)
 
 

@@ -105,8 +105,7 @@ def kl_normal_normal(xp: Namespace, loc_p: Array, scale_p: Array, loc_q: Array, 
 
     Source: statproofbook.github.io/P/norm-kl
     """
-    d = (scale_p - scale_q) / scale_q
-    z = (loc_p - loc_q) / scale_q
+    d, z = xp.divide(scale_p - scale_q, scale_q), xp.divide(loc_p - loc_q, scale_q)
     return relative_gap(xp, scale_p, scale_q) + 0.5 * (d * d + z * z)
 
 
@@ -142,7 +141,7 @@ def kl_normal_log_variance_normal(
 
     Source: statproofbook.github.io/P/norm-kl, with l the logarithm of the variance
     """
-    z = (loc_p - loc_q) / scale_q
+    z = xp.divide(loc_p - loc_q, scale_q)
     return log_variance_gap(xp, log_variance_p, 2 * xp.log(scale_q)) + 0.5 * z * z
 
 
@@ -186,7 +185,7 @@ def cross_entropy_normal(xp: Namespace, e: Expectations, loc: Array, scale: Arra
 
     Source: the definition
     """
-    z, deviation = (e("mean") - loc) / scale, e("standard_deviation") / scale
+    z, deviation = xp.divide(e("mean") - loc, scale), xp.divide(e("standard_deviation"), scale)
     return xp.log(scale) + 0.5 * log(2 * pi) + 0.5 * (deviation * deviation + z * z)
 
 

@@ -64,7 +64,7 @@ def kl_rayleigh_rayleigh(xp: Namespace, scale_p: Array, scale_q: Array) -> Array
 
     Source: the definition, as E x^2 = 2 s_p^2 under P
     """
-    d = (scale_p - scale_q) / scale_q
+    d = xp.divide(scale_p - scale_q, scale_q)
     return 2 * relative_gap(xp, scale_p, scale_q) + d * d
 
 
@@ -87,6 +87,6 @@ def cross_entropy_rayleigh(xp: Namespace, e: Expectations, scale: Array) -> Arra
 
     Source: the definition
     """
-    mean, deviation = e("mean") / scale, e("standard_deviation") / scale
+    mean, deviation = xp.divide(e("mean"), scale), xp.divide(e("standard_deviation"), scale)
     square = deviation * deviation + mean * mean
     return 2 * xp.log(scale) - e("log") + 0.5 * square

@@ -23,6 +23,7 @@ from kldiv import (
     CategoricalLogits,
     GeneralizedGamma,
     Geometric,
+    HalfNormal,
     Independent,
     InverseGamma,
     Laplace,
@@ -42,6 +43,7 @@ from kldiv import (
     StudentT,
     Uniform,
 )
+from oracle import mp
 
 
 class End(NamedTuple):
@@ -199,3 +201,56 @@ def test_identical_parameters_are_checked(backend):
     p = StudentT(*(backend.array(x, "float64") for x in (-3.0, 0.0, 1.0)))
     with pytest.raises(ValueError, match=r"StudentT\.df must be positive"):
         kldiv.kl_divergence(p, p)
+
+
+class Slope(NamedTuple):
+    """A pair of distributions in float32, and the derivative with respect to each parameter, None for any."""
+
+    p: Any
+    p_parameters: tuple[Any, ...]
+    q: Any
+    q_parameters: tuple[Any, ...]
+    slopes: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return f"{self.p.__name__}{self.p_parameters}-{self.q.__name__}{self.q_parameters}".replace(" ", "")
+
+
+def bernoulli_slopes(a: float, b: float) -> tuple[float, float]:
+    """Return p (1 - p) (a - b) and q - p."""
+    with mp.workdps(40):
+        p, q = (1 / (1 + mp.exp(-mp.mpf(x))) for x in (a, b))
+        return float(p * (1 - p) * (mp.mpf(a) - b)), float(q - p)
+
+
+def normal_slopes(d: float, s: float, r: float) -> tuple[float, ...]:
+    """Return the derivatives of log(r / s) + (s^2 + d^2) / (2 r^2) with respect to -d, s, d and r."""
+    return d / r / r, s / r / r - 1 / s, -d / r / r, 1 / r - (s / r) ** 2 / r - (d / r) ** 2 / r
+
+
+STEEP = bernoulli_slopes(30.0, 0.0)[0]
+SLOPES = [  # a probability that is nearly 1, and scales whose squares underflow
+    Slope(BernoulliLogits, (30.0,), Bernoulli, (0.5,), (STEEP, None)),
+    Slope(BernoulliLogits, (-20.0,), BernoulliLogits, (-25.0,), bernoulli_slopes(-20.0, -25.0)),
+    Slope(BernoulliLogits, (30.0,), BernoulliLogits, (-35.0,), bernoulli_slopes(30.0, -35.0)),
+    Slope(CategoricalLogits, ([0.0, 30.0],), CategoricalLogits, ([0.0, 0.0],), ([-STEEP, STEEP], None)),
+    Slope(Normal, (0.0, 1e-20), Normal, (1e-21, 2e-20), normal_slopes(-1e-21, 1e-20, 2e-20)),
+    Slope(HalfNormal, (1e-25,), HalfNormal, (2e-25,), (-7.5e24, 3.75e24)),
+    Slope(Uniform, (0.0, 1e-20), Uniform, (-1e-20, 2e-20), (1e20, -1e20, -1e20 / 3, 1e20 / 3)),
+    Slope(
+        MultivariateNormalDiag,
+        ([0.0], [1e-20]),
+        MultivariateNormalDiag,
+        ([0.0], [2e-20]),
+        (None, [-7.5e19], None, [3.75e19]),
+    ),
+]
+
+
+@pytest.mark.parametrize("slope", SLOPES, ids=str)
+def test_derivative_at_a_hard_end(differentiable, slope):
+    count = len(slope.p_parameters)
+    arrays = [differentiable.array(np.asarray(x), "float32") for x in (*slope.p_parameters, *slope.q_parameters)]
+    found = differentiable.gradient(lambda *x: kldiv.kl_divergence(slope.p(*x[:count]), slope.q(*x[count:])), *arrays)
+    pairs = [(differentiable.to_numpy(f), t) for f, t in zip(found, slope.slopes, strict=True) if t is not None]
+    np.testing.assert_allclose(*zip(*((f.ravel(), np.ravel(t)) for f, t in pairs), strict=True), rtol=2e-6)
