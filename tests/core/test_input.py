@@ -1,6 +1,7 @@
 """The table of bad input: what is refused, by which exception, in which words; and what is not bad."""
 
 import collections
+import contextlib
 import itertools
 import math
 import subprocess
@@ -378,6 +379,18 @@ def test_symmetry_is_to_the_tolerance_of_the_matrix_own_dtype(backend, array, ro
     p, q = in_role(role, kldiv.MultivariateNormal(zero, covariance), kldiv.MultivariateNormal(zero, identity))
     expected = [0.14384104, 0.18949230][role == "q"]
     assert float(backend.to_numpy(kldiv.kl_divergence(p, q))) == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "asymmetry", "is_refused"),
+    [("float32", 1e-4, False), ("float32", 1e-3, True), ("float64", 5e-9, False), ("float64", 5e-8, True)],
+)
+def test_asymmetry_beyond_the_root_of_eps_is_refused(array, dtype, asymmetry, is_refused):
+    covariance = array([[1.0, 0.5], [0.5 + asymmetry, 1.0]], dtype)
+    p = kldiv.MultivariateNormal(array([0.0, 0.0], dtype), covariance)
+    refused = pytest.raises(ValueError, match="must be symmetric") if is_refused else contextlib.nullcontext()
+    with refused:
+        kldiv.kl_divergence(p, p)
 
 
 def test_tolerance_of_short_floats_is_their_own(backend, short_dtype):

@@ -11,6 +11,8 @@ import kldiv
 import reference
 from kldiv import Mixture, Normal, declare, domains
 from kldiv._core.family import support_of
+from kldiv.estimation import monte_carlo, pareto_tail
+from kldiv.estimation.components import components_of
 from oracle import mp
 
 only = pytest.mark.parametrize
@@ -374,6 +376,14 @@ def test_heavy_tail_is_not_trusted(eager):
     with pytest.warns(kldiv.EstimateWarning, match="so heavy that the error means little"):
         found = kldiv.estimate(p, q, method="monte-carlo", rng=1, max_samples=20_000)
     assert not bool(eager.to_numpy(found.converged))
+
+
+@pytest.mark.parametrize(("index", "is_heavy"), [(0.5, False), (0.55, False), (0.68, True), (0.8, True)])
+def test_tail_is_heavy_from_an_index_of_three_fifths(index, is_heavy):
+    u = (np.arange(2**14) + 0.5) / 2**14
+    xp, excess = kldiv.namespace(u), u**-index - 1  # a generalized Pareto distribution
+    components = components_of(xp, Normal(np.asarray(0.0), np.asarray(1.0)))
+    assert bool(pareto_tail.is_heavy(xp, components, excess, monte_carlo.HEAVY)) == is_heavy
 
 
 def test_warning_names_the_place_and_the_remedy(backend):

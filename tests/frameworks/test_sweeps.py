@@ -292,6 +292,13 @@ def test_blocks_of_broadcast_arrays_are_theirs():
     np.testing.assert_array_equal(out, x)
 
 
+def test_entries_that_a_kernel_does_not_vouch_for_are_computed_by_the_core():
+    out, x = np.asarray([1.0, np.inf, np.nan, 4.0]), np.arange(4.0)
+    assert not _host.finish(lambda x: 10 * x, out, [x])
+    np.testing.assert_array_equal(out, [1, 10, 20, 4])
+    assert _host.finish(lambda x: x + np.nan, np.asarray([np.inf]), [np.ones(1)])
+
+
 def test_threads_share_the_blocks():
     out = np.zeros(20 * _host.BLOCK)
 

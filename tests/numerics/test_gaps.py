@@ -1,7 +1,9 @@
 """The coefficients of the gaps."""
 
+import numpy as np
 import pytest
 
+import kldiv
 from kernels import DTYPES
 from kldiv._numerics import gaps
 from reference import chebyshev_fit, mp
@@ -23,3 +25,11 @@ def test_coefficients_of_expm1_gap_are_the_chebyshev_fit(table):
 def test_coefficients_of_stirling_gap_are_bernoulli_numbers():
     exact = [mp.bernoulli(2 * n) / (2 * n * (2 * n - 1)) for n in range(1, len(gaps.STIRLING) + 1)]
     assert pytest.approx([float(c) for c in exact], rel=2**-52, abs=0) == gaps.STIRLING
+
+
+@pytest.mark.parametrize(("a", "b"), [(1e300, 1e-300), (1e-300, 1e300), (3.0, 2.0), (1e-310, 1e10)], ids=str)
+def test_logarithm_of_a_quotient_that_is_out_of_range(a, b):
+    x, y = np.asarray(a), np.asarray(b)
+    with np.errstate(all="ignore"):
+        value = gaps.log_of_quotient(kldiv.namespace(x), x, y)
+    assert float(value) == pytest.approx(float(mp.log(mp.mpf(a) / mp.mpf(b))), rel=1e-15)
