@@ -135,6 +135,25 @@ for group in PYPROJECT["dependency-groups"]:
         add_tests(group, full, "the tests, over the full grid of cases", "--full", default=False)
 
 
+def add_oldest(backend: str, extra: str) -> None:
+    """Add a session that runs the tests with the oldest releases that the package supports, on Python 3.11."""
+    name = f"tests-oldest-{backend}"
+
+    def tests(session: nox.Session) -> None:
+        install(session, "--resolution=lowest-direct", wheel(session) + extra, group="test")
+        # Old releases use what newer ones of their own dependencies warn of.
+        command = ["pytest", "--backend", backend, "-n", "2", "-W", "ignore::DeprecationWarning"]
+        command += ["--ignore", "tests/test_docs.py"]  # what the pages use besides is not installed
+        session.run("python", "-P", "-m", *command, *session.posargs)
+
+    tests.__doc__ = f"nox -s {name}  # the tests with the oldest releases that are supported, on {backend}"
+    nox.session(tests, name=name, default=False, venv_backend="uv")  # pip looks for the newest alone
+
+
+for backend, extra in {"numpy": "", "torch": "[torch]", "jax": "[jax]", "tensorflow": "[tensorflow]"}.items():
+    add_oldest(backend, extra)
+
+
 def add_benchmarks(group: str) -> None:
     """Add a session that compares a backend with its peers, with its group of dependencies, and writes the table."""
     backend = group.removeprefix("bench-")

@@ -59,6 +59,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\.py$",
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
+    "capture_repr": (),  # axes need no text
     "show_memory": False,
     "show_signature": False,
     "min_reported_time": 60,
@@ -69,6 +70,8 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "pydata_sphinx_theme"
+# These have no pages below them to list.
+html_sidebars = dict.fromkeys(["generated/pairs", "generated/api", "generated/changes", "capabilities", "versions"], [])
 html_title = "kldiv"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

@@ -182,11 +182,8 @@ def families_page() -> Iterator[str]:
 def pairs_page() -> Iterator[str]:
     """Yield the lines of the table of all pairs, with fields that filter it."""
     found = pairs.counts()
-    yield from [
-        "# All pairs",
-        "",
-        "How KL(P || Q) is computed for each pair of families, by the rules of kldiv itself.",
-    ]
+    yield from ["---", "html_theme.sidebar_secondary.remove: true", "---", "", "# All pairs", ""]
+    yield "How KL(P || Q) is computed for each pair of families, by the rules of kldiv itself."
     yield f"**{found['finite']} ordered pairs have a finite divergence** ({pairs.distinct()} if parametrizations of one"
     yield f"family count once), and {found['infinite']} an infinite one. `print(kldiv.rule(P, Q))` tells the same."
     yield from ["", "| way | pairs | what it is |", "|---|---|---|"]

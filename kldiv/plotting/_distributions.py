@@ -1,6 +1,7 @@
 """What the pictures ask of a distribution."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +21,14 @@ def on_host(d: Family) -> Family:
     return unflatten(d, iter([as_numpy(x, name) for name, x in named_leaves(d, "the distribution")]))
 
 
-def read_pair(p: Family, q: Family) -> tuple[Family, Family]:
+def without_grid(d: Any) -> Any:
+    """Return a distribution as it is, and that of a density on a grid."""
+    return d.distribution if isinstance(d, Grid) else d
+
+
+def read_pair(p: Any, q: Any) -> tuple[Family, Family]:
     """Return P and Q on the host; raise unless they are valid, and both continuous, both discrete or both of pairs."""
-    xp, _, dtype, (p, q) = gather_families(p=p, q=q)
+    xp, _, dtype, (p, q) = gather_families(p=without_grid(p), q=without_grid(q))
     check_structure(xp, p, q)
     diagnose_all(xp, dtype, p=p, q=q)
     p, q = on_host(p), on_host(q)
@@ -74,9 +80,3 @@ def divergence_text(p: Family, q: Family) -> str:
         return "= ∞"
     exact = error <= max(5e-5 * abs(value), _NEGLIGIBLE)
     return f"= {value:.4g} nats" if exact else f"= {value:.4g} ± {error:.1g} nats"
-
-
-def density_on_grid(grid: Grid) -> tuple[Vector, Vector]:
-    """Return the points of a grid and the density at each."""
-    x, widths = as_numpy(grid.points, "the points of the grid"), as_numpy(grid.width, "the widths of the grid")
-    return x, np.exp(log_density(on_host(grid.distribution), np.arange(x.size, dtype=np.float64))) / widths

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kldiv.fitting.grid import Grid
+from kldiv._core.family import Family
 from kldiv.plotting._arguments import Vector, as_numpy, require, require_finite
 from kldiv.plotting._axes import (
     MAX_STEMS,
@@ -25,12 +25,10 @@ from kldiv.plotting._axes import (
 )
 from kldiv.plotting._contours import draw_contours
 from kldiv.plotting._distributions import (
-    density_on_grid,
     divergence_text,
     is_discrete,
     is_planar,
     log_density,
-    on_host,
     read_pair,
 )
 from kldiv.plotting._range import Range, find_range
@@ -59,14 +57,14 @@ def densities(
     Parameters
     ----------
     p, q
-        Distributions of a number, one each, both continuous or both discrete, or of two numbers. Mixtures count. Or
-        two densities on the same grid, as `kldiv.from_grid` returns them.
+        Distributions of a number, one each, both continuous or both discrete, or of two numbers. Mixtures count, and
+        densities on a grid, as `kldiv.from_grid` returns them.
     ax
         Two matplotlib axes to draw into, for the densities and for the integrand, or one, for the densities alone; None
         for those of a new figure.
     x
         Where to evaluate the densities, in ascending order. By default the range that holds nearly all mass of both,
-        which is found from the densities alone; of angles, from -pi to pi; on a grid, its points.
+        which is found from the densities alone; of angles, from -pi to pi.
     n
         How many points, if they are not given. A density that is narrow in the range gets as many of its own.
     labels
@@ -85,7 +83,7 @@ def densities(
         If `p` or `q` is no distribution, or they belong to different frameworks.
     ValueError
         If a parameter is invalid, an outcome is not one or two numbers, there is a batch of distributions, one of them
-        is continuous and the other discrete, or the grids differ.
+        is continuous and the other discrete.
 
     Examples
     --------
@@ -101,12 +99,11 @@ def densities(
     require_matplotlib()
     if len(labels) != 2:
         raise ValueError(f"labels must be two names, for P and Q; got {labels!r}")
-    if not (isinstance(p, Grid) and isinstance(q, Grid)):
-        p, q = read_pair(p, q)
-        if is_planar(p):
-            ax = prepare_axes(ax, 1)
-            draw_contours(ax, p, q, labels, _title(labels, divergence_text(p, q)))
-            return ax
+    p, q = read_pair(p, q)
+    if is_planar(p):
+        ax = prepare_axes(ax, 1)
+        draw_contours(ax, p, q, labels, _title(labels, divergence_text(p, q)))
+        return ax
     comparison = _compare(p, q, x, n)
     if classes is not None and not comparison.discrete:
         raise ValueError("classes name the outcomes of discrete distributions; p and q are continuous")
@@ -149,22 +146,11 @@ def _read_points(x: Any, discrete: bool) -> Range:
     return Range(points, (points[0], points[-1]))
 
 
-def _compare(p: Any, q: Any, x: Any, n: int) -> _Comparison:
-    if isinstance(p, Grid):
-        return _compare_grids(p, q)
+def _compare(p: Family, q: Family, x: Any, n: int) -> _Comparison:
     discrete = is_discrete(p, "p")
     drawn = find_range([p, q], n, discrete, (p, q)) if x is None else _read_points(x, discrete)
     of_points = log_density(p, drawn.points), log_density(q, drawn.points)
     return _compare_logs(drawn, discrete, *of_points, divergence_text(p, q))
-
-
-def _compare_grids(p: Grid, q: Grid) -> _Comparison:
-    (x, density_p), (points_q, density_q) = density_on_grid(p), density_on_grid(q)
-    if not np.array_equal(x, points_q):
-        raise ValueError("p and q are on different grids; call kldiv.from_grid with the same x for both")
-    divergence = divergence_text(on_host(p.distribution), on_host(q.distribution))
-    with np.errstate(divide="ignore"):
-        return _compare_logs(Range(x, (x[0], x[-1])), False, np.log(density_p), np.log(density_q), divergence)
 
 
 def _compare_logs(drawn: Range, discrete: bool, log_p: Vector, log_q: Vector, divergence: str) -> _Comparison:

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from kldiv._core.family import Family
 from kldiv._core.parameters import require_family
-from kldiv.fitting.grid import Grid
 from kldiv.plotting._arguments import Vector
 from kldiv.plotting._axes import (
     Axes,
@@ -19,7 +18,7 @@ from kldiv.plotting._axes import (
     prepare_axes,
     require_matplotlib,
 )
-from kldiv.plotting._distributions import density_on_grid, is_discrete, log_density, on_host, outcome_space
+from kldiv.plotting._distributions import is_discrete, log_density, on_host, outcome_space, without_grid
 from kldiv.plotting._range import find_range
 
 _MAX_LABELS = 10  # lines of parameters, above which a legend hides them
@@ -110,8 +109,7 @@ def _compute_densities(fit: Any, target: Any, steps: NDArray[Any]) -> _Densities
 
 def _compute_target(target: Any, discrete: bool) -> tuple[Vector, Vector]:
     """Return points and the densities of the target there; raise ValueError if it has no picture beside the fit."""
-    if isinstance(target, Grid):
-        return density_on_grid(target)
+    target = without_grid(target)
     require_family(target, "target")
     d = on_host(target)
     if is_discrete(d, "the target") != discrete:

@@ -66,7 +66,7 @@ def test_target_is_drawn(target, descent, ax):
     plotting.trajectory(descent, target, ax=ax)
     line = ax.get_lines()[-1]
     x, y = line.get_data()
-    np.testing.assert_allclose(y, stats.norm.pdf(x, 9.0, 0.5), rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(y, stats.norm.pdf(x, 9.0, 0.5), atol=0.02)  # in a cell of the grid it is constant
     assert "target" in legend(ax)[1]
     assert ax.get_xlim()[1] > 10
 
