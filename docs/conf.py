@@ -70,8 +70,8 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "pydata_sphinx_theme"
-# These have no pages below them to list.
-html_sidebars = dict.fromkeys(["generated/pairs", "generated/api", "generated/changes", "capabilities", "versions"], [])
+ALONE = ("generated/pairs", "generated/api", "generated/changes", "capabilities", "versions")
+html_sidebars = {page: [] for page in ALONE}  # there are no pages below them to list
 html_title = "kldiv"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
