@@ -11,15 +11,23 @@ from math import inf
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.edges import exp_or_inf
 from kldiv._numerics.exact import product_excess
-from kldiv._numerics.gaps import log1p_gap, log_quotient, stirling_gap
+from kldiv._numerics.gaps import log1p_gap, log_quotient, relative_gap, stirling_gap
 from kldiv._numerics.integrals import integrate_log_line, working_digits
-from kldiv._numerics.special import betainc, betaln, digamma_gap, gammaln_difference, stirling
+from kldiv._numerics.special import betainc, betaln, digamma_gap, gammaln_difference, gammaln_gap, stirling
 
 _DISTANT = 1e6  # a ratio of odds beyond which nothing cancels, and before which nothing overflows
 
 
 def beta_gap(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Array) -> Array:
     """The divergence between the beta distributions with concentrations a_p, b_p and a_q, b_q."""
+    # Next to 0 lgamma is steep, and what a sum of small concentrations has must not be taken from what its parts have.
+    small = a_p + b_p < 1
+    of_small = [xp.where(small, x, 0.25) for x in (a_p, b_p, a_q, b_q)]
+    others = [xp.where(small, 1.0, x) for x in (a_p, b_p, a_q, b_q)]
+    return xp.where(small, _gap_of_small(xp, *of_small), _gap_of_large(xp, *others))
+
+
+def _gap_of_large(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Array) -> Array:
     total_p, total_q = a_p + b_p, a_q + b_q
     u_a = _share_excess(xp, a_p, b_p, a_q, b_q)
     u_b = _share_excess(xp, b_p, a_p, b_q, a_q)
@@ -29,6 +37,24 @@ def beta_gap(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Array) -> A
     d = (a_q - a_p) + (b_q - b_p)
     gaps = (stirling_gap(xp, a_q, a_p) + stirling_gap(xp, b_q, b_p)) - stirling_gap(xp, total_q, total_p, d)
     return shares + gaps
+
+
+def _gap_of_small(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Array) -> Array:
+    """The same by lgamma(x) = lgamma(x + 1) - log(x), with s and t the shares a / (a + b) and b / (a + b) of P.
+
+    The logarithms leave t [r_a - 1 - log r_a] + s [r_b - 1 - log r_b] + KL(s || s_q), with r = a_q / a_p and the like.
+    """
+    total_p, total_q = a_p + b_p, a_q + b_q
+    share_a, share_b = a_p / total_p, b_p / total_p
+    ratios = share_b * relative_gap(xp, a_q, a_p) + share_a * relative_gap(xp, b_q, b_p)
+    u_a = _share_excess(xp, a_q, b_q, a_p, b_p)
+    u_b = _share_excess(xp, b_q, a_q, b_p, a_p)
+    shares = share_a * log1p_gap(xp, u_a, (a_q, a_p), (total_p, total_q)) + share_b * log1p_gap(
+        xp, u_b, (b_q, b_p), (total_p, total_q)
+    )
+    d_a, d_b = a_q - a_p, b_q - b_p
+    gaps = gammaln_gap(xp, a_q + 1, a_p + 1, d_a) + gammaln_gap(xp, b_q + 1, b_p + 1, d_b)
+    return ratios + shares + (gaps - gammaln_gap(xp, total_q + 1, total_p + 1, d_a + d_b))
 
 
 def beta_power(xp: Namespace, a: Array, b: Array, k: Array, shift: Array) -> Array:
@@ -140,5 +166,6 @@ def _share_excess(xp: Namespace, a_p: Array, b_p: Array, a_q: Array, b_q: Array)
     odds = product_excess(xp, a_p, b_q, a_q, b_p)
     near = odds < _DISTANT
     total_p, total_q = a_p + b_p, a_q + b_q
-    far = (b_q / total_q - b_p / total_p) / (a_q / total_q)
+    share_p, share_q = a_p / total_p, a_q / total_q
+    far = xp.where(b_q > a_q, share_p - share_q, b_q / total_q - b_p / total_p) / share_q
     return xp.where(near, xp.where(near, odds, 0.0) * (b_p / total_p), xp.where(near, 0.0, far))

@@ -15,12 +15,14 @@ from kldiv import (
     AsymmetricLaplace,
     Bernoulli,
     BernoulliLogits,
+    Beta,
     BetaBinomial,
     BetaPrime,
     Binomial,
     BinomialLogits,
     Categorical,
     CategoricalLogits,
+    Dirichlet,
     GeneralizedGamma,
     Geometric,
     HalfNormal,
@@ -128,9 +130,19 @@ COUNTS = [  # nearly the same means, and both nearly Poisson: what differs is of
     )
 ]
 COUNTS += [End(NegativeBinomial, (69291.648, 0.0012709187), NegativeBinomial, (7.349554, 0.91421967), "float32", 16.0)]
+SMALL_TOTALS = [  # concentrations of P far below 1 and those of Q
+    End(Beta, (1e-36, 1e-17), Beta, (1e-37, 0.1), "float32", 16.0),
+    End(Beta, (1e-36, 1e-17), Beta, (1e-37, 0.1), "float64", 16.0),
+    End(Beta, (48.1, 6.6e6), Beta, (1.6e-5, 5.1e7), "float32", 16.0),
+    End(Dirichlet, ([1e-36, 1e-17, 1e-17],), Dirichlet, ([1e-37, 0.1, 0.2],), "float32", 16.0),
+    End(Dirichlet, ([1e-6, 0.3, 0.4],), Dirichlet, ([1.001e-6, 0.30001, 0.40001],), "float32", 16.0),
+    End(Dirichlet, ([1e-6, 0.3, 1e-7],), Dirichlet, ([1.001e-6, 0.30001, 1e-7],), "float64", 16.0),
+]
 
 
-@pytest.mark.parametrize("end", [*LOW_RANK, *LARGE_ENTROPIES, *ONE_SIDED, *LARGE_SQUARES, *COUNTS], ids=str)
+@pytest.mark.parametrize(
+    "end", [*SMALL_TOTALS, *LOW_RANK, *LARGE_ENTROPIES, *ONE_SIDED, *LARGE_SQUARES, *COUNTS], ids=str
+)
 def test_value_is_that_of_the_definition(backend, end, record_property):
     p, q = ([np.asarray(x, end.dtype) for x in y] for y in (end.p_parameters, end.q_parameters))
     value = backend.to_numpy(kl_of(backend, end.dtype, end.p, p, end.q, q))
