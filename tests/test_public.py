@@ -280,12 +280,12 @@ def test_formula_states_its_equation(formula):
     assert re.search(r"\w\(| [-+*/] |\w / \w", equation), f"{formula.__name__} begins with no equation: {equation!r}"
 
 
+SAMPLE = cases.covering([*cases.CROSS, *cases.INFINITE])
 RULES = [
     *cases.SAME,
     *cases.CONVERTED,
-    *cases.covering(cases.CROSS),
-    *cases.covering(cases.INFINITE),
-    *[pytest.param(*pair, marks=pytest.mark.full) for pair in cases.CROSS if pair not in cases.covering(cases.CROSS)],
+    *SAMPLE,
+    *[pytest.param(*pair, marks=pytest.mark.full) for pair in cases.CROSS if pair not in SAMPLE],
     (kldiv.Independent[kldiv.Normal], kldiv.Independent[kldiv.Normal]),
     (kldiv.Independent[kldiv.Normal], kldiv.MultivariateNormal),
     (kldiv.MultivariateNormal, kldiv.Independent[kldiv.NormalLogVariance]),
