@@ -10,6 +10,7 @@ user will have.
 """
 
 import atexit
+import concurrent.futures
 import contextlib
 import functools
 import os
@@ -106,9 +107,15 @@ def types(session: nox.Session) -> None:
         session.install("--no-deps", "--target", outside, wheel(session), env=uv_settings())
         shutil.copy(ROOT / "pyproject.toml", outside)
         shutil.copytree(ROOT / "tests" / "typing", Path(outside, "programs"))
-        session.run("mypy", "-p", "kldiv")
-        session.run("mypy", "programs")  # right programs, and wrong ones that are to be refused
-        session.run("pyright", "kldiv", "programs")
+
+        def mypy() -> None:
+            session.run("mypy", "-p", "kldiv")
+            session.run("mypy", "programs")  # right programs, and wrong ones that are to be refused
+
+        with concurrent.futures.ThreadPoolExecutor() as pool:  # at the same time: each checker uses one processor
+            checks = [pool.submit(mypy), pool.submit(session.run, "pyright", "kldiv", "programs")]
+        for check in checks:
+            check.result()  # raises what the check has raised
 
 
 def add_tests(group: str, name: str, what: str, *options: str, default: bool) -> None:
@@ -117,9 +124,10 @@ def add_tests(group: str, name: str, what: str, *options: str, default: bool) ->
 
     def tests(session: nox.Session) -> None:
         install(session, wheel(session), group=group)
-        # All processes share bytecode, whatever the caller's setting, and leave none in the checkout.
-        bytecode = os.path.join(session.virtualenv.location, "bytecode")
-        session.env.update(PYTHONDONTWRITEBYTECODE="", PYTHONPYCACHEPREFIX=bytecode)
+        # All sessions share bytecode, whatever the caller's setting, and leave none in the checkout.
+        session.env.update(
+            PYTHONDONTWRITEBYTECODE="", PYTHONPYCACHEPREFIX=str(session.cache_dir.resolve() / "bytecode")
+        )
         # -P: the checkout would hide the installed package. loadgroup: what one worker compiles serves a pair's tests.
         command = ["pytest", "--backend", backend, "-n", "2", "--dist", "loadgroup", *options]
         session.run("python", "-P", "-m", *command, *session.posargs)

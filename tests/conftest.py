@@ -1,5 +1,6 @@
 """One backend per process: `pytest --backend torch`. The tests of one family: `pytest --family Gamma`."""
 
+import itertools
 import re
 import zlib
 from collections import defaultdict
@@ -33,6 +34,7 @@ def pytest_configure(config):
         "markers", "cases(default, quick, eager, compiled, full): the cases that a test of the matrix runs over"
     )
     config.addinivalue_line("markers", "full: a case more, for `--full`")
+    config.addinivalue_line("markers", "one_in(n): where not all cases run by default, one in n does")
     config.addinivalue_line("markers", "compiled: what the library compiles runs compiled, not operation by operation")
     config.stash[BACKEND] = load(config.getoption("--backend"), config.getoption("--full"))
     if family := config.getoption("--family"):
@@ -110,7 +112,7 @@ def pytest_collection_modifyitems(config, items):
         skipped.update(under_other_transforms(items, len(backend.transforms)))
     if not (config.getoption("--full") or backend.runs_all_cases):
         skipped.update(one_of_two_dtypes(items))
-    left_out = [
+    left_out = {
         item
         for item in items
         if (family and not selection.is_about(item.name, family))
@@ -118,7 +120,9 @@ def pytest_collection_modifyitems(config, items):
         or ({item.path.stem, item.path.parent.name} & partly_once and "backend" not in item.fixturenames)
         or lacking & set(item.fixturenames)
         or item in skipped
-    ]
+    }
+    if not (config.getoption("--full") or backend.runs_all_cases):
+        left_out.update(all_but_one_in_n([item for item in items if item not in left_out]))
     for item in items:
         if item.get_closest_marker("cases"):
             # What one worker compiles for a pair serves all tests of it.
@@ -126,9 +130,15 @@ def pytest_collection_modifyitems(config, items):
         for name, reason in backend.gaps.items():
             if item.nodeid.endswith(name):
                 item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
-    config.hook.pytest_deselected(items=left_out)
-    gone = set(left_out)
-    items[:] = [item for item in items if item not in gone]
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
+
+
+def all_but_one_in_n(items):
+    """Return the tests to leave out of those that are marked `one_in`: the first of n stays, and so on."""
+    numbers = defaultdict(itertools.count)
+    marks = [(item, mark.args[0]) for item in items for mark in item.iter_markers("one_in")]
+    return [item for item, n in marks if next(numbers[item.function]) % n]
 
 
 def one_of_two_dtypes(items):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -90,4 +91,4 @@ def largest_sent(program):
 
 
 if __name__ == "__main__":
-    print(json.dumps({name: outcome(name) for name in CASES}))
+    print(json.dumps({name: outcome(name) for name in sys.argv[1:]}))

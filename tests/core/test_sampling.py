@@ -350,6 +350,7 @@ def probability_of_worse_counts(case, samples):
 
 
 @over_lines
+@pytest.mark.one_in(3)
 def test_samples_on_the_line_follow_the_distribution(backend, case):
     assert kstest(drawn(backend, case), cdf(case)).pvalue > LEAST
 

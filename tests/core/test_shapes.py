@@ -68,6 +68,7 @@ def divergence(pair, arrays):
 
 
 @over_pairs
+@pytest.mark.one_in(3)
 def test_parameters_broadcast_like_numpys_arrays(backend, pair):
     @for_all(backend, parameters(*pair))
     def check(arrays):

@@ -35,7 +35,7 @@ QUARTERS = [share(SAME, 4, which) for which in range(4)]
 TWELFTHS = [share(SAME, 12, which) for which in range(12)]
 # Those that run as programs too, where a framework's programs are compiled and its operations need not be.
 PROGRAMS = [Case(p, q, DTYPES[number(p) // 4 % 2]) for p, q in QUARTERS[1]]
-FEW = share(SAME, 16, 2)
+FEW = share(SAME, 16, 9)
 
 
 def cases(*, default, quick=(), eager=(), compiled=(), full=()):
@@ -124,7 +124,7 @@ def smallest_step(backend, case):
 
 
 @cases(
-    default=[*ALTERNATING, *cases_of(share(covering(CROSS), 5), ("float64",))],
+    default=[*ALTERNATING, *cases_of(share(covering(CROSS), 10), ("float64",))],
     compiled=PROGRAMS,
     quick=[*cases_of(SAME), *cases_of(covering(CROSS), ("float64",))],
     eager=cases_of(FINITE, ("float64",)),

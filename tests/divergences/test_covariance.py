@@ -149,6 +149,7 @@ def alike(x):
     ("shape_p", "shape_q", "d", "wrap"),
     [((2, 1), (3,), 3, alike), ((20,), (20,), 3, kldiv.Independent), ((), (2,), 30, alike)],
 )
+@pytest.mark.one_in(3)
 def test_slopes_are_the_textbooks(differentiable, rng, family, of, shape_p, shape_q, d, wrap):
     p, q = drawn(rng, *shape_p, d), drawn(rng, *shape_q, d)
     given = [p[0], of(p[1]), q[0], of(q[1])]
@@ -166,6 +167,7 @@ def test_slopes_are_the_textbooks(differentiable, rng, family, of, shape_p, shap
         np.testing.assert_allclose(slope, expected, rtol=1e-8, atol=1e-10 * np.abs(expected).max())
 
 
+@pytest.mark.one_in(2)
 def test_many_matrices_under_a_transform(backend, rng, transform):
     (loc_p, a), (loc_q, b) = drawn(rng, 1000, 10), drawn(rng, 1000, 10)
     found = transform(

@@ -125,6 +125,7 @@ def assert_exact(backend, case):
 
 
 @only("case", QUICK, ids=str)
+@pytest.mark.one_in(2)
 def test_deterministic_estimate_is_exact(backend, case):
     assert_exact(backend, case)
 
@@ -232,6 +233,7 @@ CHOICES = {
 
 
 @only("method", CHOICES)
+@pytest.mark.one_in(2)
 def test_best_method_is_chosen(backend, method):
     p, q, truth = CHOICES[method]
     found = kldiv.estimate(made(backend, p), made(backend, q), rng=0)
@@ -303,6 +305,7 @@ each_method = only("method", ["monte-carlo", "quasi-monte-carlo"])
 
 @each_method
 @only("case", [case for case in SAMPLED if case.name in ("mixtures", "five", "five back")], ids=str)
+@pytest.mark.one_in(3)
 def test_estimate_from_samples_is_inside_its_interval(backend, case, method):
     assert_inside_its_interval(backend, case, method)
 
@@ -494,6 +497,7 @@ def of_normal(method, **options):
         ("quasi-monte-carlo", 0.01, {"rng": 0, "rtol": 0.02}),
     ],
 )
+@pytest.mark.one_in(2)
 def test_gradient_of_an_estimate_is_that_of_the_divergence(differentiable, method, tolerance, options):
     # KL = log(2 / s) + (s^2 + m^2) / 8 - 1/2
     loc, scale = slopes(differentiable, of_normal(method, **options), 0.5, 1.5)
@@ -562,6 +566,7 @@ def test_gradient_moves_the_ends_of_a_support(differentiable):
     assert abs(high - (-1 / 3 + (12 / 24 - 9 / 24 / 3) / 3)) < 1e-9
 
 
+@pytest.mark.one_in(2)
 def test_quadrature_under_transforms(backend, transform):
     def value(weights, means):
         return kldiv.estimate(Mixture(weights, Normal(means, 1.0)), Normal(0.0, 2.0)).value

@@ -262,6 +262,7 @@ def numerical_gradient(function, x, h=1e-4):
 
 
 @only(("method", "side"), [("durrieu", 0), ("durrieu", 1), ("variational", 1), ("matching", 1)])
+@pytest.mark.one_in(2)
 def test_gradients(differentiable, method, side):
     backend = differentiable
     weights, loc, scale = (backend.array(x, "float64") for x in D2[1])
@@ -281,6 +282,7 @@ def test_gradients(differentiable, method, side):
 
 
 @only("method", ["tightest", "durrieu"])
+@pytest.mark.one_in(2)
 def test_gradients_at_the_edges_are_finite(differentiable, method):
     backend = differentiable
     low, high = (backend.array(x, "float64") for x in ([0.0, 0.5], [1.0, 3.0]))
@@ -295,6 +297,7 @@ def test_gradients_at_the_edges_are_finite(differentiable, method):
     assert [bool(np.isfinite(backend.to_numpy(slope)).all()) for slope in slopes] == [True] * 4
 
 
+@pytest.mark.one_in(2)
 def test_under_a_transform(backend, transform, monkeypatch):
     # Fewer steps of the iteration, as some compilers unroll them, and new programs for them.
     monkeypatch.setattr(mixtures, "_STEPS", mixtures._STEPS[:8])

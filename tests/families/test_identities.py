@@ -391,6 +391,7 @@ over_families = pytest.mark.parametrize("family", DRAWN, ids=lambda f: f.__name_
 
 
 @over_families
+@pytest.mark.one_in(2)
 def test_one_p_against_a_stack_of_q_is_the_loop_over_q(seen, rng, family):
     one, stack = DRAWN[family](rng), DRAWN[family](rng, 6)
     p = seen.make(family, *one)
@@ -400,6 +401,7 @@ def test_one_p_against_a_stack_of_q_is_the_loop_over_q(seen, rng, family):
 
 
 @over_families
+@pytest.mark.one_in(2)
 def test_a_stack_of_p_against_one_q_is_the_loop_over_p(seen, rng, family):
     stack, one = DRAWN[family](rng, 6), DRAWN[family](rng)
     q = seen.make(family, *one)
@@ -409,6 +411,7 @@ def test_a_stack_of_p_against_one_q_is_the_loop_over_p(seen, rng, family):
 
 
 @over_families
+@pytest.mark.one_in(2)
 def test_all_pairs_are_the_double_loop(seen, rng, family):
     rows, columns = DRAWN[family](rng, 3), DRAWN[family](rng, 4)
     p = seen.make(family, *(x[:, None] for x in rows))

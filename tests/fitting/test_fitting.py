@@ -198,6 +198,7 @@ HELD = {  # with parameters that are held fixed
 
 
 @only("case", SAMPLED.values(), ids=SAMPLED.keys())
+@pytest.mark.one_in(2)
 def test_projection_of_samples_is_the_maximum_likelihood_estimate(array, values, case):
     x, family, expected = case
     same(values(kldiv.project(array(x), family)), expected(), rtol=1e-12, atol=1e-12)

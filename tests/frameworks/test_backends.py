@@ -102,6 +102,7 @@ EXAMPLES = {  # a call, its arguments, and what NumPy or SciPy makes of them
 
 @over_dtypes
 @pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES.keys())
+@pytest.mark.one_in(3)
 def test_function_does_as_numpys(backend, xp, example, dtype):
     call, arguments, numpys = example
     arguments = [np.asarray(x, dtype) for x in arguments]
@@ -331,6 +332,7 @@ def solved(a, b):
 
 @over_dtypes
 @pytest.mark.parametrize(("shape_a", "shape_b"), SYSTEMS, ids=str)
+@pytest.mark.one_in(3)
 def test_solve_triangular_is_numpys_and_broadcasts_both_ways(backend, xp, shape_a, shape_b, dtype):
     a, b = system(shape_a, shape_b)
     x = evaluated(backend, xp.solve_triangular, a, b, dtype=dtype)

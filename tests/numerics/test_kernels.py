@@ -140,6 +140,7 @@ def slopes_of(differentiable):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @over_arguments(SLOPES)
+@pytest.mark.one_in(2)
 def test_first_derivative_is_that_of_the_truth(differentiable, slopes_of, kernel, argument, dtype, record_property):
     points, slopes = slopes_of(kernel, dtype)
     slope = differentiable.to_numpy(slopes[argument])
@@ -151,6 +152,7 @@ def test_first_derivative_is_that_of_the_truth(differentiable, slopes_of, kernel
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @over_arguments(CURVATURES)
+@pytest.mark.one_in(3)
 def test_second_derivative_is_that_of_the_truth(differentiable, kernel, argument, dtype, record_property):
     points = thinned(kernel.points(dtype), 200)
     arrays = [differentiable.array(x, dtype) for x in points]
@@ -218,6 +220,7 @@ def test_first_derivatives_at_the_edges(edge_slopes_of, kernel, edge):
 
 
 @over_arguments(EDGE_ARGUMENTS)
+@pytest.mark.one_in(3)
 def test_second_derivatives_at_the_edges_are_finite(differentiable, kernel, argument):
     arrays = edge_points(differentiable, kernel, "float64")
     before, x, after = arrays[:argument], arrays[argument], arrays[argument + 1 :]
