@@ -162,6 +162,13 @@ for backend, extra in {"numpy": "", "torch": "[torch]", "jax": "[jax]", "tensorf
     add_oldest(backend, extra)
 
 
+@nox.session(default=False)
+def estimates(session: nox.Session) -> None:
+    """nox -s estimates  # the errors of quadrature and of sums on 25,000 pairs of each dtype and kind of parameters"""
+    install(session, wheel(session), group="tests-numpy")
+    session.run("python", "tests/draws.py", *(session.posargs or ["25000"]))
+
+
 def add_benchmarks(group: str) -> None:
     """Add a session that compares a backend with its peers, with its group of dependencies, and writes the table."""
     backend = group.removeprefix("bench-")

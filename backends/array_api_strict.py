@@ -85,6 +85,11 @@ def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
     return np.errstate(all="ignore")(function)
 
 
+def widest_dtype(x: Any, /) -> Any:
+    """Return the widest float dtype that the framework has on the device of `x`."""
+    return array_api_strict.float64
+
+
 def default_dtype() -> Any:
     """Return float64."""
     return array_api_strict.float64

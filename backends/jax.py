@@ -89,6 +89,11 @@ def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
     return jitted
 
 
+def widest_dtype(x: Any, /) -> Any:
+    """Return the widest float dtype that the framework has on the device of `x`."""
+    return result_type(float)
+
+
 def default_dtype() -> Any:
     """Return float32, or float64 where JAX is set to 64 bits."""
     return result_type(float)

@@ -95,6 +95,11 @@ def compiled(function: Callable[..., Any], /) -> Callable[..., Any]:
     return ignore_warnings
 
 
+def widest_dtype(x: np.ndarray, /) -> Any:
+    """Return the widest float dtype that the framework has on the device of `x`."""
+    return np.dtype(np.float64)
+
+
 def default_dtype() -> Any:
     """Return float64."""
     return np.dtype(np.float64)

@@ -121,6 +121,11 @@ def cumulative_sum(x: tf.Tensor, /, *, axis: int | None = None) -> tf.Tensor:
     return tf.math.cumsum(x, axis=0 if axis is None else axis)
 
 
+def widest_dtype(x: Any, /) -> Any:
+    """Return the widest float dtype that the framework has on the device of `x`."""
+    return tf.float64
+
+
 def default_dtype() -> Any:
     """Return float32."""
     return tf.float32

@@ -99,6 +99,11 @@ def cumulative_sum(x: torch.Tensor, /, *, axis: int | None = None) -> torch.Tens
     return torch.cumsum(x, dim=0 if axis is None else axis)
 
 
+def widest_dtype(x: torch.Tensor, /) -> torch.dtype:
+    """Return the widest float dtype that the framework has on the device of `x`."""
+    return torch.float32 if x.device.type == "mps" else torch.float64
+
+
 def default_dtype() -> torch.dtype:
     """Return `torch.get_default_dtype()`."""
     return torch.get_default_dtype()

@@ -232,6 +232,10 @@ class Namespace(Protocol):
         """Return `x` as a constant to the framework's differentiation."""
         ...
 
+    def widest_dtype(self, x: Array, /) -> DType:
+        """Return the widest float dtype that the framework has on the device of `x`."""
+        ...
+
     def to_numpy(self, x: Array, /) -> Any:
         """Return a concrete array as a NumPy array, for error messages."""
         ...

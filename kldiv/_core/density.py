@@ -6,7 +6,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from kldiv._arrays import cache
 from kldiv._arrays.compilation import program_of
@@ -20,14 +20,19 @@ from kldiv.domains import Support
 
 _PLANS = "plans of log densities"  # their section of the cache
 
+# From the distribution, the namespace, an outcome, and its complement if that is known better.
+Formula: TypeAlias = Callable[[Any, Namespace, Array, Any], Array]
 
-def density(formula: Callable[[Any, Namespace, Array], Array]) -> Callable[[Any, Any], Array]:
+
+def density(formula: Callable[..., Array]) -> Callable[[Any, Any], Array]:
     """Make the formula for a log density inside the support into a method: any array, -inf outside the support.
 
     Parameters
     ----------
     formula
         The method ``log_density(self, xp, x)`` of a family; its parameters and `x` are arrays of the namespace `xp`.
+        That of a family on the unit interval may be ``log_density(self, xp, x, complement)``, with 1 - x: quadrature
+        knows it near 1 to all digits, where `x` itself is rounded.
 
     Returns
     -------
@@ -48,6 +53,7 @@ def density(formula: Callable[[Any, Namespace, Array], Array]) -> Callable[[Any,
     >>> print(Wedge(1.0).log_density([0.5, 2.0]))
     [  0. -inf]
     """
+    exact = _with_complement(formula)
 
     @functools.wraps(formula)
     def log_density(self: Any, x: Any) -> Array:
@@ -55,18 +61,65 @@ def density(formula: Callable[[Any, Namespace, Array], Array]) -> Callable[[Any,
         key = signature((self, (x,)), parameters)
         plan = None if key is None else cache.get(_PLANS, key)
         if plan is None:
-            return _first_log_density(formula, self, x)
+            return _first_log_density(exact, self, x)
         value: Array = plan(parameters)
         return value
 
     log_density.__signature__ = _SIGNATURE  # type: ignore[attr-defined]
+    log_density.formula = exact  # type: ignore[attr-defined]
+    log_density.takes_complement = _takes_complement(formula)  # type: ignore[attr-defined]
     return log_density
 
 
 _SIGNATURE = inspect.signature(lambda self, x: None)  # that of the method, not of the formula
 
 
-def _first_log_density(formula: Callable[..., Array], d: Any, x: Any) -> Array:
+def _with_complement(formula: Callable[..., Array]) -> Formula:
+    """Return the formula as a function of an outcome and, if it is known better than from that, its complement."""
+    if not _takes_complement(formula):
+        return lambda self, xp, x, complement: formula(self, xp, x)
+    return lambda self, xp, x, complement: formula(self, xp, x, 1 - x if complement is None else complement)
+
+
+def _takes_complement(formula: Callable[..., Array]) -> bool:
+    return "complement" in inspect.signature(formula).parameters
+
+
+def takes_complement(cls: Any) -> bool:
+    """Tell whether the formula for the log density of a family takes 1 - x, and so is exact near 1."""
+    return getattr(cls.log_density, "takes_complement", False)
+
+
+def evaluate_density(
+    xp: Namespace, d: Family, x: Array, complement: Array | None = None, *, held: Any = None, between: bool = False
+) -> Array:
+    """Return the log density of a distribution at outcomes of the dtype of its parameters, inside of a computation.
+
+    Parameters
+    ----------
+    complement
+        1 - x, where it is known better than from x.
+    held
+        The distribution with what stands for those that it holds, if it holds any.
+    between
+        Whether a distribution of integers is evaluated between the integers too.
+    """
+    formula: Formula | None = getattr(type(d).log_density, "formula", None)
+    if formula is None and between:
+        raise TypeError(
+            f"{type(d).__name__}.log_density is not declared, and this needs its formula between the integers: "
+            "decorate it with @kldiv.declare.density, as `def log_density(self, xp, x)`"
+        )
+    if formula is None:
+        value: Array = d.log_density(x)
+        return value
+    evaluate = functools.partial(formula, d if held is None else held, xp)
+    if between:
+        return evaluate(x, None)
+    return _inside_support(xp, support_of(type(d)), d, x, complement, evaluate)
+
+
+def _first_log_density(formula: Formula, d: Any, x: Any) -> Array:
     """Return a log density, and keep how to compute the next one like it."""
     names, values = zip(*named_leaves(d, "the distribution"), strict=True)
     xp, arrays, dtype = gather([x, *values], ["x", *names])
@@ -105,18 +158,23 @@ def _require_outcomes(xp: Namespace, d: Family, x: Array) -> None:
         )
 
 
-def _log_density(xp: Namespace, formula: Callable[..., Array], dtype: DType, d: Family, x: Array) -> Array:
+def _log_density(xp: Namespace, formula: Formula, dtype: DType, d: Family, x: Array) -> Array:
     d, x = cast(xp, d, dtype), xp.astype(x, computing_dtype(xp, dtype))
-    value = inside_support(xp, support_of(type(d)), d, x, lambda y: formula(d, xp, y))
+    value = _inside_support(xp, support_of(type(d)), d, x, None, functools.partial(formula, d, xp))
     return xp.astype(value, dtype)
 
 
-def inside_support(
-    xp: Namespace, support: Support | None, d: Family, x: Array, formula: Callable[[Array], Array]
+def _inside_support(
+    xp: Namespace,
+    support: Support | None,
+    d: Family,
+    x: Array,
+    complement: Array | None,
+    formula: Callable[[Array, Any], Array],
 ) -> Array:
-    """Return `formula(x)` where x lies in the support of d, and -inf elsewhere."""
+    """Return the formula where x lies in the support of d, and -inf elsewhere."""
     if support is None or support.space not in ("line", "integers"):
-        return formula(x)
+        return formula(x, complement)
     low = getattr(d, support.low) if isinstance(support.low, str) else support.low
     high = getattr(d, support.high, math.inf) if isinstance(support.high, str) else support.high
     inside = (x >= low) & (x <= high)
@@ -124,4 +182,5 @@ def inside_support(
         inside = inside & (xp.floor(x) == x)
     # Any point of the support serves where x lies outside.
     point = low if isinstance(support.low, str) or support.space == "integers" else 0.0 if low < 0 else 0.5
-    return xp.where(inside, formula(xp.where(inside, x, point)), -math.inf)
+    inner_complement = None if complement is None else xp.where(inside, complement, 1 - point)
+    return xp.where(inside, formula(xp.where(inside, x, point), inner_complement), -math.inf)

@@ -169,6 +169,20 @@ def constant(xp: Namespace, d: Family) -> Family:
     return tree_map(xp.stop_gradient, d)
 
 
+def are_equal(xp: Namespace, p: Family, q: Family, like: Array) -> Array:
+    """Return where two distributions are of one kind and have equal parameters, in the batch shape of `like`."""
+    equal = xp.zeros_like(like) == 0
+    if kind_of(p) != kind_of(q):
+        return ~equal
+    for a, b in zip(walk(p), walk(q), strict=True):
+        x, y, axes = xp.stop_gradient(a.value), xp.stop_gradient(b.value), a.event_axes
+        if axes and xp.shape(x)[-axes:] != xp.shape(y)[-axes:]:
+            return ~(xp.zeros_like(like) == 0)
+        same = x == y
+        equal = equal & (xp.all(same, axis=tuple(range(-axes, 0))) if axes else same)
+    return equal
+
+
 def without_event_axes(xp: Namespace, x: Array, axes: int) -> Array:
     """Return the first entry of a parameter along its event axes, as far as it has them."""
     return x[(..., *[0] * min(axes, len(xp.shape(x))))] if axes else x

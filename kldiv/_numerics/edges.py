@@ -74,6 +74,12 @@ def log(xp: Namespace, p: Array) -> Array:
     return xp.where(zero, -inf, xp.log(xp.where(zero, 1.0, p)))
 
 
+def log_fraction(xp: Namespace, x: Array, complement: Array) -> Array:
+    """log(x) for x + complement = 1, to the last digits near 1 too; -inf at 0 with derivative 0."""
+    small = x < 0.5
+    return xp.where(small, log(xp, xp.where(small, x, 1.0)), xp.log1p(-xp.where(small, 0.0, complement)))
+
+
 def logit(xp: Namespace, p: Array) -> Array:
     """log(p / (1 - p)), infinite at 0 and 1 with derivative 0."""
     edge = (p == 0) | (p == 1)

@@ -10,6 +10,7 @@ from math import inf, log, pi, sqrt
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.categorical import sigmoid, softplus
+from kldiv._numerics.edges import log_fraction
 from kldiv._numerics.integrals import integrate_half_line, normal_nodes
 from kldiv._numerics.special import log_ndtr
 
@@ -68,11 +69,11 @@ def softplus_variance(xp: Namespace, loc: Array, scale: Array) -> Array:
     return xp.where(small, near_value, _positive_part(xp, *far)[1] + rest - far_mean * far_mean)
 
 
-def logit_normal_log_density(xp: Namespace, x: Array, loc: Array, scale: Array) -> Array:
-    """The log density at x of the sigmoid of a normal variable, -inf at 0 and 1."""
-    edge = (x == 0) | (x == 1)
-    x = xp.where(edge, 0.5, x)
-    log_x, log_y = xp.log(x), xp.log1p(-x)
+def logit_normal_log_density(xp: Namespace, x: Array, complement: Array, loc: Array, scale: Array) -> Array:
+    """The log density at x, 1 less the complement, of the sigmoid of a normal variable, -inf at 0 and 1."""
+    edge = (x == 0) | (complement == 0)
+    x, complement = xp.where(edge, 0.5, x), xp.where(edge, 0.5, complement)
+    log_x, log_y = log_fraction(xp, x, complement), log_fraction(xp, complement, x)
     z = ((log_x - log_y) - loc) / scale
     return xp.where(edge, -inf, -0.5 * z * z - xp.log(scale) - 0.5 * log(2 * pi) - log_x - log_y)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from kldiv._arrays.protocol import Array, Namespace
+from kldiv._core.density import evaluate_density, takes_complement
 from kldiv._core.family import Family, fields_of, support_of
 from kldiv._core.parameters import index_batch
 from kldiv._numerics.categorical import log_mixture
@@ -56,37 +57,39 @@ def with_support(d: Family) -> Family:
     return d
 
 
-def log_density(xp: Namespace, d: Family, x: Array, *, extended: bool = False) -> Array:
-    """Return the log density; with `extended`, that of a distribution of integers between the integers too."""
-    if not extended:
-        return d.log_density(x)
+def log_density(xp: Namespace, d: Family, x: Array, complement: Array | None = None, *, between: bool = False) -> Array:
+    """Return the log density at outcomes, whose complements 1 - x may be known better than they are themselves.
+
+    With `between`, that of a distribution of integers between the integers too.
+    """
     if type(d) is Mixture:
-        inner = log_density(xp, d.components, along_components(d.components, x), extended=True)
-        return log_mixture(xp, d.probs, inner)
-    cls = type(d)
-    parts = [_Extended(xp, y) if field.component else y for field, y in zip(fields_of(cls), d, strict=True)]
-    formula = getattr(cls.log_density, "__wrapped__", None)
-    if formula is None:
-        raise TypeError(
-            f"{cls.__name__}.log_density is not declared, and this needs its formula between the integers: decorate it "
-            "with @kldiv.declare.density, as `def log_density(self, xp, x)`"
-        )
-    value: Array = formula(cls(*parts), xp, x)
-    return value
+        x = along_components(d.components, x)
+        complement = None if complement is None else along_components(d.components, complement)
+        return log_mixture(xp, d.probs, log_density(xp, d.components, x, complement, between=between))
+    fields = fields_of(type(d))
+    if not any(field.component for field in fields):
+        return evaluate_density(xp, d, x, complement, between=between)
+    parts = [_Held(xp, y, between) if field.component else y for field, y in zip(fields, d, strict=True)]
+    return evaluate_density(xp, d, x, held=type(d)(*parts), between=between)
 
 
-class _Extended:
-    """A distribution of integers inside another, whose log density between the integers is asked for."""
+class _Held:
+    """A distribution that another holds, evaluated inside of a computation."""
 
-    def __init__(self, xp: Namespace, d: Family) -> None:
-        self._xp, self._d = xp, d
+    def __init__(self, xp: Namespace, d: Family, between: bool) -> None:
+        self._xp, self._d, self._between = xp, d, between
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._d, name)
 
     def log_density(self, x: Array) -> Array:
-        """Return the log density, between the integers too."""
-        return log_density(self._xp, self._d, x, extended=True)
+        """Return the log density at outcomes of the distribution that is held."""
+        return log_density(self._xp, self._d, x, between=self._between)
+
+
+def takes_complements(d: Family) -> bool:
+    """Tell whether the log density of a distribution on the unit interval is exact near 1, given 1 - x."""
+    return takes_complements(d.components) if type(d) is Mixture else takes_complement(type(d))
 
 
 def plain_components(xp: Namespace, d: Family) -> Iterator[Family]:

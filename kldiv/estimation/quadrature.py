@@ -3,25 +3,41 @@
 The integral of f (log p - log q) for each component f of P is split into segments, on each of which the mass of f is
 located first. Then x = centre + width sinh(sinh(u)), or the like for a segment with ends, turns tails of all kinds into
 ones that fall double exponentially, for which the rule converges geometrically (Takahasi and Mori 1974). Its step is
-halved until two results agree.
+halved until its results agree. What lies beyond the outcomes that floats can tell apart is added from how the integrand
+falls there. The same points say whether the densities integrate to 1.
 """
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import NamedTuple
+import operator
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 from kldiv._arrays.compilation import compile_whole
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family
-from kldiv._core.parameters import constant, insert_batch_axes
-from kldiv.estimation.components import Components, components_of, log_density
-from kldiv.estimation.segments import Node, Segment, column, finite_or_less, range_of, segments_of
+from kldiv._core.parameters import constant
+from kldiv.estimation.components import Components, components_of
+from kldiv.estimation.segments import Segment, column, same_support, segments_of
+from kldiv.estimation.terms import Densities, Terms, stacked, terms_of
+from kldiv.estimation.window import Rest, log_cosh, rest_beyond, sinh, window_of
 
-FIRST = 256  # steps of the first rule, whose every second and fourth point make coarser ones
+FIRST = 256  # steps of the first rule, whose every second, fourth and eighth point make coarser ones
 LAST = 4096  # of the finest
 WHOLE = (FIRST, 1024, LAST)  # where a rule is compiled as a whole, and not refined step by step
-CLOSE = 2.0**-6  # to 1, where numbers are too coarse
+
+
+class Mass(NamedTuple):
+    """The integral of a density, which is 1 if it is one."""
+
+    value: Array
+    error: Array
+
+    def is_wrong(self, xp: Namespace) -> Array:
+        """Return where it is certain that a density does not integrate to 1."""
+        return xp.abs(self.value - 1) > 0.01 + 10 * self.error
 
 
 class Integral(NamedTuple):
@@ -29,7 +45,8 @@ class Integral(NamedTuple):
 
     value: Array
     error: Array  # a bound on what truncation and the step leave, and an estimate of what rounding leaves
-    mass: Array  # the mass of each component at the points
+    mass: Mass  # of P, as the points see it
+    mass_q: Mass  # of Q
     points: int  # of each component and segment
 
 
@@ -39,259 +56,244 @@ def allowed_error(xp: Namespace, value: Array, rtol: float, atol: float) -> Arra
     return atol + rtol * xp.where(size < math.inf, size, 0.0)
 
 
-class Integrand:
-    """f (log p - log q), for the components f of P."""
-
-    def __init__(self, xp: Namespace, p: Family, q: Family, *, extended: bool = False) -> None:
-        self._xp, self._extended = xp, extended
-        self._components = components_of(xp, p)
-        axes = self._components.axes
-        self._p, self._q = insert_batch_axes(xp, p, axes), insert_batch_axes(xp, q, axes)
-
-    def log_mass(self, node: Node) -> Array:
-        """Return log f."""
-        return self._log_density(self._components.components, node)
-
-    def logs(self, node: Node) -> tuple[Array, Array, Array]:
-        """Return log f, log p and log q."""
-        log_f = self.log_mass(node)
-        log_p = log_f if self._components.weights is None else self._log_density(self._p, node)
-        return log_f, log_p, self._log_density(self._q, node)
-
-    def _log_density(self, d: Family, node: Node) -> Array:
-        if node.upper_end is not None:
-            return _log_density_near_1(self._xp, d, node)
-        return log_density(self._xp, d, node.x, extended=self._extended)
-
-
-def _log_density_near_1(xp: Namespace, d: Family, node: Node) -> Array:
-    """Return the log density, at x as it is before it is rounded.
-
-    Numbers below 1 are too coarse for a density with a pole at 1. Log densities are linear functions of log(1 - x) near
-    1, to a relative 1 - x, so they can be moved there from where x is to where it should be. The slope is taken between
-    numbers that are powers of 2 away from 1, and so are exact.
-    """
-    assert node.upper_end is not None
-    end, distance = node.upper_end
-    near = 2.0**-14 if node.x.dtype == xp.float32 else 2.0**-36
-    close = (distance < CLOSE) & (end == 1)
-    x = xp.where(close & (distance < near), 1 - near, node.x)
-    value = log_density(xp, d, x)
-    at_near = log_density(xp, d, column(xp, [1 - near, 1 - 2 * near], node.x[0, ...]) + xp.zeros_like(value[:1, ...]))
-    regular = xp.isfinite(at_near[1, ...]) & xp.isfinite(at_near[0, ...])
-    slope = (xp.where(regular, at_near[1, ...], 0.0) - xp.where(regular, at_near[0, ...], 0.0)) / math.log(2)
-    return value + slope * xp.log(xp.where(close, xp.divide(distance, xp.where(close, 1 - x, 1.0)), 1.0))
-
-
 # ------------------------------------------------------------------------------------------------------------- the rule
 
 
 class Sums(NamedTuple):
-    """The sums of a rule over a window of length 1."""
+    """The sums of a rule over its window, with the fields of `Terms` along an axis."""
 
-    values: tuple[Array, Array, Array]  # with four times the step, twice the step, and the step
-    rounding: Array
-    mass: Array
+    quarters: Array  # along the first axis: rules of four times the step, each shifted by one step more
+    before: Array  # how far apart rules of eight times the step are
+
+    def finest(self, xp: Namespace) -> Array:
+        """Return the rule with all points."""
+        return 0.25 * xp.sum(self.quarters, axis=0)
 
 
 class TrapezoidRule:
-    """The trapezoid rule on one segment, refined by halving its step.
+    """The trapezoid rule on one segment, refined by halving its step."""
 
-    Attributes
-    ----------
-    width
-        The length of the part of the axis outside of which the integrand adds nothing.
-    infinite
-        Whether the integral is infinite, as the integrand does not fall.
-    truncated
-        What lies beyond the ends of the axis.
-    """
-
-    def __init__(self, xp: Namespace, integrand: Integrand, still: Integrand, segment: Segment) -> None:
-        """Find the part of the axis outside of which `still`, the integrand without derivatives, adds nothing."""
-        self._xp, self._integrand, self._segment = xp, integrand, segment
-        down, up = segment.chart.reach(range_of(xp, segment.place))
-        start, stop = math.asinh(down), math.asinh(up)
-        count = math.ceil((stop - start) / 0.2)
-        step = (stop - start) / count
-        us = [start + step * k for k in range(count + 1)]
-        ts = [*map(math.sinh, us), down, 0.5 * down, 0.5 * up, up]
-        log_sizes, log_ratios = _log_sizes(xp, still, segment._replace(chart=segment.chart.constant(xp)), ts)
-        self._low, self.width = _window(xp, us, stop, step, log_sizes[: count + 1, ...])
-        self.infinite = xp.zeros_like(self.width) > 0
-        self.truncated = xp.zeros_like(self.width)
-        for half, end, t in ((count + 2, count + 1, down), (count + 3, count + 4, up)):
-            grows = log_ratios[end, ...] - log_ratios[half, ...] > 5
-            infinite, rest = _tail(xp, log_sizes[half, ...], log_sizes[end, ...], grows, abs(0.5 * t))
-            self.infinite = self.infinite | infinite
-            self.truncated = self.truncated + rest
+    def __init__(self, xp: Namespace, densities: Densities, still: Densities, segment: Segment) -> None:
+        """Find the part of the axis outside of which `still`, the densities without derivatives, add nothing."""
+        self._xp, self._densities, self._segment = xp, densities, segment
+        self._window = window_of(xp, still, segment._replace(chart=segment.chart.constant(xp)))
+        self.rest = rest_beyond(xp, densities, segment, self._window)
 
     def first_sums(self, count: int) -> Sums:
         """Return the sums with `count` steps."""
         xp = self._xp
-        terms, rounding, mass = self._terms([k / count for k in range(count + 1)])
-        coarse, middle, fine = (xp.sum(terms[::n, ...], axis=0) * (n / count) for n in (4, 2, 1))
-        return Sums((coarse, middle, fine), xp.sum(rounding, axis=0) / count, xp.sum(mass, axis=0) / count)
+        terms = self._terms([k / count for k in range(count + 1)])
+        terms = terms * column(xp, [0.5, *[1.0] * (count - 1), 0.5], terms[0, 0, ...])
+        eighths = [_every(xp, terms, 8, k, count) for k in (0, 4)]
+        quarters = stacked(xp, [_every(xp, terms, 4, k, count) for k in range(4)])
+        return Sums(quarters, _finite(xp, xp.abs(xp.stop_gradient(eighths[0] - eighths[1]))))
 
     def halved(self, sums: Sums, count: int) -> Sums:
         """Return the sums with twice `count` steps, from those with `count`."""
         xp = self._xp
-        terms, rounding, mass = self._terms([(2 * k + 1) / (2 * count) for k in range(count)])
-        return Sums(
-            (*sums.values[1:], 0.5 * sums.values[-1] + xp.sum(terms, axis=0) / (2 * count)),
-            0.5 * sums.rounding + xp.sum(rounding, axis=0) / (2 * count),
-            0.5 * sums.mass + xp.sum(mass, axis=0) / (2 * count),
-        )
+        terms = self._terms([(2 * k + 1) / (2 * count) for k in range(count)])
+        even, odd = (0.5 * (sums.quarters[k, ...] + sums.quarters[k + 2, ...]) for k in (0, 1))
+        quarters = stacked(xp, [even, _every(xp, terms, 2, 0, count), odd, _every(xp, terms, 2, 1, count)])
+        return Sums(quarters, _distance(xp, sums.quarters, sums.finest(xp)))
 
-    def _terms(self, fractions: list[float]) -> tuple[Array, Array, Array]:
-        """Return the integrand at points, given as fractions of the window, its rounding errors, and the mass of f."""
-        xp, segment = self._xp, self._segment
-        u = self._low + self.width * column(xp, fractions, segment.place)
-        grow, fall = xp.exp(u), xp.exp(-u)
-        node = segment.node(xp, 0.5 * (grow - fall))
-        log_f, log_p, log_q = self._integrand.logs(node)
-        log_mass = log_f + node.log_slope + xp.log(0.5 * (grow + fall))
-        # Where f has no mass nothing is added, whatever log q is there; not so where only q has none.
-        has_mass = xp.stop_gradient(log_mass) > math.log(xp.finfo(log_mass.dtype).smallest_normal)
-        if segment.exists is not None:
-            has_mass = has_mass & segment.exists
-        mass = xp.where(has_mass, xp.exp(xp.where(has_mass, log_mass, 0.0)), 0.0)
-        log_p, log_q = xp.where(has_mass, log_p, 0.0), xp.where(has_mass, log_q, 0.0)
-        size = rounding_size(xp, log_p, log_q)
-        # An outcome is itself rounded, by more of the width of a distribution the farther from 0 it lies.
-        moves = xp.abs(node.x) * xp.exp(-xp.where(has_mass, node.log_slope, 0.0))
-        if node.upper_end is not None:
-            moves = xp.where(node.upper_end.distance < CLOSE, 0.0, moves)
-        size = size * (1 + moves)
-        size = xp.where(has_mass & (size < math.inf), size, 0.0)
-        eps = 4 * float(xp.finfo(mass.dtype).eps)
-        return mass * (log_p - log_q), xp.stop_gradient(eps * mass * size), xp.stop_gradient(mass)
+    def _terms(self, fractions: list[float]) -> Array:
+        """Return the terms at points, given as fractions of the window, times its length."""
+        xp, segment, low, high = self._xp, self._segment, self._window.low, self._window.high
+        u = low + (high - low) * column(xp, fractions, segment.place)
+        node = segment.node(xp, sinh(xp, u))
+        log_slope = node.log_slope + log_cosh(xp, u) + xp.log(high - low)
+        terms = stacked(xp, terms_of(xp, self._densities.logs(node.x, node.complement), log_slope, node.blur))
+        return terms if segment.exists is None else xp.where(segment.exists, terms, 0.0)
 
 
-def rounding_size(xp: Namespace, log_p: Array, log_q: Array) -> Array:
-    """Return what the rounding error of log p - log q is proportional to."""
-    return xp.where((log_p - log_q != 0) & (log_q > -math.inf), 1 + xp.abs(log_p) + xp.abs(log_q), 0.0)
+def _every(xp: Namespace, terms: Array, n: int, first: int, count: int) -> Array:
+    """Return the rule with each n-th of the points of one with `count` steps."""
+    return xp.sum(terms[:, first::n, ...], axis=1) * (n / count)
 
 
-def _log_sizes(xp: Namespace, integrand: Integrand, segment: Segment, t: list[float]) -> tuple[Array, Array]:
-    """Return the logarithms of f |log p - log q| dx/dt, where there is any f, and of the ratio in it."""
-    node = segment.node(xp, column(xp, t, segment.place))
-    log_f, log_p, log_q = integrand.logs(node)
-    log_mass = finite_or_less(xp, log_f + node.log_slope)
-    has_mass = log_mass > -0.9 * math.log(xp.finfo(log_mass.dtype).max)
-    ratio = xp.abs(xp.where(has_mass, log_p, 0.0) - xp.where(has_mass, log_q, 0.0))
-    # An infinite ratio is that of an outcome which Q rules out; the points that meet it make the integral infinite.
-    log_ratio = xp.log1p(xp.where(ratio < math.inf, ratio, 0.0))
-    return xp.where(has_mass, log_mass + log_ratio, -math.inf), log_ratio
+def _distance(xp: Namespace, rules: Array, finest: Array) -> Array:
+    """Return the largest distance of rules, along the first axis, from the finest one."""
+    return xp.max(_finite(xp, xp.abs(xp.stop_gradient(rules - finest))), axis=0)
 
 
-def _window(xp: Namespace, us: list[float], stop: float, step: float, log_sizes: Array) -> tuple[Array, Array]:
-    """Return where the part of the axis begins outside of which sizes add nothing, and its length."""
-    start = us[0]
-    sizes = log_sizes + column(xp, [math.log(math.cosh(u)) for u in us], log_sizes[0, ...])
-    top = xp.max(sizes, axis=0)
-    top = xp.where(xp.isfinite(top), top, 0.0)
-    inside = sizes > top + math.log(xp.finfo(top.dtype).eps) - 3
-    u = column(xp, us, top) + xp.zeros_like(sizes)
-    low = -xp.max(xp.where(inside, -u, -stop), axis=0) - step
-    high = xp.max(xp.where(inside, u, start), axis=0) + step
-    low = xp.where(low > start, low, start)
-    high = xp.where(high < stop, high, stop)
-    return low, xp.where(high > low, high - low, step)
+def _step_errors(xp: Namespace, sums: Sums) -> Array:
+    """Return how far off the rule with all points is.
 
-
-def _tail(xp: Namespace, half_size: Array, end_size: Array, grows: Array, distance: float) -> tuple[Array, Array]:
-    """Return where the integral beyond an end is infinite, and what it adds, from log sizes at the end and halfway.
-
-    What lies beyond the end is what an exponential leaves that falls as sizes do. The integral is infinite where sizes
-    do not fall since the ratio of the densities grows exponentially.
+    Rules of two and of four times the step are off by d and e, each the largest of the differences between shifted
+    rules and the finest one, since a single difference may vanish by chance. Differences that fall geometrically leave
+    less than d. Where the rule converges exponentially the next difference is about d (d / e), or less, of which ten
+    times is taken.
     """
-    has_size = xp.isfinite(end_size)
-    falls = xp.where(has_size, half_size, 0.0) - xp.where(has_size, end_size, 0.0)
-    rate = xp.where(falls > 0.05, falls, 0.05) / distance
-    return has_size & (falls < 0.1) & grows, xp.exp(end_size) / rate
+    finest, before = sums.finest(xp), sums.before
+    e = _distance(xp, sums.quarters, finest)
+    d = _finite(xp, xp.abs(xp.stop_gradient(0.5 * (sums.quarters[0, ...] + sums.quarters[2, ...]) - finest)))
+    expected = e * xp.where(before > e, e / xp.where(before > 0, before, 1.0), 1.0)
+    d = 2 * xp.where(d > expected, d, expected)
+    falls = xp.where(e > 0, 10 * d / xp.where(e > 0, e, 1.0), 1.0)
+    return d * xp.where(falls < 1, falls, 1.0)
+
+
+def _finite(xp: Namespace, x: Array) -> Array:
+    return xp.where(xp.isfinite(x), x, 0.0)
 
 
 # --------------------------------------------------------------------------------------------------------- the integral
 
 
+class Totals(NamedTuple):
+    """Sums over all segments and components of P."""
+
+    terms: Terms
+    step: Terms  # what the step leaves
+    beyond: Terms  # what the rest beyond windows may be off by
+    missing: Array  # by how much the masses of components differ from 1
+    infinite: Array
+    seen: Array  # where P is positive at all
+    alike: Array  # where P and Q have the same support
+
+
+# From sums and the number of points to what is asked for, and to where a smaller step would make it no better.
+Judge: TypeAlias = Callable[[Namespace, Totals, int], tuple[Integral, Array]]
+
+
+def divergence(xp: Namespace, totals: Totals, points: int) -> tuple[Integral, Array]:
+    """Return the divergence from sums."""
+    terms, missing = totals.terms, totals.missing + totals.beyond.mass
+    near = totals.alike & (terms.apart == 0)
+    far_size = xp.abs(_finite(xp, xp.stop_gradient(terms.far)))
+    # Where log(q / p) is off by d, its gap is off by d |q / p - 1|, whose mean is at most sqrt(2 KL).
+    near_size = xp.sqrt(2 * _finite(xp, xp.stop_gradient(terms.near)))
+    step = xp.where(near, totals.step.near, totals.step.far + 10 * totals.step.mass * (1 + far_size))
+    floor = xp.where(
+        near,
+        totals.beyond.near
+        + terms.rounding_near
+        + 2 * missing * near_size
+        + xp.where(missing < 1e-6, 0.0 * missing, math.inf),
+        totals.beyond.far + terms.rounding + 10 * missing * (1 + far_size),
+    )
+    value = xp.where(near, terms.near, terms.far)
+    known = xp.isfinite(xp.stop_gradient(value)) & ~totals.infinite
+    value = xp.where(known, value - xp.where(value < 0, xp.stop_gradient(value), 0.0), math.inf)
+    error = xp.where(totals.infinite, 0.0, xp.where(known, step + floor, math.inf))
+    done = ~known | (step <= 0.5 * floor) | ~(floor < math.inf)
+    return Integral(value, error, _mass_of(xp, totals), Mass(terms.mass_q, xp.zeros_like(error)), points), done
+
+
+def mass(xp: Namespace, totals: Totals, points: int) -> tuple[Integral, Array]:
+    """Return the mass of P from sums, as an integral of its own."""
+    found = _mass_of(xp, totals)
+    return Integral(found.value, found.error, found, found, points), 2 * totals.step.mass <= found.error
+
+
+def _mass_of(xp: Namespace, totals: Totals) -> Mass:
+    """Return the mass of P, which is not known where P is positive, but too narrow for what floats can tell apart."""
+    value = totals.terms.mass
+    narrow = totals.seen & (value < 0.01)
+    error = totals.step.mass + totals.beyond.mass + totals.terms.rounding
+    return Mass(value, xp.where(narrow | totals.infinite, math.inf, error))
+
+
+def totals_of(xp: Namespace, components: Components, sums: list[Sums], rest: Rest, alike: Array) -> Totals:
+    """Return the sums over components of P, from those of the rules of all segments and what these leave."""
+    terms = rest.terms + Terms.unstacked(functools.reduce(operator.add, [s.finest(xp) for s in sums]))
+    step = Terms.unstacked(functools.reduce(operator.add, [_step_errors(xp, s) for s in sums]))
+    return total_of(xp, components, rest._replace(terms=terms), step, alike)
+
+
+def total_of(xp: Namespace, components: Components, sums: Rest, step: Terms, alike: Array) -> Totals:
+    """Return the sums over components of P."""
+    terms = sums.terms
+
+    def total(x: Array) -> Array:
+        return components.total(xp, x)
+
+    missing = total(xp.abs(xp.stop_gradient(terms.mass) - 1))
+    infinite, seen = (total(xp.where(x, xp.ones_like(terms.mass), 0.0)) > 0 for x in (sums.infinite, sums.seen))
+    return Totals(terms.map(total), step.map(total), sums.errors.map(total), missing, infinite, seen, alike)
+
+
 def integrate(xp: Namespace, p: Family, q: Family, like: Array, *, rtol: float, atol: float) -> Integral:
     """Return the integral of p (log p - log q) over numbers; the batch shape is that of `like`."""
+    return with_mass_of_q(xp, functools.partial(refined, xp, _integral), p, q, like, rtol, atol)
+
+
+def with_mass_of_q(
+    xp: Namespace, compute: Callable[..., Integral], p: Family, q: Family, like: Array, rtol: float, atol: float
+) -> Integral:
+    """Return the divergence, with the error that follows if Q does not integrate to 1.
+
+    Where the outcomes of P do not see all of Q, the mass of Q is computed by itself.
+    """
+    integral = compute(divergence, lambda found: found.error <= allowed_error(xp, found.value, rtol, atol), p, q, like)
+    seen = (xp.abs(integral.mass_q.value - 1) < 1e-8) | (integral.value == math.inf)
+    if xp.is_concrete(seen) and bool(xp.all(seen)):
+        return integral._replace(mass_q=Mass(xp.ones_like(integral.error), xp.zeros_like(integral.error)))
+    own = compute(mass, lambda found: found.error < 1e-9, q, q, like)
+    positive = own.value > 0
+    off = own.error + xp.abs(xp.log(xp.where(positive, own.value, 1.0)))
+    error = xp.where(seen, 0.0, xp.where(positive, 2 * off, math.inf))
+    mass_q = Mass(*[xp.where(seen, a, b) for a, b in zip((1.0, 0.0), own.mass, strict=True)])
+    return integral._replace(error=integral.error + xp.stop_gradient(error), mass_q=mass_q)
+
+
+def refined(
+    xp: Namespace,
+    body: Callable[..., Integral],
+    judge: Judge,
+    is_enough: Callable[[Integral], Array],
+    p: Family,
+    q: Family,
+    like: Array,
+) -> Integral:
+    """Return an integral with steps as small as needed."""
     if not xp.eager_is_slow:
-        return _integral(xp, rtol, atol, FIRST, p, q, like)
+        return body(xp, judge, is_enough, FIRST, p, q, like)
     for count in WHOLE:
-        value, error, mass, _ = compile_whole(_integral, xp, 0.0, 0.0, count)(p, q, like)
-        is_enough = error <= allowed_error(xp, value, rtol, atol)
-        if count == LAST or not xp.is_concrete(is_enough) or bool(xp.all(is_enough)):
-            return Integral(value, error, mass, count + 1)
+        found: Integral = compile_whole(body, xp, judge, None, count)(p, q, like)
+        integral = found._replace(points=count + 1)
+        enough = is_enough(integral)
+        if count == LAST or not xp.is_concrete(enough) or bool(xp.all(enough)):
+            return integral
     raise AssertionError("the last rule is returned whatever its error")
 
 
-def _integral(xp: Namespace, rtol: float, atol: float, count: int, p: Family, q: Family, like: Array) -> Integral:
+def _integral(
+    xp: Namespace,
+    judge: Judge,
+    is_enough: Callable[[Integral], Array] | None,
+    count: int,
+    p: Family,
+    q: Family,
+    like: Array,
+) -> Integral:
     components = components_of(xp, p)
-    like = components.like(xp, like)
-    integrand, still = Integrand(xp, p, q), Integrand(xp, constant(xp, p), constant(xp, q))
-    segments = segments_of(xp, still.log_mass, p, q, components, like)
-    rules = [TrapezoidRule(xp, integrand, still, segment) for segment in segments]
-    integral = refine(xp, rules, components, like, rtol=rtol, atol=atol, count=count)
-    return integral._replace(error=integral.error + missing_mass(xp, components, integral.mass, integral.value))
+    alike, deep = same_support(xp, p, q, like), components.like(xp, like)
+    densities, still = Densities(xp, p, q), Densities(xp, constant(xp, p), constant(xp, q))
+    segments = segments_of(xp, lambda node: still.log_f(node.x, node.complement), p, q, components, deep)
+    rules = [TrapezoidRule(xp, densities, still, segment) for segment in segments]
+    rest = functools.reduce(Rest.joined, [rule.rest for rule in rules])
 
+    def judged(sums: list[Sums], count: int) -> tuple[Integral, Array]:
+        return judge(xp, totals_of(xp, components, sums, rest, alike), count + 1)
 
-def missing_mass(xp: Namespace, components: Components, mass: Array, value: Array) -> Array:
-    """Return what mass that the points missed, or that was computed wrongly, may add to a divergence."""
-    size = xp.abs(xp.stop_gradient(value))
-    missing = components.total(xp, xp.abs(mass - 1))
-    # Of identical distributions the value is exactly 0, and the mass no matter.
-    matters = (size < math.inf) & (size > 0)
-    return xp.stop_gradient(xp.where(matters, 10 * missing * (1 + xp.where(matters, size, 0.0)), 0.0))
+    return refine(xp, rules, judged, is_enough, count)
 
 
 def refine(
     xp: Namespace,
     rules: list[TrapezoidRule],
-    components: Components,
-    like: Array,
-    *,
-    rtol: float,
-    atol: float,
-    count: int = FIRST,
+    judged: Callable[[list[Sums], int], tuple[Integral, Array]],
+    is_enough: Callable[[Integral], Array] | None,
+    count: int,
 ) -> Integral:
-    """Return the sum of rules, whose steps are halved until two results agree within the tolerance."""
-    concrete = all(xp.is_concrete(rule.width) for rule in rules)
+    """Return what is judged of the sums of rules, whose steps are halved until it is enough or can be no better."""
     sums = [rule.first_sums(count) for rule in rules]
     while True:
-        value, error, rounding, mass = _totals(xp, rules, sums, components, like)
-        finite = xp.abs(xp.stop_gradient(value)) < math.inf
-        done = (error <= allowed_error(xp, value, rtol, atol)) | (error <= rounding) | ~finite
-        if not concrete or count >= LAST or bool(xp.all(done)):
-            return Integral(value, xp.where(finite, error + rounding, 0.0), mass, count + 1)
+        integral, done = judged(sums, count)
+        if is_enough is None or count >= LAST or not xp.is_concrete(done):
+            return integral
+        if bool(xp.all(done | is_enough(integral))):
+            return integral
         sums = [rule.halved(s, count) for rule, s in zip(rules, sums, strict=True)]
         count *= 2
-
-
-def _totals(
-    xp: Namespace, rules: list[TrapezoidRule], sums: list[Sums], components: Components, like: Array
-) -> tuple[Array, Array, Array, Array]:
-    """Return the value, the error of step and truncation, that of rounding, and the mass of each component."""
-    value = error = rounding = mass = xp.zeros_like(like)
-    for rule, s in zip(rules, sums, strict=True):
-        value = value + xp.where(rule.infinite, math.inf, s.values[-1] * rule.width)
-        rounding = rounding + s.rounding * rule.width
-        mass = mass + s.mass * rule.width
-        error = error + _step_error(xp, *s.values) * rule.width + rule.truncated
-    value, error, rounding = (components.total(xp, x) for x in (value, error, rounding))
-    return value, xp.stop_gradient(error), xp.stop_gradient(rounding), mass
-
-
-def _step_error(xp: Namespace, coarse: Array, middle: Array, fine: Array) -> Array:
-    """Return how far off the finest of three results is whose steps are halved.
-
-    Differences that fall geometrically, d to e, leave less than e. Where the rule converges exponentially the next
-    difference is about e (e / d), or less, of which ten times is taken.
-    """
-    coarse, middle, fine = xp.stop_gradient(coarse), xp.stop_gradient(middle), xp.stop_gradient(fine)
-    finite = xp.isfinite(coarse) & xp.isfinite(middle) & xp.isfinite(fine)
-    coarse, middle, fine = (xp.where(finite, x, 0.0) for x in (coarse, middle, fine))
-    first, last = xp.abs(middle - coarse), xp.abs(fine - middle)
-    falls = xp.where(first > 0, 10 * last / xp.where(first > 0, first, 1.0), 1.0)
-    return last * xp.where(falls < 1, falls, 1.0)

@@ -15,15 +15,15 @@ from typing import NamedTuple, Protocol, TypeAlias
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, fields_of, kink_of, support_of
 from kldiv._core.parameters import insert_batch_axes
-from kldiv.domains import Support
-from kldiv.estimation.components import Components, components_of, plain_components, with_support
-
-
-class UpperEnd(NamedTuple):
-    """The upper end of an interval in the unit interval: numbers near 1 are too coarse for what happens there."""
-
-    at: Array
-    distance: Array  # from it, exact where that of the rounded outcome is not
+from kldiv.domains import REALS, UNIT_INTERVAL, Support
+from kldiv.estimation.components import (
+    Components,
+    components_of,
+    plain_components,
+    takes_complements,
+    with_support,
+)
+from kldiv.families.mixture import Mixture
 
 
 class Node(NamedTuple):
@@ -31,14 +31,15 @@ class Node(NamedTuple):
 
     x: Array
     log_slope: Array  # of dx/dt
-    upper_end: UpperEnd | None = None
+    blur: Array  # what t may be off by, in eps, as x is rounded; infinite where x is not told from an end
+    complement: Array | None = None  # 1 - x, where x is rounded near 1
 
 
 LogMass: TypeAlias = Callable[[Node], Array]
 
 
 class Range(NamedTuple):
-    """How far the variable t goes: towards an end of a segment, and out where outcomes grow."""
+    """The logarithms of distances that are told apart: from an end of a segment, and out where outcomes grow."""
 
     inwards: float
     outwards: float
@@ -53,9 +54,8 @@ class Window(NamedTuple):
 
 
 def range_of(xp: Namespace, x: Array) -> Range:
-    """Return how far t goes for the dtype of an array."""
-    # Squares of what lies exp(outwards) widths away must not overflow.
-    return Range(80.0, 38.0) if x.dtype == xp.float32 else Range(330.0, 165.0)
+    """Return the distances for a dtype: those that are shorter underflow, and squares of longer ones overflow."""
+    return Range(-80.0, 40.0) if x.dtype == xp.float32 else Range(-680.0, 340.0)
 
 
 def column(xp: Namespace, numbers: list[float], like: Array) -> Array:
@@ -75,7 +75,7 @@ class Chart(Protocol):
     mass in v, on the line in x.
     """
 
-    def reach(self, limits: Range) -> tuple[float, float]:
+    def reach(self, xp: Namespace, place: Array, spread: Array, limits: Range) -> tuple[Array, Array]:
         """Return how far t goes down and up."""
         ...
 
@@ -95,6 +95,10 @@ class Chart(Protocol):
         """Return the outcome at t, which counts widths of the mass from its centre."""
         ...
 
+    def log_rate(self, xp: Namespace, spread: Array) -> Array:
+        """Return how fast the logarithm of the distance changes with t, towards an end or out to infinity."""
+        ...
+
     def constant(self, xp: Namespace) -> Chart:
         """Return the chart with ends that are constants to differentiation."""
         ...
@@ -109,6 +113,10 @@ def _log_slope(xp: Namespace, spread: Array, t: Array) -> Array:
     return xp.log(spread) + xp.abs(t) + xp.log1p(xp.exp(-2 * xp.abs(t))) - math.log(2)
 
 
+def _at_least_1(xp: Namespace, t: Array) -> Array:
+    return xp.where(t > 1, t, 1.0)
+
+
 def _at_most_1(xp: Namespace, spread: Array) -> Array:
     return xp.where(spread < 1, spread, 1.0)
 
@@ -116,21 +124,26 @@ def _at_most_1(xp: Namespace, spread: Array) -> Array:
 class _Line(NamedTuple):
     """All numbers: x = place + spread sinh(t)."""
 
-    def reach(self, limits: Range) -> tuple[float, float]:
-        return -limits.outwards, limits.outwards
+    def reach(self, xp: Namespace, place: Array, spread: Array, limits: Range) -> tuple[Array, Array]:
+        up = _at_least_1(xp, limits.outwards - xp.log(spread))
+        return -up, up
 
     def window(self, limits: Range) -> Window:
-        return Window(-2 * limits.outwards, 2 * limits.outwards, 128)
+        return Window(-limits.outwards, limits.outwards, 128)
 
     def search_node(self, xp: Namespace, v: Array) -> Node:
-        return Node(_sinh(xp, v), xp.zeros_like(v))  # where log f is largest, in x
+        return Node(_sinh(xp, v), xp.zeros_like(v), xp.zeros_like(v))  # where log f is largest, in x
 
     def mass_at(self, xp: Namespace, v: Array, spread: Array) -> tuple[Array, Array]:
         place = _sinh(xp, v)
         return place, _sinh(xp, v + spread) - place
 
     def node(self, xp: Namespace, place: Array, spread: Array, t: Array) -> Node:
-        return Node(place + spread * _sinh(xp, t), _log_slope(xp, spread, t))
+        x, log_slope = place + spread * _sinh(xp, t), _log_slope(xp, spread, t)
+        return Node(x, log_slope, xp.abs(x) * xp.exp(-log_slope))
+
+    def log_rate(self, xp: Namespace, spread: Array) -> Array:
+        return xp.ones_like(spread)
 
     def constant(self, xp: Namespace) -> Chart:
         return self
@@ -139,14 +152,15 @@ class _Line(NamedTuple):
 class _Circle(NamedTuple):
     """The circle, with the line wrapped around it: x = place + 2 atan(spread sinh(t))."""
 
-    def reach(self, limits: Range) -> tuple[float, float]:
-        return -limits.outwards, limits.outwards
+    def reach(self, xp: Namespace, place: Array, spread: Array, limits: Range) -> tuple[Array, Array]:
+        up = xp.zeros_like(spread) + 0.5 * limits.outwards
+        return -up, up
 
     def window(self, limits: Range) -> Window:
         return Window(-math.pi, math.pi, 256)
 
     def search_node(self, xp: Namespace, v: Array) -> Node:
-        return Node(v, xp.zeros_like(v))
+        return Node(v, xp.zeros_like(v), xp.zeros_like(v))
 
     def mass_at(self, xp: Namespace, v: Array, spread: Array) -> tuple[Array, Array]:
         return v, _at_most_1(xp, spread)
@@ -154,7 +168,11 @@ class _Circle(NamedTuple):
     def node(self, xp: Namespace, place: Array, spread: Array, t: Array) -> Node:
         y = spread * _sinh(xp, t)
         log_slope = _log_slope(xp, spread, t) - xp.log1p(y * y) + math.log(2)
-        return Node(place + 2 * xp.atan(y), log_slope)
+        x = place + 2 * xp.atan(y)
+        return Node(x, log_slope, xp.abs(x) * xp.exp(-log_slope))
+
+    def log_rate(self, xp: Namespace, spread: Array) -> Array:
+        return xp.ones_like(spread)
 
     def constant(self, xp: Namespace) -> Chart:
         return self
@@ -166,22 +184,28 @@ class _HalfLine(NamedTuple):
     end: Array
     direction: int
 
-    def reach(self, limits: Range) -> tuple[float, float]:
-        inwards, outwards = limits
-        return (-inwards, outwards) if self.direction > 0 else (-outwards, inwards)
+    def reach(self, xp: Namespace, place: Array, spread: Array, limits: Range) -> tuple[Array, Array]:
+        return (
+            -_at_least_1(xp, (place - limits.inwards) / spread),
+            _at_least_1(xp, (limits.outwards - place) / spread),
+        )
 
     def window(self, limits: Range) -> Window:
-        return Window(-limits.inwards, 2 * limits.outwards, 128)
+        return Window(0.5 * limits.inwards, limits.outwards, 128)
 
     def search_node(self, xp: Namespace, v: Array) -> Node:
-        return Node(self.end + self.direction * xp.exp(v), v)
+        return self.node(xp, xp.zeros_like(v), xp.ones_like(v), v)
 
     def mass_at(self, xp: Namespace, v: Array, spread: Array) -> tuple[Array, Array]:
         return v, _at_most_1(xp, spread)
 
     def node(self, xp: Namespace, place: Array, spread: Array, t: Array) -> Node:
-        x, v = self.search_node(xp, place + spread * t)[:2]
-        return Node(x, xp.log(spread) + v)
+        v = place + spread * t
+        distance = xp.exp(v)
+        return Node(self.end + self.direction * distance, xp.log(spread) + v, _blur(xp, self.end, distance, v, spread))
+
+    def log_rate(self, xp: Namespace, spread: Array) -> Array:
+        return spread
 
     def constant(self, xp: Namespace) -> Chart:
         return self._replace(end=xp.stop_gradient(self.end))
@@ -192,13 +216,16 @@ class _Interval(NamedTuple):
 
     low: Array
     high: Array
-    in_unit_interval: bool
+    complements: bool  # whether log densities take 1 - x
 
-    def reach(self, limits: Range) -> tuple[float, float]:
-        return -limits.inwards, limits.inwards
+    def reach(self, xp: Namespace, place: Array, spread: Array, limits: Range) -> tuple[Array, Array]:
+        return (
+            -_at_least_1(xp, (place - limits.inwards) / spread),
+            _at_least_1(xp, (-limits.inwards - place) / spread),
+        )
 
     def window(self, limits: Range) -> Window:
-        return Window(-limits.inwards, limits.inwards, 128)
+        return Window(0.5 * limits.inwards, -0.5 * limits.inwards, 128)
 
     def search_node(self, xp: Namespace, v: Array) -> Node:
         return self.node(xp, xp.zeros_like(v), xp.ones_like(v), v)
@@ -210,19 +237,32 @@ class _Interval(NamedTuple):
         v, width = place + spread * t, self.high - self.low
         small = xp.exp(-xp.abs(v))
         near, far = width * xp.divide(small, 1 + small), width / (1 + small)
-        x = xp.where(v < 0, self.low + near, self.high - near)
+        below = v < 0
+        x = xp.where(below, self.low + near, self.high - near)
         log_slope = xp.log(width * spread) - xp.abs(v) - 2 * xp.log1p(small)
-        upper_end = UpperEnd(self.high, xp.where(v < 0, far, near)) if self.in_unit_interval else None
-        return Node(x, log_slope, upper_end)
+        above = 1 - self.high if self.complements else self.high
+        blur = _blur(xp, xp.where(below, self.low, above), near, v, spread)
+        return Node(x, log_slope, blur, above + xp.where(below, far, near) if self.complements else None)
+
+    def log_rate(self, xp: Namespace, spread: Array) -> Array:
+        return spread
 
     def constant(self, xp: Namespace) -> Chart:
         return self._replace(low=xp.stop_gradient(self.low), high=xp.stop_gradient(self.high))
 
 
-def chart_between(low: Array | None, high: Array | None, *, in_unit_interval: bool = False) -> Chart:
+def _blur(xp: Namespace, end: Array, distance: Array, v: Array, spread: Array) -> Array:
+    """Return the blur of an outcome whose distance from an end is exp(v), infinite where rounding hides that."""
+    end = xp.abs(end)
+    hidden = (distance < 4 * float(xp.finfo(v.dtype).eps) * end) | (distance == 0)
+    blur = (1 + xp.abs(v) + end / xp.where(hidden, 1.0, distance)) / spread
+    return xp.where(hidden, math.inf, blur)
+
+
+def chart_between(low: Array | None, high: Array | None, *, complements: bool = False) -> Chart:
     """Return the chart for the outcomes between two ends, which are infinite where they are None."""
     if low is not None and high is not None:
-        return _Interval(low, high, in_unit_interval)
+        return _Interval(low, high, complements)
     if low is not None:
         return _HalfLine(low, 1)
     return _Line() if high is None else _HalfLine(high, -1)
@@ -242,6 +282,10 @@ class Segment(NamedTuple):
     def node(self, xp: Namespace, t: Array) -> Node:
         """Return the outcome at t, which counts widths of the mass from its centre."""
         return self.chart.node(xp, self.place, self.spread, t)
+
+    def reach(self, xp: Namespace) -> tuple[Array, Array]:
+        """Return how far t goes down and up."""
+        return self.chart.reach(xp, self.place, self.spread, range_of(xp, self.place))
 
 
 def locate_mass(xp: Namespace, log_mass: LogMass, chart: Chart, like: Array) -> tuple[Array, Array]:
@@ -265,14 +309,14 @@ def _highest(xp: Namespace, height: Callable[[Array], Array], window: Window, li
     step = (window.high - window.low) / window.steps
     grid = column(xp, [window.low + step * k for k in range(window.steps + 1)], like) + xp.zeros_like(like)
     v = _peak(xp, height(grid), grid)
-    around = column(xp, [k / 8 for k in range(-8, 9)], v)
+    around = column(xp, [k / 16 for k in range(-16, 17)], v)
 
     def zoom(state: tuple[Array, Array], _: Array) -> tuple[Array, Array]:
         centre, width = state
         points = centre + width * around
-        return _peak(xp, height(points), points), width / 8
+        return _peak(xp, height(points), points), width / 16
 
-    rounds = 8 if like.dtype == xp.float32 else 14
+    rounds = 6 if like.dtype == xp.float32 else 11
     counter = xp.asarray_like([[[0.0]]] * rounds, like, like.dtype)
     v, _ = xp.scan(zoom, (v, xp.zeros_like(v) + step), (counter,))
     return v
@@ -308,31 +352,64 @@ def segments_of(
 ) -> list[Segment]:
     """Return the segments that the support of each component of P is split into, with their mass located."""
     f = components.components
-    bearer = with_support(f)
-    support = support_of(type(bearer))
+    support = _support(f)
+    kinks = [] if support.space == "circle" else list(_kinks(xp, p, q, components, support, like))
+    if support == REALS and not kinks and {"loc", "scale"} <= {field.name for field in fields_of(type(f))}:
+        return [Segment(_Line(), None, *[xp.stop_gradient(x + xp.zeros_like(like)) for x in (f.loc, f.scale)])]
+    return [
+        Segment(chart, exists, *locate_mass(xp, log_mass, chart, like))
+        for chart, exists in _charts(xp, f, support, kinks, _take_complements(p, q, support), like)
+    ]
+
+
+def _support(d: Family) -> Support:
+    """Return the support of a plain distribution."""
+    support = support_of(type(with_support(d)))
     assert support is not None
+    return support
+
+
+def same_support(xp: Namespace, p: Family, q: Family, like: Array) -> Array:
+    """Return where two distributions are known to have the same support."""
+    a, b = _support(p), _support(q)
+    same = xp.zeros_like(like) == 0
+    if a.space != b.space:
+        return ~same
+    for x, y in ((a.low, b.low), (a.high, b.high)):
+        ends = [end_value(with_support(d), end) for d, end in ((p, x), (q, y))]
+        if any(isinstance(end, str) and (x != y or Mixture in (type(p), type(q))) for end in (x, y)):
+            return ~same
+        if not isinstance(ends[0], str):
+            same = same & (xp.stop_gradient(ends[0] + xp.zeros_like(like)) == ends[1])
+    return same
+
+
+def _take_complements(p: Family, q: Family, support: Support) -> bool:
+    """Tell whether all log densities near 1 can be had from 1 - x."""
+    return support == UNIT_INTERVAL and all(
+        takes_complements(d) for d in (p, q) if support_of(type(with_support(d))) == UNIT_INTERVAL
+    )
+
+
+def _charts(
+    xp: Namespace, f: Family, support: Support, kinks: list[Array], complements: bool, like: Array
+) -> Iterator[tuple[Chart, Array | None]]:
+    """Yield the charts between the ends of a support and the kinks, and where there is anything between these."""
     if support.space == "circle":
-        return [Segment(_Circle(), None, *locate_mass(xp, log_mass, _Circle(), like))]
-    low, high = _ends(xp, bearer, support, like)
-    kinks = list(_kinks(xp, p, q, components, support, like))
-    if low is None and high is None and not kinks and {"loc", "scale"} <= {field.name for field in fields_of(type(f))}:
-        place, spread = (xp.stop_gradient(x + xp.zeros_like(like)) for x in (f.loc, f.scale))
-        return [Segment(_Line(), None, place, spread)]
-    bounds = [low, *_sorted(xp, [_clipped(xp, k, low, high) for k in kinks]), high]
-    segments: list[Segment] = []
-    for a, b in itertools.pairwise(bounds):
+        yield _Circle(), None
+        return
+    low, high = _ends(xp, with_support(f), support, like)
+    for a, b in itertools.pairwise([low, *_sorted(xp, [_clipped(xp, k, low, high) for k in kinks]), high]):
         exists = None
         if kinks and a is not None and b is not None:
             exists = a < b
             a, b = xp.where(exists, a, 0.0), xp.where(exists, b, 1.0)
-        chart = chart_between(a, b, in_unit_interval=support.high == 1.0 and support.space == "line")
-        segments.append(Segment(chart, exists, *locate_mass(xp, log_mass, chart, like)))
-    return segments
+        yield chart_between(a, b, complements=complements), exists
 
 
-def end_value(d: Family, end: float | str) -> float | Array:
-    """Return the end of a support: a number, or the parameter of that name."""
-    return getattr(d, end) if isinstance(end, str) else end
+def end_value(d: Family, end: float | str) -> float | str | Array:
+    """Return the end of a support: a number, the parameter of that name, or the name of an axis."""
+    return getattr(d, end, end) if isinstance(end, str) else end
 
 
 def _ends(xp: Namespace, d: Family, support: Support, like: Array) -> tuple[Array | None, Array | None]:

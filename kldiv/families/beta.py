@@ -54,10 +54,10 @@ class Beta(NamedTuple):
     concentration0: Annotated[Array, Positive]
 
     @declare.density
-    def log_density(self, xp: Namespace, x: Array) -> Array:
-        """Return the logarithm of the density at `x`."""
+    def log_density(self, xp: Namespace, x: Array, complement: Array) -> Array:
+        """Return the logarithm of the density at `x`, which is 1 less the complement."""
         a, b = self
-        return xp.xlogy(a - 1, x) + xp.xlogy(b - 1, 1 - x) - betaln(xp, a, b)
+        return xp.xlogy(a - 1, x) + xp.xlogy(b - 1, complement) - betaln(xp, a, b)
 
 
 @declare.sampler(Beta)

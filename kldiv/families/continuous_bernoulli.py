@@ -57,8 +57,8 @@ class ContinuousBernoulli(NamedTuple):
     probs: Annotated[Array, OpenUnitInterval]
 
     @declare.density
-    def log_density(self, xp: Namespace, x: Array) -> Array:
-        """Return the logarithm of the density at `x`."""
+    def log_density(self, xp: Namespace, x: Array, complement: Array) -> Array:
+        """Return the logarithm of the density at `x`; it is smooth at 1, so that the complement tells no more."""
         eta = logit(xp, self.probs)
         return eta * x - continuous_bernoulli_log_partition(xp, eta)
 

@@ -6,6 +6,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.sampling import SamplingContext, positive
 from kldiv._numerics.beta import beta_power
+from kldiv._numerics.edges import log_fraction, product
 from kldiv._numerics.kumaraswamy import (
     kumaraswamy_distance,
     kumaraswamy_gap,
@@ -54,10 +55,11 @@ class Kumaraswamy(NamedTuple):
     concentration0: Annotated[Array, Positive]
 
     @declare.density
-    def log_density(self, xp: Namespace, x: Array) -> Array:
-        """Return the logarithm of the density at `x`."""
+    def log_density(self, xp: Namespace, x: Array, complement: Array) -> Array:
+        """Return the logarithm of the density at `x`, which is 1 less the complement."""
         a, b = self
-        return xp.log(a) + xp.log(b) + xp.xlogy(a - 1, x) + xp.xlogy(b - 1, -xp.expm1(a * xp.log(x)))
+        log_x = log_fraction(xp, x, complement)
+        return xp.log(a) + xp.log(b) + product(xp, a - 1, log_x) + xp.xlogy(b - 1, -xp.expm1(a * log_x))
 
 
 @declare.sampler(Kumaraswamy)

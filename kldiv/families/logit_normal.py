@@ -51,9 +51,9 @@ class LogitNormal(NamedTuple):
     scale: Annotated[Array, Positive]
 
     @declare.density
-    def log_density(self, xp: Namespace, x: Array) -> Array:
-        """Return the logarithm of the density at `x`."""
-        return logit_normal_log_density(xp, x, self.loc, self.scale)
+    def log_density(self, xp: Namespace, x: Array, complement: Array) -> Array:
+        """Return the logarithm of the density at `x`, which is 1 less the complement."""
+        return logit_normal_log_density(xp, x, complement, self.loc, self.scale)
 
 
 @declare.conversion(LogitNormal, Normal, shared="sigmoid")
