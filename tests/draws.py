@@ -67,7 +67,12 @@ def method(p: Any, q: Any) -> str | None:
     return "sum" if all(s.space == "integers" or s == ONE_HOT for s in (a, b)) else None
 
 
-PAIRS = [pair for pair in cases.FINITE if method(*pair) and "Categorical" not in pair[0].__name__ + pair[1].__name__]
+def has_numbers_only(family: Any) -> bool:
+    """Tell whether all parameters of a family are numbers, which remain valid as they are rounded."""
+    return not any(domain.axes for _, domain in cases.fields(family))
+
+
+PAIRS = [pair for pair in cases.FINITE if method(*pair) and all(map(has_numbers_only, pair))]
 
 
 def estimated(draw: Draw) -> Outcome:
