@@ -4,8 +4,12 @@ Usage: python docs/calibration.py [repetitions], which writes docs/calibration.m
 """
 
 import math
+import platform
+import sys
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,14 +38,15 @@ def normal(d: int, decimals: int | None = None) -> Case:
         return points if decimals is None else points.round(decimals)
 
     def truth(separation: float) -> float:
-        return separation**2 / 2 if decimals is None else d * rounded_divergence(separation / math.sqrt(d), decimals)
+        return (
+            separation**2 / 2 if decimals is None else d * rounded_divergence(separation / math.sqrt(d), 0.1**decimals)
+        )
 
     return Case(draw, truth)
 
 
-def rounded_divergence(shift: float, decimals: int) -> float:
-    """Return the divergence of N(0, 1) from N(shift, 1), both rounded."""
-    step = 10.0**-decimals
+def rounded_divergence(shift: float, step: float) -> float:
+    """Return the divergence of N(0, 1) from N(shift, 1), both rounded to multiples of a step."""
     edges = step * (np.arange(-math.ceil(12 / step), math.ceil(12 / step) + 1) + 0.5)
     p, q = (np.diff(norm.cdf(edges - at)) for at in (0.0, shift))
     # To the right of the middle, the distribution function has no digits left; the survival function has.
@@ -107,3 +112,58 @@ def trials(repetitions: int) -> Iterator[Trial]:
                         found = kldiv.estimate_from_samples(x, y)
                     covered = abs(float(found.value) - truth) <= 1.96 * float(found.error)
                     yield Trial(name, n, separation, bool(found.converged), covered)
+
+
+def cell(of: list[Trial]) -> str:
+    """Return how many are said to be certain, and how many intervals of those contain the true value."""
+    certain = [t for t in of if t.certain]
+    if not certain:
+        return "0 %"
+    return f"{len(certain) / len(of):.0%}: {sum(t.covered for t in certain) / len(certain):.0%}".replace("%", " %")
+
+
+def table(
+    rows: dict[str, Callable[[Trial], bool]], columns: dict[str, Callable[[Trial], bool]], of: list[Trial]
+) -> str:
+    """Return a table in Markdown."""
+    lines = [f"| | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+    for name, is_row in rows.items():
+        cells = [cell([t for t in of if is_row(t) and is_column(t)]) for is_column in columns.values()]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def page(of: list[Trial]) -> str:
+    """Return the page."""
+    certain = [t for t in of if t.certain]
+    sizes = {f"n = {n}": lambda t, n=n: t.n == n for n in SIZES} | {"all": lambda t: True}
+    separations = {f"{s:g}": lambda t, s=s: t.separation == s for s in SEPARATIONS}
+    cases = {name: lambda t, name=name: t.case == name for name in CASES} | {"all": lambda t: True}
+    return f"""# How far estimates from samples can be trusted
+
+`estimate_from_samples` was run {len(of)} times on simulated samples of known divergence: n points of P, and n of Q at
+separations of {", ".join(f"{s:g}" for s in SEPARATIONS)} standard deviations. Each cell has the percentage of
+estimates with `converged=True` and, after the colon, how many of their 95 % intervals (1.96 errors) contain the true
+divergence. Of all that are said to be certain, {100 * sum(t.covered for t in certain) / len(certain):.0f} % do. The weak spot is
+a separation of 2, where y covers x in part: few are said to be certain there, and of these too few are right.
+
+"Normal" is N(0, I) and N(s, I), at a distance of s; "decimals" are the same after rounding, against the divergence of
+the rounded distributions; beside them are columns of classes, and a log-normal column with 30 % and 50 % of zeros. Far
+apart, y does not cover x, and nearly no estimate is said to be certain.
+
+## By the number of points
+
+{table(cases, sizes, of)}
+
+## By the separation
+
+{table(cases, separations, of)}
+
+Made by `python docs/calibration.py` on {date.today()}, with kldiv {kldiv.__version__},
+Python {platform.python_version()}, NumPy {np.__version__} and SciPy {scipy.__version__}.
+"""
+
+
+if __name__ == "__main__":
+    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    Path(__file__).with_suffix(".md").write_text(page(list(trials(repetitions))))

@@ -106,6 +106,7 @@ def estimate_from_counts(
         raise ValueError(
             f"pseudocount must be a positive number, for method='additive'; got {pseudocount!r}, {method!r}"
         )
+    _refuse_labels(x, y)
     xp, (x, y), dtype = gather([x, y], ["x", "y"])
     computing = computing_dtype(xp, dtype)
     x, y = (_counts(xp, c, name, computing) for c, name in ((x, "x"), (y, "y")))
@@ -274,6 +275,17 @@ def _rest(xp: Namespace, others: Array) -> Array:
 
 
 # ----------------------------------------------------------------------------------------------------------- the checks
+
+
+def _refuse_labels(x: Any, y: Any) -> None:
+    """Raise TypeError for counts with labels, whose classes may stand in another order, or be others."""
+    cures = {
+        "align": "x, y = x.align(y, fill_value=0); then pass x.to_numpy() and y.to_numpy()",  # pandas' Series
+        "keys": "classes = sorted({*x, *y}); then pass [x.get(c, 0) for c in classes], and the same of y",
+    }
+    for method, cure in cures.items():
+        if hasattr(x, method) and hasattr(y, method):
+            raise TypeError(f"x and y have labels, and the same class must have the same place in both: {cure}")
 
 
 def _is_count(xp: Namespace, x: Array) -> Array:

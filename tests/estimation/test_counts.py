@@ -1,5 +1,6 @@
 """Estimates from counts: the definitions, exact expectations over all outcomes, coverage, edges and bad input."""
 
+import collections
 import itertools
 import math
 
@@ -334,6 +335,25 @@ REFUSED = {
 def test_no_counts_are_refused(x, y, words, counts):
     with pytest.raises(ValueError, match=words):
         estimate_from_counts(*counts(x, y))
+
+
+class Series:
+    """What is asked of a pandas Series."""
+
+    def align(self, other, fill_value):
+        raise NotImplementedError
+
+
+LABELLED = {
+    "Series": (Series(), Series(), r"x, y = x.align\(y, fill_value=0\)"),
+    "Counter": (collections.Counter("aab"), {"b": 2}, r"classes = sorted\({\*x, \*y}\)"),
+}
+
+
+@only(("x", "y", "cure"), LABELLED.values(), ids=LABELLED.keys())
+def test_counts_with_labels_are_refused_with_the_cure(x, y, cure):
+    with pytest.raises(TypeError, match=cure):
+        estimate_from_counts(x, y)
 
 
 OPTIONS = {
