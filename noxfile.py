@@ -214,8 +214,8 @@ def package(session: nox.Session) -> None:
 @nox.session
 def demo(session: nox.Session) -> None:
     """nox -s demo  # the worked examples on every framework: python examples/demo.py"""
-    session.log("Installing PyTorch, TensorFlow, JAX, matplotlib and scikit-learn: a minute or two, 2 to 3 GB on disk.")
-    session.log("With what is installed already, and NumPy alone if that is all: python examples/demo.py")
+    session.log("Installing PyTorch, TensorFlow, JAX, matplotlib and scikit-learn: minutes, and 3.3 GB on disk.")
+    session.log("Then the examples take one to five minutes. With what is installed already: python examples/demo.py")
     install(session, wheel(session), group="demo")
     session.run("python", "examples/demo.py", *session.posargs)
 
