@@ -117,6 +117,30 @@ divide.defjvps(
 )
 
 
+def entropy_gap(a: Any, b: Any, difference: Any = None) -> jax.Array:
+    """Return a log(a / b) - a + b for non-negative a and b; JAX's own second derivatives form 1 / a^2."""
+    return _entropy_gap(a, b, b - a if difference is None else difference)
+
+
+@jax.custom_jvp
+def _entropy_gap(a: Any, b: Any, d: Any) -> jax.Array:
+    value: jax.Array = gaps.entropy_gap.plain(_own, a, b, d)
+    return value
+
+
+@_entropy_gap.defjvp
+def _entropy_gap_change(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
+    a, b, d = primals
+    change_a, change_b, _ = tangents  # d follows from a and b
+    edge = (a == 0) | (b == 0)
+    near = edge | (jax.numpy.abs(d) <= 0.5 * a)
+    d_near, a_near, b_near = (where(near & ~edge, x, safe) for x, safe in ((d, 0.0), (a, 1.0), (b, 1.0)))
+    a_far, b_far = where(near, 1.0, a), where(near, 1.0, b)
+    slope_a = where(near, -log1p(divide(d_near, a_near)), gaps.log_ratio(_own, a_far, b_far))
+    slope_b = where(a == 0, 1.0, where(near, divide(d_near, b_near), 1 - divide(a_far, b_far)))
+    return _entropy_gap(a, b, d), slope_a * change_a + slope_b * change_b
+
+
 @jax.custom_jvp
 def expm1(x: Any) -> jax.Array:
     """Return exp(x) - 1; JAX's own derivative, expm1(x) + 1, has no digits left where exp(x) is small."""

@@ -181,6 +181,7 @@ def relative_gap(xp: Namespace, a: Array, b: Array) -> Array:
     return log1p_gap(xp, xp.divide(a - b, b), (a, b))
 
 
+@native
 def entropy_gap(xp: Namespace, a: Array, b: Array, difference: Array | None = None) -> Array:
     """a log(a / b) - a + b, at least 0, for non-negative a and b; infinite where only b is 0.
 
