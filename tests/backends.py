@@ -498,6 +498,7 @@ def _tensorflow() -> Backend:
 
     return Backend(
         name="tensorflow",
+        gaps={"test_second_derivative_at_a_tiny_probability": "TensorFlow's own second derivatives form 1 / p^2"},
         runs_the_rest=False,
         array=lambda values, dtype: tf.cast(tf.constant(np.asarray(values)), dtype),
         astype=lambda x, dtype: tf.cast(x, dtype),

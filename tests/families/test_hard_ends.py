@@ -266,3 +266,9 @@ def test_derivative_at_a_hard_end(differentiable, slope):
     found = differentiable.gradient(lambda *x: kldiv.kl_divergence(slope.p(*x[:count]), slope.q(*x[count:])), *arrays)
     pairs = [(differentiable.to_numpy(f), t) for f, t in zip(found, slope.slopes, strict=True) if t is not None]
     np.testing.assert_allclose(*zip(*((f.ravel(), np.ravel(t)) for f, t in pairs), strict=True), rtol=2e-6)
+
+
+def test_second_derivative_at_a_tiny_probability(differentiable):
+    p, q = (differentiable.array(np.asarray(x), "float32") for x in (1e-26, 0.25))
+    curvature = differentiable.curvature(lambda p: kldiv.kl_divergence(Bernoulli(p), Bernoulli(q)), p)
+    np.testing.assert_allclose(differentiable.to_numpy(curvature), 1e26, rtol=1e-5)  # 1 / p + 1 / (1 - p)
