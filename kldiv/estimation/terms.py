@@ -61,20 +61,23 @@ class Densities:
     """The log densities of the components f of P, of P, and of Q."""
 
     def __init__(self, xp: Namespace, p: Family, q: Family, *, between: bool = False) -> None:
-        self._xp, self._between = xp, between
+        self._xp, self._between, self._alone = xp, between, p is q  # alone: one distribution, for its mass
         self.components = components_of(xp, p)
         axes = self.components.axes
         self._p, self._q = insert_batch_axes(xp, p, axes), insert_batch_axes(xp, q, axes)
 
     def log_f(self, x: Array, complement: Array | None = None) -> Array:
         """Return log f."""
-        return log_density(self._xp, self.components.components, x, complement, between=self._between)
+        return self._log(self.components.components, x, complement)
 
     def logs(self, x: Array, complement: Array | None = None) -> Logs:
         """Return log f, log p and log q."""
         log_f = self.log_f(x, complement)
-        log_p, log_q = (log_density(self._xp, d, x, complement, between=self._between) for d in (self._p, self._q))
-        return Logs(log_f, log_f if self.components.weights is None else log_p, log_q)
+        log_p = log_f if self.components.weights is None else self._log(self._p, x, complement)
+        return Logs(log_f, log_p, log_p if self._alone else self._log(self._q, x, complement))
+
+    def _log(self, d: Family, x: Array, complement: Array | None) -> Array:
+        return log_density(self._xp, d, x, complement, between=self._between)
 
 
 def terms_of(xp: Namespace, logs: Logs, log_slope: Any = 0.0, blur: Any = 0.0) -> Terms:
