@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     from kldiv.fitting.grid import Grid as Grid, from_grid as from_grid
     from kldiv.fitting.history import Fit as Fit, History as History
     from kldiv.fitting.projection import project as project
+    from kldiv.interop.convert import (
+        from_distribution as from_distribution,
+        register_with as register_with,
+        to_distribution as to_distribution,
+    )
     from kldiv.sequences.per_sample import k1 as k1, k2 as k2, k3 as k3, k3_with_score as k3_with_score
     from kldiv.sequences.sequence_kl import sequence_kl as sequence_kl
 
@@ -60,6 +65,7 @@ _MODULES = {
     "permutation_test": "kldiv.estimation.permutation",
     "estimate": "kldiv.estimation.estimate",
     "fit": "kldiv.fitting.fit",
+    "from_distribution": "kldiv.interop.convert",
     "from_grid": "kldiv.fitting.grid",
     "k1": "kldiv.sequences.per_sample",
     "k2": "kldiv.sequences.per_sample",
@@ -73,11 +79,13 @@ _MODULES = {
     "pairwise": "kldiv.divergences.pairwise",
     "plotting": "kldiv.plotting",
     "project": "kldiv.fitting.projection",
+    "register_with": "kldiv.interop.convert",
     "rel_entr": "kldiv.divergences.elementwise",
     "rule": "kldiv._core.search",
     "sequence_kl": "kldiv.sequences.sequence_kl",
     "sample": "kldiv._core.sampling",
     "show_versions": "kldiv._environment",
+    "to_distribution": "kldiv.interop.convert",
     "typing": "kldiv.typing",
 }
 

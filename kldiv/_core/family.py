@@ -155,25 +155,22 @@ def _dress(cls: Any, fields: tuple[Field, ...]) -> None:
         setattr(cls, name, method)
     cls.__init_subclass__ = classmethod(_refuse_subclass)
     if any(field.component for field in fields):
-        _require_components(cls, fields)
+        _convert_components(cls, fields)
 
 
-def _require_components(cls: Any, fields: tuple[Field, ...]) -> None:
-    """Make a class refuse, when it is called, what looks like a distribution and is of no family.
-
-    What does not look like one may stand for one: functions that map trees put placeholders there.
-    """
-    from kldiv._core.refusal import require_component
+def _convert_components(cls: Any, fields: tuple[Field, ...]) -> None:
+    """Make a class convert the distributions of other libraries that it is called with, or refuse them."""
+    from kldiv._core.foreign import component
 
     make = cls.__new__
 
     @functools.wraps(make)
     def checked(cls: Any, *args: Any, **kwargs: Any) -> Any:
         self = make(cls, *args, **kwargs)
-        for field, value in zip(fields, self, strict=True):
-            if field.component and not fields_of(type(value)):
-                require_component(value, f"{cls.__name__}.{field.name}")
-        return self
+        held = {f.name: x for f, x in zip(fields, self, strict=True) if f.component and not fields_of(type(x))}
+        if not held:
+            return self
+        return self._replace(**{name: component(x, f"{cls.__name__}.{name}") for name, x in held.items()})
 
     cls.__new__ = checked
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace, Shape
 from kldiv._core.family import Family, FamilyKey, Field, fields_of, kind_of, support_of
-from kldiv._core.refusal import refusal
+from kldiv._core.foreign import as_family
 from kldiv.domains import Support
 
 
@@ -206,17 +206,6 @@ def event_size(xp: Namespace, d: Family) -> int:
 # Entry: what a caller passes becomes distributions of arrays of one framework.
 
 
-def require_family(distribution: Any, name: str) -> None:
-    """Raise TypeError unless a distribution has been passed."""
-    fields = fields_of(type(distribution))
-    if not fields:
-        raise TypeError(refusal(distribution, name))
-    for field in fields:
-        if field.component:
-            label = f"{type(distribution).__name__}.{field.name} of {name}"
-            require_family(getattr(distribution, field.name), label)
-
-
 def gather_families(
     *, lazy: bool = False, rng: Any = None, **distributions: Any
 ) -> tuple[Namespace, list[Array], DType, list[Family]]:
@@ -225,8 +214,7 @@ def gather_families(
     Where all parameters are numbers, the framework is that of the source `rng` of random numbers.
     Raises TypeError if an argument is not a distribution, or the parameters belong to different frameworks.
     """
-    for name, d in distributions.items():
-        require_family(d, name)
+    distributions = {name: as_family(d, name) for name, d in distributions.items()}
     names, values = zip(*[leaf for name, d in distributions.items() for leaf in named_leaves(d, name)], strict=True)
     xp, arrays, dtype = gather(values, names, lazy=lazy, rng=rng)
     remaining = iter(arrays)

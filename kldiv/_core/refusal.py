@@ -14,10 +14,9 @@ def refusal(value: Any, name: str) -> str:
     return f"{name} is {what}; {cure}"
 
 
-def require_component(value: Any, name: str) -> None:
-    """Raise TypeError for a component that is meant to be a distribution and is none."""
-    if isinstance(value, type) or is_like_distribution(value) or _of_list(value):
-        raise TypeError(refusal(value, name))
+def holds_distributions(value: Any) -> bool:
+    """Tell whether a value is a list, or the like, with distributions in it."""
+    return _of_list(value) is not None
 
 
 def _of_class(value: Any) -> tuple[str, str] | None:
@@ -29,7 +28,7 @@ def _of_class(value: Any) -> tuple[str, str] | None:
         return f"the family {cls.__name__} itself, not a distribution of it", f"pass {_call(cls)}"
     if cls.__module__ == "builtins":
         return f"the class {cls.__name__}, not a distribution", "pass one, such as kldiv.Normal(0.0, 1.0)"
-    return f"the class {_path(cls)}, not a distribution", f"pass an instance of it{_or_family(cls.__name__)}"
+    return f"the class {path_of(cls)}, not a distribution", f"pass an instance of it{_or_family(cls.__name__)}"
 
 
 def _of_derived(value: Any) -> tuple[str, str] | None:
@@ -67,15 +66,20 @@ def _of_object(value: Any) -> tuple[str, str] | None:
     cls = type(value)
     known_as = getattr(getattr(value, "dist", value), "name", None)  # SciPy has its name there
     known_as = known_as if isinstance(known_as, str) else cls.__name__.removesuffix("_frozen").removesuffix("_gen")
-    what = f"a {_path(cls)}, not a distribution of a family of kldiv{_or_family(known_as, ', the nearest of which is')}"
+    what = (
+        f"a {path_of(cls)}, not a distribution of a family of kldiv{_or_family(known_as, ', the nearest of which is')}"
+    )
     known = next((x for x in ("log_prob", "logpdf", "logpmf") if hasattr(value, x)), "score_samples")
-    return what, f"kldiv.estimate takes kldiv.LogDensity(x.{known}, support=...) for an x without a family"
+    return what, (
+        f"declare one with @kldiv.declare.converter({cls.__name__}); kldiv.estimate takes kldiv.LogDensity(x.{known}, "
+        "support=...) for an x without a family"
+    )
 
 
 def _of_numbers(value: Any) -> tuple[str, str]:
     """Return what is wrong with an array, a number, or anything else."""
     cls = type(value)
-    what = f"a {_path(cls)}, not a distribution such as kldiv.Normal(0.0, 1.0)"
+    what = f"a {path_of(cls)}, not a distribution such as kldiv.Normal(0.0, 1.0)"
     if callable(value):
         return what, "kldiv.estimate takes a function that returns log densities as kldiv.LogDensity(f, support=...)"
     return what, (
@@ -104,5 +108,6 @@ def _call(cls: Any, value: str = "...") -> str:
     return f"{cls.__name__}({', '.join(f'{field.name}={value}' for field in fields_of(cls))})"
 
 
-def _path(cls: type) -> str:
+def path_of(cls: type) -> str:
+    """Return the name of a class with its module."""
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"

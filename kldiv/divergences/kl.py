@@ -7,6 +7,7 @@ from typing import Any
 from kldiv._arrays.protocol import Array
 from kldiv._core.evaluation import gather_pair, in_base, known_plan, plan_for, zero_of_identical
 from kldiv._core.family import Distribution
+from kldiv._core.foreign import as_family
 from kldiv._core.parameters import gather_families
 from kldiv._core.registry import NoClosedForm
 from kldiv._core.validation import diagnose_all
@@ -57,6 +58,9 @@ def kl_divergence(p: Distribution, q: Distribution, *, base: float | None = None
     parameters: list[Any] = []
     plan = known_plan(p, q, parameters)
     if plan is None:
+        families = as_family(p, "p"), as_family(q, "q")
+        if families[0] is not p or families[1] is not q:
+            return kl_divergence(*families, base=base, validate=validate)
         try:
             pair = gather_pair(p, q)
         except NoClosedForm:

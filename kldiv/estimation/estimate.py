@@ -22,7 +22,6 @@ from kldiv._environment import missing
 from kldiv.domains import ONE_HOT
 from kldiv.estimation.components import with_support
 from kldiv.estimation.estimate_result import Estimate, EstimateWarning, Method
-from kldiv.estimation.log_density import require_density
 from kldiv.estimation.monte_carlo import Settings, monte_carlo, quasi_monte_carlo
 from kldiv.estimation.pareto_tail import normal_quantile
 from kldiv.estimation.quadrature import Mass, allowed_error, integrate
@@ -122,8 +121,6 @@ def estimate(
     """
     _check_options(method, rtol, atol, confidence, max_samples)
     unit = 1.0 if base is None else 1 / in_base(1.0, base)  # in nats
-    require_density(p, "p")
-    require_density(q, "q")
     xp, arrays, dtype, (p, q) = gather_families(rng=rng, p=p, q=q)
     check_structure(xp, p, q)
     with xp.ignore_warnings():

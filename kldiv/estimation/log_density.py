@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 from kldiv._arrays.namespace import gather
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
-from kldiv._core.family import Distribution, fields_of, make_unlisted
+from kldiv._core.family import Distribution, make_unlisted
 from kldiv._core.sampling import SamplingContext
 from kldiv.domains import REALS, VECTORS, Real, Support
 
@@ -126,15 +126,3 @@ def _sampler(sampler: Callable[[int, int], Any]) -> Callable[..., Array]:
         return xp.astype(array, origin.dtype)
 
     return sample
-
-
-def require_density(q: Any, name: str) -> None:
-    """Raise TypeError for an object that can be called, and says in no other way what it returns then."""
-    if fields_of(q if isinstance(q, type) else type(q)) or not callable(q):
-        return
-    cls = type(q)
-    cure = next((f"{name}.{method}" for method in ("log_prob", "logpdf", "logpmf") if hasattr(q, method)), "log_q")
-    raise TypeError(
-        f"{name} is a {cls.__module__}.{cls.__qualname__}, and a call may return a density, its logarithm or samples; "
-        f"pass kldiv.LogDensity({cure}, support=...), with a function that returns the logarithm"
-    )

@@ -11,11 +11,11 @@ from kldiv._arrays.namespace import computing_dtype, gather, namespace
 from kldiv._arrays.protocol import Array, DType, Namespace, Shape
 from kldiv._core.evaluation import in_base
 from kldiv._core.family import FamilyKey, fields_of, held_kinds, kind_of, name_of, support_of
+from kldiv._core.foreign import as_family, is_distribution
 from kldiv._core.parameters import describe, gather_families, leaves, named_leaves
 from kldiv._core.validation import diagnose_all
 from kldiv._numerics.special import digamma
 from kldiv.estimation.estimate_result import Estimate, EstimateWarning
-from kldiv.estimation.log_density import require_density
 
 if TYPE_CHECKING:  # these import NumPy
     from kldiv.estimation.cells import Cells
@@ -175,7 +175,8 @@ class Data(NamedTuple):
 
 def gather_data(x: Any, y_or_q: Any, k: int) -> Data:
     """Return what `estimate_from_samples` is called with, checked."""
-    require_density(y_or_q, "y")
+    if callable(y_or_q) or is_distribution(y_or_q):
+        y_or_q = as_family(y_or_q, "q")
     is_known = _is_distribution(y_or_q)
     passed = {"x": x} if is_known else {"x": x, "y": y_or_q}
     parameters = _parameters(y_or_q)

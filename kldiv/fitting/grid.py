@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.family import Family, fields_of
+from kldiv._core.foreign import as_family, is_distribution
 from kldiv._core.parameters import cast, insert_batch_axes, named_leaves, tree_map, unflatten
 from kldiv._numerics.edges import log
 from kldiv._numerics.linalg import index_like
@@ -105,17 +106,19 @@ def from_grid(x: Any, density: Any, *, width: Any = None, normalize: bool | None
     if normalize not in (None, True, False):
         raise ValueError(f"normalize must be True, False or None; got {normalize!r}")
     named: dict[str, Any] = {"x": x}
-    is_distribution = bool(fields_of(type(density)))
-    named.update(named_leaves(density, "density") if is_distribution else {"density": density})
+    if is_distribution(density):
+        density = as_family(density, "density")
+    is_density = bool(fields_of(type(density)))
+    named.update(named_leaves(density, "density") if is_density else {"density": density})
     if width is not None:
         named["width"] = width
     xp, arrays, dtype = gather(list(named.values()), list(named))
     computing = computing_dtype(xp, dtype)
-    has_edges = not is_distribution and _has_edges(xp, arrays[0], arrays[1])
+    has_edges = not is_density and _has_edges(xp, arrays[0], arrays[1])
     cells = _cells(xp, xp.astype(arrays[0], computing), has_edges, None if width is None else arrays[-1])
     family: Any
     of_classes: Any
-    if is_distribution:
+    if is_density:
         family, of_classes = HistogramLogits, CategoricalLogits
         values, mass = _of_distribution(xp, density, arrays[1:], dtype, cells.points, cells.width)
     else:

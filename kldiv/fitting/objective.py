@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.family import Family, as_kind, fields_of, kind_of, name_of
+from kldiv._core.foreign import as_family, is_distribution
 from kldiv._core.parameters import (
     batch_zeros,
     broadcast_batch,
@@ -18,7 +19,6 @@ from kldiv._core.parameters import (
     gather_families,
     leaves,
     named_leaves,
-    require_family,
     unflatten,
     walk,
 )
@@ -122,14 +122,15 @@ def make_problem(
     target: Any, init: Any, forward: bool, unconstrained: bool, method: Method, weights: Any = None
 ) -> Problem:
     """Return the minimization of the divergence between a target and the family of `init`."""
-    is_distribution = bool(fields_of(type(target)))
-    if isinstance(target, Grid) or is_distribution:
-        require_family(init, "init")
+    if is_distribution(target):
+        target = as_family(target, "target")
+    if isinstance(target, Grid) or fields_of(type(target)):
+        init = as_family(init, "init")
         if weights is not None:
             raise TypeError("weights are those of samples; a weighted set of distributions is a Mixture")
     if isinstance(target, Grid):
         aim = _aim_at_grid(target, init, forward)
-    elif is_distribution:
+    elif fields_of(type(target)):
         aim = _aim_at(target, init, forward, method)
     else:
         aim = _aim_at_samples(target, weights, init, forward, method)
@@ -179,7 +180,9 @@ def _aim_at_samples(x: Any, weights: Any, init: Any, forward: bool, method: Meth
         raise ValueError('samples have no density; for them only direction="forward" has a meaning')
     if method != "auto":
         raise ValueError(f'samples have a likelihood; for them method must be "auto"; got {method!r}')
-    if not fields_of(type(init)):
+    if is_distribution(init):
+        init = as_family(init, "init")
+    else:
         init = first_member(as_kind(init), x, weights)
     named = {"target": x, **({} if weights is None else {"weights": weights}), **dict(named_leaves(init, "init"))}
     xp, arrays, dtype = gather(list(named.values()), list(named))

@@ -20,8 +20,8 @@ from kldiv._core.family import (
     name_of,
     support_of,
 )
+from kldiv._core.foreign import as_family, is_distribution
 from kldiv._core.parameters import batch_zeros, cast, gather_families, leaves, named_leaves, unflatten
-from kldiv._core.refusal import is_like_distribution
 from kldiv._core.registry import NoClosedForm
 from kldiv._core.search import find
 from kldiv._core.validation import diagnose, diagnose_all, tolerances, valid
@@ -127,7 +127,8 @@ def project(p: Any, family: FamilyKey, *, weights: Any = None, **fixed: Any) -> 
     0.25
     """
     target = _target_of(as_kind(family))
-    if isinstance(p, type) or is_like_distribution(p):
+    if isinstance(p, type) or is_distribution(p):
+        p = as_family(p, "p")
         if weights is not None:
             raise TypeError("weights are those of samples; a weighted set of distributions is a Mixture")
         return _project_distribution(p, target, fixed)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kldiv._core.family import Family
-from kldiv._core.parameters import require_family
+from kldiv._core.foreign import as_family
 from kldiv.plotting._arguments import Vector
 from kldiv.plotting._axes import (
     Axes,
@@ -62,7 +62,7 @@ def trajectory(fit: Any, target: Any = None, *, ax: Axes = None) -> Axes:
     ['density', 'parameters', 'divergence in nats']
     """
     require_matplotlib()
-    require_family(fit.distribution, "fit.distribution")
+    as_family(fit.distribution, "fit.distribution")
     history = fit.history
     steps, divergence = np.asarray(history.steps), np.asarray(history.divergence)
     if not len(steps):
@@ -109,8 +109,7 @@ def _compute_densities(fit: Any, target: Any, steps: NDArray[Any]) -> _Densities
 
 def _compute_target(target: Any, discrete: bool) -> tuple[Vector, Vector]:
     """Return points and the densities of the target there; raise ValueError if it has no picture beside the fit."""
-    target = without_grid(target)
-    require_family(target, "target")
+    target = as_family(without_grid(target), "target")
     d = on_host(target)
     if is_discrete(d, "the target") != discrete:
         raise ValueError("the target and the fit have no picture in common: one of them is discrete")
