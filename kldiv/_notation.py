@@ -73,7 +73,8 @@ def _family(node: ast.expr, text: str) -> Any:
 
 def _distribution(node: ast.Call, text: str) -> Any:
     cls = _family(node.func, text)
-    for part in (*node.args, *node.keywords):
+    parts: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
+    for part in parts:
         _require_named(part, cls, text)
     try:
         bound = inspect.signature(cls).bind(*node.args, **{str(k.arg): k.value for k in node.keywords})

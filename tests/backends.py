@@ -11,6 +11,10 @@ import pytest
 
 # Files of tests that need what only the environment of one backend has.
 OWN_FILES = {
+    "test_numpyro": "jax",
+    "test_scipy_distributions": "numpy",
+    "test_tfp": "tensorflow",
+    "test_torch_distributions": "torch",
     "test_dask": "numpy",
     "test_dtensor": "torch",
     "test_torch_modes": "torch",

@@ -180,10 +180,7 @@ def _aim_at_samples(x: Any, weights: Any, init: Any, forward: bool, method: Meth
         raise ValueError('samples have no density; for them only direction="forward" has a meaning')
     if method != "auto":
         raise ValueError(f'samples have a likelihood; for them method must be "auto"; got {method!r}')
-    if is_distribution(init):
-        init = as_family(init, "init")
-    else:
-        init = first_member(as_kind(init), x, weights)
+    init = as_family(init, "init") if is_distribution(init) else first_member(as_kind(init), x, weights)
     named = {"target": x, **({} if weights is None else {"weights": weights}), **dict(named_leaves(init, "init"))}
     xp, arrays, dtype = gather(list(named.values()), list(named))
     _require_concrete(xp, arrays)

@@ -24,8 +24,8 @@ def from_distribution(distribution: Any) -> Distribution:
     Parameters
     ----------
     distribution
-        A distribution of torch.distributions, Pyro, TensorFlow Probability, NumPyro or SciPy (frozen), a `gaussian_kde`,
-        a fitted mixture of scikit-learn, or an object of a class with a `kldiv.declare.converter`.
+        A distribution of torch.distributions, Pyro, TensorFlow Probability, NumPyro or SciPy (frozen), a
+        `gaussian_kde`, a fitted mixture of scikit-learn, or an object of a class with a `kldiv.declare.converter`.
 
     Returns
     -------

@@ -124,8 +124,10 @@ def known_by_its_log_density(
     if event or (low is None and high is None and name not in _NAMED):
         raise TypeError(f"it has no family, and outcomes of shape {event} in the support {name}")
     ends = _NAMED.get(name, (-math.inf, math.inf))
-    interval = [end if given is None else float(given) for end, given in zip(ends, (low, high), strict=True)]
-    support = Support("integers" if discrete else "line", *interval)
+    first, last = (end if given is None else float(given) for end, given in zip(ends, (low, high), strict=True))
+    if discrete and first == -math.inf:
+        raise TypeError("it has no family, and its outcomes are integers without a smallest one")
+    support = Support("integers" if discrete else "line", first, last)
     return LogDensity(d.log_prob, support=support, sampler=sample, like=like)
 
 

@@ -98,10 +98,10 @@ def _others(d: Any, name: str, shapes: list[Any], loc: Any, scale: Any) -> Famil
     match name:
         case "geom":  # the number of trials, which begins at 1
             require_zero(np.asarray(loc) + 1, "loc + 1")
-            return f.Geometric(*shapes)
+            return f.Geometric(shapes[0])
         case "loggamma":
             require_zero(np.asarray(scale) - 1, "scale - 1")
-            return f.ExpGamma(*shapes, np.exp(-np.asarray(loc)))
+            return f.ExpGamma(shapes[0], np.exp(-np.asarray(loc)))
         case "randint":
             low, high = shapes
             return f.DiscreteUniform(low + loc, high + loc - 1)
@@ -117,6 +117,8 @@ def _by_log_density(d: Any) -> Family:
     if low.ndim or high.ndim:
         raise TypeError(f"it has no family, and without one a batch, of shape {low.shape}, cannot be taken")
     discrete = hasattr(d.dist, "pmf")
+    if discrete and low == -np.inf:
+        raise TypeError("it has no family, and its outcomes are integers without a smallest one")
     return LogDensity(
         d.logpmf if discrete else d.logpdf,
         support=Support("integers" if discrete else "line", float(low), float(high)),
@@ -135,6 +137,14 @@ converter(type(stats.vonmises_fisher([1.0, 0.0], 1.0)))(lambda d: f.VonMisesFish
 converter(type(stats.matrix_normal()))(
     lambda d: f.MatrixNormal(d.mean, np.linalg.cholesky(d.rowcov), np.linalg.cholesky(d.colcov))
 )
+
+
+@converter(stats.rv_histogram)
+def _histogram(d: Any) -> Family:
+    """Return the density that is constant between the edges."""
+    counts, edges = d._histogram
+    masses = np.asarray(counts, dtype=float) * (np.diff(edges) if d._density else 1.0)
+    return f.Histogram(edges, masses / masses.sum())
 
 
 @converter(stats.gaussian_kde)
@@ -178,7 +188,8 @@ maker(f.HalfCauchy)(lambda scale: stats.halfcauchy(scale=scale))
 maker(f.HalfNormal)(lambda scale: stats.halfnorm(scale=scale))
 maker(f.InverseGamma)(lambda a, rate: stats.invgamma(a, scale=rate))
 maker(f.InverseGaussian)(lambda loc, c: stats.invgauss(loc / c, scale=c))
-maker(f.InverseWishart)(lambda df, factor: stats.invwishart(df, factor @ factor.T))
+maker(f.InverseWishart)(lambda df, factor: stats.invwishart(float(df), factor @ factor.T))
+maker(f.AsymmetricLaplace)(lambda loc, scale, kappa: stats.laplace_asymmetric(kappa, loc, scale))
 maker(f.Laplace)(stats.laplace)
 maker(f.Levy)(lambda scale: stats.levy(scale=scale))
 maker(f.LogLogistic)(lambda loc, scale: stats.fisk(1 / scale, scale=np.exp(loc)))
@@ -188,6 +199,8 @@ maker(f.LogUniform)(stats.loguniform)
 maker(f.Logistic)(stats.logistic)
 maker(f.Lomax)(lambda scale, alpha: stats.lomax(alpha, scale=scale))
 maker(f.Maxwell)(lambda scale: stats.maxwell(scale=scale))
+maker(f.MatrixNormal)(lambda loc, rows, columns: stats.matrix_normal(loc, rows @ rows.T, columns @ columns.T))
+maker(f.Multinomial)(lambda count, probs: stats.multinomial(int(count), probs))
 maker(f.Moyal)(stats.moyal)
 maker(f.MultivariateNormal)(stats.multivariate_normal)
 maker(f.MultivariateNormalDiag)(lambda loc, scale: stats.multivariate_normal(loc, np.diag(scale**2)))
@@ -203,7 +216,8 @@ maker(f.StudentT)(stats.t)
 maker(f.TruncatedNormal)(lambda m, s, low, high: stats.truncnorm((low - m) / s, (high - m) / s, m, s))
 maker(f.Uniform)(lambda low, high: stats.uniform(low, high - low))
 maker(f.VonMises)(lambda loc, kappa: stats.vonmises(kappa, loc))
-maker(f.VonMisesFisher)(stats.vonmises_fisher)
+maker(f.VonMisesFisher)(lambda mu, kappa: stats.vonmises_fisher(mu, float(kappa)))
 maker(f.Weibull)(lambda scale, c: stats.weibull_min(c, scale=scale))
-maker(f.Wishart)(lambda df, factor: stats.wishart(df, factor @ factor.T))
+maker(f.Wishart)(lambda df, factor: stats.wishart(float(df), factor @ factor.T))
+maker(f.WrappedCauchy)(lambda loc, c: stats.wrapcauchy(c, loc))
 maker(f.Zeta)(stats.zipf)

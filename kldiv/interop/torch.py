@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Any
 
 import torch
@@ -14,10 +15,18 @@ from kldiv.interop.library import Library, external, known_by_its_log_density
 
 
 def _lacks(p: type, q: type) -> bool:
-    return td.kl._dispatch_kl(p, q) is NotImplemented  # type: ignore[no-untyped-call]
+    dispatch: Any = td.kl._dispatch_kl  # there is no public test
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of several formulas for classes above these
+        return dispatch(p, q) is NotImplemented
 
 
-library = Library("torch", torch.as_tensor, _lacks, lambda p, q, function: td.register_kl(p, q)(function))
+def _register(p: type, q: type, function: Any) -> None:
+    register_kl: Any = td.register_kl  # untyped
+    register_kl(p, q)(function)
+
+
+library = Library("torch", torch.as_tensor, _lacks, _register)
 same, converter, maker = library.same, library.converter, library.maker
 
 same(td.Beta, f.Beta)

@@ -72,19 +72,11 @@ def test_vectors_without_a_sampler_are_refused_as_p():
         kldiv.estimate(vectors(None), kldiv.MultivariateNormalDiag([1.0] * 3, [1.0] * 3))
 
 
-KDE = scipy.stats.gaussian_kde(np.arange(5.0))
-CALLABLES = {
-    "kernel density": (KDE, r"gaussian_kde, and a call may .* kldiv\.LogDensity\(y\.logpdf, support=\.\.\.\)"),
-    "density": (scipy.stats.norm(3, 1).pdf, r"method, and a call may .* kldiv\.LogDensity\(log_q, support"),
-    "function": (lambda x: x, "returns the logarithm"),
-}
-
-
-@only(("q", "words"), CALLABLES.values(), ids=CALLABLES.keys())
-def test_what_can_only_be_called_is_refused(q, words):
-    with pytest.raises(TypeError, match=words):
+@only("q", [scipy.stats.norm(3, 1).pdf, lambda x: x], ids=["density", "function"])
+def test_what_can_only_be_called_is_refused(q):
+    with pytest.raises(TypeError, match=r"a function that returns log densities as kldiv\.LogDensity\(f, support"):
         kldiv.estimate_from_samples(np.arange(5.0), q)
-    with pytest.raises(TypeError, match="returns the logarithm"):
+    with pytest.raises(TypeError, match="returns log densities"):
         kldiv.estimate(Normal(0.0, 1.0), q)
 
 
