@@ -251,3 +251,36 @@ def review(session: nox.Session) -> None:
 
 if __name__ == "__main__":
     nox.main()
+
+
+# What is changed by `nox -s mutants`, and the tests that must notice each change.
+MUTANTS = {
+    "kldiv/_arrays/cache.py": "tests/core/test_cache.py",
+    "kldiv/_core/signature.py": "tests/core/test_cache.py tests/core/test_shapes.py tests/core/test_input.py",
+    "kldiv/_numerics/exact.py": "tests/numerics/test_exact.py tests/numerics/test_kernels.py",
+    "kldiv/_numerics/gaps.py": "tests/numerics",
+    "kldiv/domains.py": "tests/core/test_input.py",
+    "kldiv/estimation/pareto_tail.py": "tests/estimation/test_estimate.py",
+}
+
+
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """nox -s mutants [-- modules]  # which changes of the code no test notices, on NumPy: by cosmic-ray, for hours"""
+    install(session, wheel(session), group="mutants")
+    for module in session.posargs or MUTANTS:
+        with copied() as source, session.chdir(source):  # which cosmic-ray changes in place
+            for name in ("tests", "examples", "docs"):
+                shutil.copytree(ROOT / name, name, ignore=shutil.ignore_patterns("__pycache__"))
+            config = f"""[cosmic-ray]
+                module-path = "{module}"
+                timeout = 300.0
+                excluded-modules = []
+                test-command = "python -m pytest --backend numpy -q -x -p no:cacheprovider {MUTANTS[module]}"
+                distributor = {{name = "local"}}
+            """
+            Path("mutants.toml").write_text(config)
+            session.run("cosmic-ray", "init", "mutants.toml", "mutants.sqlite")
+            session.run("cosmic-ray", "baseline", "mutants.toml")
+            session.run("cosmic-ray", "exec", "mutants.toml", "mutants.sqlite")
+            session.run("cr-report", "--surviving-only", "--show-diff", "mutants.sqlite")

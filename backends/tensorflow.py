@@ -144,7 +144,6 @@ def flip(x: tf.Tensor, /, *, axis: Any = None) -> tf.Tensor:
 def scan(step: Callable[..., Any], state: Any, items: tuple[tf.Tensor, ...], /) -> Any:
     """Return the last of the states ``state = step(state, *item)``, with items along the third axis from the end."""
 
-    @tf.autograph.experimental.do_not_convert
     def keep_shape(state: Any, item: tuple[tf.Tensor, ...]) -> Any:
         return tf.nest.map_structure(lambda new, old: tf.ensure_shape(new, old.shape), step(state, *item), state)
 
@@ -152,7 +151,8 @@ def scan(step: Callable[..., Any], state: Any, items: tuple[tf.Tensor, ...], /) 
         *batch, item, row, column = range(x.shape.rank)
         return tf.transpose(x, [item, *batch, row, column])
 
-    return tf.foldl(keep_shape, tuple([items_first(x) for x in items]), initializer=state)
+    unchanged: Any = tf.autograph.experimental.do_not_convert  # AutoGraph need not rewrite a step
+    return tf.foldl(unchanged(keep_shape), tuple([items_first(x) for x in items]), initializer=state)
 
 
 def has_nan(x: tf.Tensor, /) -> bool:

@@ -100,7 +100,7 @@ def _load(name: str) -> object:
         if callable(value) and not isinstance(value, type):
             # What tf.function takes for a sign that it need not rewrite a function and all that this calls, which takes
             # seconds: there is no control flow that depends on values.
-            value.autograph_info__ = {}
+            vars(value)["autograph_info__"] = {}
     elif name == "__version__":
         value = importlib.import_module("kldiv._environment").own_version()
     elif name == "families":

@@ -14,7 +14,7 @@ from backends import BACKEND, OWN_FILES, load
 DTYPE = re.compile(r"\bfloat(32|64)\b")
 
 # Files of tests that have nothing to do with a backend.
-ONCE = ("test_command_line", "test_examples", "test_package", "test_public", "test_reference")
+ONCE = ("test_command_line", "test_processes", "test_examples", "test_package", "test_public", "test_reference")
 
 # Files and folders of which only those tests have to do with a backend that ask for it.
 PARTLY_ONCE = {"plotting", "test_conformance", "test_docs", "test_family_docs", "test_gaps", "test_integrals"}

@@ -18,10 +18,13 @@ def run(
     arrays: list[Array],
     *args: Any,
 ) -> Array:
-    """Return ``body(xp, function, dtype, *args)``, compiled if the arrays have values and eager calls are slow."""
-    if not all(xp.is_concrete(x) for x in arrays):
-        return body(xp, function, dtype, *args)
-    return program_of(body, function, xp, dtype)(*args)
+    """Return ``body(xp, function, dtype, *args)``, compiled where eager calls are slow.
+
+    A tracer is passed on to the program where each operation would be compiled by itself: under `jax.grad` alone too.
+    """
+    if xp.eager_is_slow or all(xp.is_concrete(x) for x in arrays):
+        return program_of(body, function, xp, dtype)(*args)
+    return body(xp, function, dtype, *args)
 
 
 def program_of(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from kldiv._arrays import cache
-from kldiv._arrays.compilation import program_of
+from kldiv._arrays.compilation import program_of, run
 from kldiv._arrays.namespace import array_converter, computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.family import Family, fields_of, support_of
@@ -126,7 +126,7 @@ def _first_log_density(formula: Formula, d: Any, x: Any) -> Array:
     distribution = unflatten(d, iter(arrays[1:]))
     _require_outcomes(xp, distribution, arrays[0])
     if not all(xp.is_concrete(a) for a in arrays):
-        value = _log_density(xp, formula, dtype, distribution, arrays[0])
+        value = run(_log_density, formula, xp, dtype, arrays, distribution, arrays[0])
         return where_outcomes_agree(xp, value, distribution, arrays[0])
     program = program_of(_log_density, formula, xp, dtype)
     register_readers(xp, [*values, x])

@@ -14,7 +14,7 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 from kldiv._arrays import cache
-from kldiv._arrays.compilation import program_of
+from kldiv._arrays.compilation import program_of, run
 from kldiv._arrays.namespace import array_converter, computing_dtype
 from kldiv._arrays.protocol import Array, DType, FastPathRequest, Namespace, Plan
 from kldiv._core.family import Family, kind_of
@@ -49,7 +49,7 @@ class Pair(NamedTuple):
 
     def evaluate(self) -> Array:
         """Return the divergence by the rule's formula, as it is."""
-        value = divergence(self.xp, self.rule.evaluate, self.dtype, self.p, self.q)
+        value = run(divergence, self.rule.evaluate, self.xp, self.dtype, self.arrays, self.p, self.q)
         return where_axes_agree(self.xp, value, self.p, self.q)
 
 
