@@ -106,8 +106,8 @@ def binomial_divergence_from_poisson(xp: Namespace, n: Array, p: Array, q: Array
     few = (n * q < 0.5) | (p == 0)
     misses = binomial_cgf(xp, n, q, p)
     direct = log_factorial_excess_difference(xp, n * q, n * p) - misses.jensen(xp.ones_like(n))
-    many = [xp.where(few, safe, x) for x, safe in ((n, 2.0), (p, 0.5), (q, 0.5))]
-    return xp.where(few, non_negative(xp, direct), falling_gap(xp, *many, None))
+    many, p_many, q_many = (xp.where(few, safe, x) for x, safe in ((n, 2.0), (p, 0.5), (q, 0.5)))
+    return xp.where(few, non_negative(xp, direct), falling_gap(xp, many, p_many, q_many, None))
 
 
 def thinned_logit(xp: Namespace, n: Array, other: Array, a: Array) -> Array:
