@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import psi
 
 from kldiv.estimation.cells import Cells, Points
-from kldiv.estimation.neighbours import disjoint_groups, distances
+from kldiv.estimation.neighbours import disjoint_groups, distances, shares_served
 from kldiv.estimation.pareto_tail import has_heavy_tail
 
 _GROUPS, _LARGEST_GROUP, _LEAST_GROUP = 40, 1000, 30  # for the standard error
@@ -94,7 +94,7 @@ def measure(samples: Samples, k: int, constant: float) -> Measured:
     ]
     # The bias with all points follows from that with an eighth of them, if it falls like a power of their number.
     bias = (shift_x + shift_y) / (_FEWER ** (1 / (dimension + 0.5)) - 1)
-    return Measured(value, math.hypot(noise, bias), doubts)
+    return Measured(value, math.hypot(max(noise, _noise_of_few(samples, found.near)), bias), doubts)
 
 
 # ----------------------------------------------------------------------------------------------------------- the terms
@@ -176,6 +176,18 @@ def standard_error(samples: Samples, k: int) -> float | None:
         for groups in disjoint_groups(sizes, group_sizes, _GROUPS)
     ]
     return math.sqrt(np.mean(variances) * group_sizes[0] / sizes[0])
+
+
+def _noise_of_few(samples: Samples, near: Points) -> float:
+    """Return what the standard error is at least, where few points of y serve many of x as neighbours.
+
+    The logarithm of a distance deviates by about 1 over the dimension, so that a point of y moves the estimate by the
+    share of x that it serves. Groups of the points see this too late.
+    """
+    if samples.y is None or not near.any():
+        return 0.0
+    x, y = apart(samples.x, samples.y)
+    return float(near.mean() * np.linalg.norm(shares_served(x[near], y)))
 
 
 # --------------------------------------------------------------------------------------------------------- the verdict

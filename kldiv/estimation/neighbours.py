@@ -43,6 +43,12 @@ def _by_tree(x: Points, y: Points | None, ranks: list[int]) -> list[Points]:
     return [to_x] if y is None else [to_x, ask(KDTree(y), ranks)]
 
 
+def shares_served(x: Points, y: Points) -> Points:
+    """Return for each y the share of the x that it is the nearest neighbour of."""
+    shares: Points = np.bincount(KDTree(y).query(x)[1], minlength=len(y)) / len(x)
+    return shares
+
+
 def _by_pairs(x: Points, y: Points, ranks: list[int]) -> Points:
     """Return the distances by blocks of matrix products; where y is x, a point is no neighbour of itself."""
     k = min(max(ranks), len(y) - (y is x))

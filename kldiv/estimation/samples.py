@@ -84,7 +84,9 @@ def estimate_from_samples(
         least 30 where it can be and at most 1000, and disjoint as far as they can be, give independent estimates; their
         variance times the fraction of the points in a group is the variance of an estimate from all points, as that
         falls like 1 / n. The second is extrapolated from the change of the estimate, b, if only an eighth of the points
-        served as neighbours, as ``b / (8^(1 / (d + 1/2)) - 1)``.
+        served as neighbours, as ``b / (8^(1 / (d + 1/2)) - 1)``. The standard error is at least the root of
+        the sum of squares of the shares of x that each point of y serves as nearest neighbour, which shows first where
+        y covers x thinly.
 
         `converged` says whether a 95 % interval of 1.96 errors can be relied on. It is false, with an
         `EstimateWarning` that gives the reason:
