@@ -169,6 +169,13 @@ def estimates(session: nox.Session) -> None:
     session.run("python", "tests/draws.py", *(session.posargs or ["25000"]))
 
 
+@nox.session(default=False)
+def sampled_estimates(session: nox.Session) -> None:
+    """nox -s sampled_estimates  # estimates by samples against closed forms, over all pairs, with their z-scores"""
+    install(session, wheel(session), group="tests-numpy")
+    session.run("python", "tests/sweep_sampled.py", *session.posargs)
+
+
 def add_benchmarks(group: str) -> None:
     """Add a session that compares a backend with its peers, with its group of dependencies, and writes the table."""
     backend = group.removeprefix("bench-")

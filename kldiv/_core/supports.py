@@ -29,7 +29,7 @@ def _is_positive(kind: FamilyKey, name: str) -> bool:
     return any(field.name == name and field.domain is Positive for field in fields_of(class_of(kind)))
 
 
-def _is_inside(p: FamilyKey, q: FamilyKey) -> bool | None:
+def is_inside(p: FamilyKey, q: FamilyKey) -> bool | None:
     """Tell whether the support of p lies inside that of q; None if it depends on parameters or is not known."""
     a, b = support_of(p), support_of(q)
     if a is None or b is None or len(a.axes) != len(b.axes):
@@ -133,6 +133,6 @@ def infinite(p: FamilyKey, q: FamilyKey, why: str) -> Rule:
 
 def support_rule(p: FamilyKey, q: FamilyKey) -> Rule | None:
     """Return the rule of a pair whose supports are not nested, whatever the parameters; None if they are or may be."""
-    if _is_inside(p, q) is False:
+    if is_inside(p, q) is False:
         return infinite(p, q, f"{name_of(p)} has outcomes that {name_of(q)} rules out")
     return None

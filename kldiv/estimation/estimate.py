@@ -263,9 +263,13 @@ def _finite(xp: Namespace, x: Array) -> Array:
 
 def _sampled(xp: Namespace, p: Family, q: Family, like: Array, method: str, rng: Any, settings: Settings) -> Result:
     sample = quasi_monte_carlo if method == "quasi-monte-carlo" else monte_carlo
-    mean = sample(xp, p, q, like, rng, settings)
-    converged = (mean.interval <= settings.allowed_interval(xp, mean.value)) & ~mean.heavy
-    return Result(mean.value, mean.error, method, mean.samples, converged, mean.heavy)
+    # In the widest floats, since narrow ones are few near an outcome that is far from 0.
+    dtype = xp.widest_dtype(like)
+    wide_p, wide_q = (cast(xp, d, dtype) for d in (p, q))
+    mean = sample(xp, wide_p, wide_q, xp.astype(like, dtype), rng, settings)
+    converged = (mean.interval <= settings.allowed_interval(xp, mean.value)) & ~mean.doubtful
+    value, error = (xp.astype(x, like.dtype) for x in (mean.value, mean.error))
+    return Result(value, error, method, mean.samples, converged, mean.doubtful)
 
 
 def _innermost(kind: Any) -> Any:
@@ -341,7 +345,9 @@ def _warn(xp: Namespace, result: Result, value: Array) -> None:
     place = f" at index {index}" if index else ""
     others = f", and {int(bad.sum()) - 1} others" if bad.sum() > 1 else ""
     if result.heavy is not None and bool(xp.to_numpy(result.heavy)[index]):
-        why = "the tail of log p - log q is so heavy that the error means little"
+        why = (
+            "the tail of log p - log q is so heavy that the error means little, or outcomes that matter were not drawn"
+        )
     elif result.heavy is not None:
         why = f"after {result.samples} samples the error does not meet the tolerance; raise max_samples, rtol or atol"
     else:

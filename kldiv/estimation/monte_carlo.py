@@ -4,6 +4,8 @@ A mixture is stratified: each component is sampled equally often, and counts by 
 independent samples a multiple of the control variate q / p - 1 is added, whose expectation is 0; the multiple is fitted
 on other samples, so that it leaves no bias. An estimate can be differentiated: through the samples where those move
 smoothly with the parameters, and elsewhere by the score of the density that they come from.
+
+The error also has what samples cannot tell (`kldiv.estimation.unseen`): a zero spread is not certainty.
 """
 
 from __future__ import annotations
@@ -18,8 +20,18 @@ from kldiv._core.family import Family, kind_of
 from kldiv._core.parameters import constant, insert_batch_axes, leaves, with_batch_rank
 from kldiv._core.sampling import Counter, IndependentSource, Sampler, SamplingContext, require_sampler
 from kldiv.estimation.components import Components, components_of
-from kldiv.estimation.pareto_tail import is_heavy, normal_quantile, student_quantile
+from kldiv.estimation.pareto_tail import MOST, is_heavy, normal_quantile, student_quantile
 from kldiv.estimation.sobol import Sobol
+from kldiv.estimation.unseen import (
+    SIGNIFICANT,
+    STEP,
+    Moments,
+    is_significant,
+    missed,
+    nature,
+    ratio_effects,
+    unseen_error,
+)
 
 PILOT = 512  # samples that the control variate is fitted on
 REPLICATES = 16  # independent scramblings of a Sobol sequence
@@ -55,13 +67,14 @@ class Mean(NamedTuple):
     error: Array
     interval: Array  # half the length of the confidence interval
     samples: int
-    heavy: Array  # whether the tail of the terms is so heavy that the error cannot be trusted
+    doubtful: Array  # whether the error cannot be trusted: a heavy tail, or outcomes that matter were not drawn
 
 
 class Terms(NamedTuple):
     """The terms of samples of each component, along the first axis."""
 
     n: int
+    x: Array
     log_ratio: Array  # log p - log q
     ratio: Array  # q / p - 1, 0 where it overflows
     score: Array | None  # log f less itself: 0, but with the derivative of log f. None: the samples have derivatives
@@ -76,6 +89,16 @@ class Terms(NamedTuple):
         return first, second
 
 
+class _Found(NamedTuple):
+    """What the samples so far give."""
+
+    mean: Array  # of log p - log q
+    error: Array  # its standard error
+    ratio: Array  # the mean of q / p - 1
+    ratio_error: Array
+    samples: int
+
+
 class _Problem:
     """Samples of the components of P, and their terms."""
 
@@ -84,6 +107,7 @@ class _Problem:
         self.components: Components = components_of(xp, p)
         self.sampler: Sampler = require_sampler(kind_of(self.components.components))
         self._p, self._q = p, q
+        self.nature = nature(kind_of(p), kind_of(q))
         self.like = xp.stop_gradient(like)
         weights = self.components.weights
         lengths = [] if weights is None else xp.shape(weights)[-self.components.axes :]
@@ -102,7 +126,8 @@ class _Problem:
         x = self.sampler(xp, SamplingContext(source), distribution)
         x = x if source.reparameterized else xp.stop_gradient(x)
         xp.block_until_ready(xp.stop_gradient(x))
-        return Terms(n, *compile_whole(_terms, xp, source.reparameterized)(self._p, self._q, self.zeros, x))
+        terms = compile_whole(_terms, xp, source.reparameterized)(self._p, self._q, self.zeros, x)
+        return Terms(n, xp.stop_gradient(x), *terms)
 
     @property
     def zeros(self) -> Array:
@@ -129,10 +154,12 @@ class _Problem:
     def control(self, terms: Terms) -> Array:
         """Return the multiple of q / p - 1 that makes the variance smallest; 0 where that cannot be told.
 
-        Where Q has outcomes that P lacks, the mean of q / p is not 1. Where its tail is heavy, its variance may be
-        infinite, and what these samples say of it means little.
+        Where Q has outcomes that P lacks, or may have, the mean of q / p is not 1. Where its tail is heavy, its
+        variance may be infinite, and what these samples say of it means little.
         """
         xp = self.xp
+        if not self.nature.covered:
+            return xp.zeros_like(self.like)
         log_ratio, ratio = xp.stop_gradient(terms.log_ratio), xp.stop_gradient(terms.ratio)
         log_ratio = xp.where(xp.isfinite(log_ratio), log_ratio, 0.0)
         mean, mean_ratio = xp.sum(log_ratio, axis=0) / terms.n, xp.sum(ratio, axis=0) / terms.n
@@ -144,6 +171,33 @@ class _Problem:
         usable = usable & xp.isfinite(variance) & xp.isfinite(covariance)
         usable = usable & ~is_heavy(xp, self.components, ratio, LIGHT, cautious=True)
         return xp.where(usable, -covariance / xp.where(usable, variance, 1.0), 0.0)
+
+    def rounding(self, terms: Terms, control: Array) -> tuple[Array, Array]:
+        """Return by how much rounding may move the means of log p - log q + c (q / p - 1) and of q / p - 1."""
+        xp = self.xp
+        effects = compile_whole(ratio_effects, xp, self.nature.discrete)
+        at, after, size = effects(constant(xp, self._p), constant(xp, self._q), self.zeros, terms.x)
+        c = self.for_components(control)
+        r = xp.exp(-xp.where(at > -60.0, at, -60.0))
+        step = xp.abs(xp.where(after < math.inf, after, at) - at) * (4 / STEP)
+        moved = xp.abs(1 - c * r) * (size + step) + xp.abs(c) * r * step * step
+        moved = xp.where(after < math.inf, moved, math.inf)
+        of_mean, of_ratio = (self.weighted(xp.sum(y, axis=0) / terms.n) for y in (moved, r * (size + step)))
+        return of_mean, of_ratio
+
+    def judged(self, found: _Found, z: float, rounding: tuple[Array, Array]) -> Mean:
+        """Return a mean with its whole error: the standard error, rounding, and what may have been missed."""
+        xp = self.xp
+        still, (of_mean, of_ratio) = xp.stop_gradient(found.mean), rounding
+        finite = xp.isfinite(still)
+        # The mean of q / p - 1 is at most 0, and is so if nothing that matters to the divergence has been missed.
+        excess = is_significant(found.ratio, found.ratio_error, of_ratio)
+        deficit = xp.where(is_significant(-found.ratio, found.ratio_error, of_ratio), -found.ratio, 0.0)
+        bias = of_mean + missed(xp, deficit, found.samples)
+        negative = still < -(SIGNIFICANT * found.error + bias)
+        error, interval = (xp.where(finite, x + bias, 0.0) for x in (found.error, z * found.error))
+        unproven = (~finite & (still == still)) if self.nature.bounded else still != still
+        return Mean(found.mean, error, interval, found.samples, xp.where(finite, excess | negative, unproven))
 
     def total(self, terms: Terms, values: Array, baseline: Array) -> Array:
         """Return the sum over samples of the mean over components, with the derivatives that the expectation has."""
@@ -176,40 +230,38 @@ def _terms(xp: Namespace, reparameterized: bool, p: Family, q: Family, zeros: Ar
 
 
 class _RunningMean:
-    """The mean of log p - log q + c (q / p - 1) over the samples so far, and the variances of its components."""
+    """The mean of log p - log q + c (q / p - 1) over the samples so far, and that of q / p - 1."""
 
     def __init__(self, problem: _Problem, pilot: Terms, like: Array) -> None:
         xp = problem.xp
         self._problem, self._xp = problem, xp
-        shift = xp.sum(xp.stop_gradient(pilot.log_ratio), axis=0) / pilot.n
-        # Values are counted from near their mean, for the sake of the variance.
-        self._shift = xp.where(xp.isfinite(shift), shift, 0.0)
-        self._baseline = problem.weighted(self._shift)
+        shift = problem.weighted(xp.sum(xp.stop_gradient(pilot.log_ratio), axis=0) / pilot.n)
+        self._baseline = xp.where(xp.isfinite(shift), shift, 0.0)
         self._total = xp.zeros_like(like)
-        self._sum = self._squares = xp.zeros_like(problem.zeros)
+        self._values, self._ratios = Moments(problem.zeros), Moments(problem.zeros)
         self._last = pilot.log_ratio
-        self.n = 0  # samples of each component
+
+    @property
+    def n(self) -> int:
+        """Samples of each component so far."""
+        return self._values.n
 
     def add(self, terms: Terms, control: Array) -> None:
         """Add the terms of more samples, with c = `control`."""
-        xp, problem = self._xp, self._problem
+        problem = self._problem
         self._last = terms.log_ratio + problem.for_components(control) * terms.ratio
-        values = xp.stop_gradient(self._last) - self._shift
-        self.n += terms.n
-        self._sum = self._sum + xp.sum(values, axis=0)
-        self._squares = self._squares + xp.sum(values * values, axis=0)
+        self._values.add(self._xp, self._last, terms.n)
+        self._ratios.add(self._xp, terms.ratio, terms.n)
         self._total = self._total + problem.total(terms, self._last, self._baseline)
 
-    def mean(self) -> Array:
-        """Return the mean."""
-        return self._total / self.n
-
-    def error(self) -> Array:
-        """Return the standard error of the mean."""
-        xp, mean = self._xp, self._sum / self.n
-        variance = self._squares / self.n - mean * mean
-        variance_of_mean = xp.where(variance > 0, variance, 0.0) / (self.n - 1)
-        return xp.sqrt(self._problem.weighted(variance_of_mean, 2))
+    def found(self) -> _Found:
+        """Return the means with their standard errors."""
+        problem, n = self._problem, self.n
+        error = self._xp.sqrt(problem.weighted(self._values.variance_of_mean, 2))
+        error = unseen_error(self._xp, error, problem.weighted(self._values.largest), n)
+        ratio_error = self._xp.sqrt(problem.weighted(self._ratios.variance_of_mean, 2))
+        ratio = problem.weighted(self._ratios.mean)
+        return _Found(self._total / n, error, ratio, ratio_error, n * problem.count)
 
     def is_heavy(self) -> Array:
         """Return where the tail of the last terms is so heavy that the error means little."""
@@ -227,24 +279,29 @@ def monte_carlo(xp: Namespace, p: Family, q: Family, like: Array, rng: Any, sett
     pilot = problem.terms(source, max(2, 2 * (min(PILOT if concrete else most, most) // (2 * problem.count))))
     running = _RunningMean(problem, pilot, like)
     control = problem.control(pilot)
+    rounding = problem.rounding(pilot, control)
     # Each half of the pilot has the control that is fitted on the other one, the rest that of the whole pilot.
     first, second = pilot.halves()
     running.add(first, problem.control(second))
     running.add(second, problem.control(first))
     while True:
-        mean, samples = running.mean(), running.n * problem.count
-        still = xp.stop_gradient(mean)
-        finite = xp.isfinite(still)
-        error = xp.where(finite, running.error(), 0.0)
-        settings.report(samples, still, error)
-        wanted = settings.allowed_interval(xp, still)
-        done = (z * error <= wanted) | ~finite
-        if not concrete or samples + 2 * problem.count > most or bool(xp.all(done)):
-            return Mean(mean, error, z * error, samples, running.is_heavy() & finite)
-        lack = xp.where(done, 0.0, z * error / xp.where(wanted > 0, wanted, 1.0))
-        factor = float(xp.to_numpy(xp.max(xp.where(wanted > 0, lack, 4.0))))
-        more = min(_next_chunk(problem, running.n, factor), (most - samples) // problem.count)
+        mean = problem.judged(running.found(), z, rounding)
+        settings.report(mean.samples, xp.stop_gradient(mean.value), mean.error)
+        wanted = settings.allowed_interval(xp, mean.value)
+        done = _is_done(xp, mean, rounding, wanted)
+        if not concrete or mean.samples + 2 * problem.count > most or bool(xp.all(done)):
+            return mean._replace(doubtful=mean.doubtful | running.is_heavy() & xp.isfinite(mean.error))
+        lack = xp.where(done | ~xp.isfinite(mean.interval), 0.0, mean.interval / xp.where(wanted > 0, wanted, 1.0))
+        factor = max(1.5, float(xp.to_numpy(xp.max(xp.where(wanted > 0, lack, 4.0)))))
+        more = min(_next_chunk(problem, running.n, factor), (most - mean.samples) // problem.count)
         running.add(problem.terms(source, max(2, more)), control)
+
+
+def _is_done(xp: Namespace, mean: Mean, rounding: tuple[Array, Array], wanted: Array) -> Array:
+    """Tell where more samples are of no use: the error is small enough, infinite, or that of rounding."""
+    enough = (mean.interval <= wanted) & ~mean.doubtful
+    is_rounding = (rounding[0] > wanted) & (2 * rounding[0] >= mean.interval)
+    return enough | is_rounding | ~xp.isfinite(xp.stop_gradient(mean.value))
 
 
 def _next_chunk(problem: _Problem, n: int, factor: float) -> int:
@@ -270,7 +327,8 @@ class _Replicates:
         self._last = self._terms(pilot_source, _power_of_2(max(64, PILOT // problem.count)))
         shift = problem.weighted(xp.sum(xp.stop_gradient(self._last.log_ratio), axis=0) / self._last.n)
         self._baseline = xp.where(xp.isfinite(shift), shift, 0.0)
-        self._sums = [xp.zeros_like(like)] * REPLICATES
+        self._sums, self._ratios = ([xp.zeros_like(like)] * REPLICATES for _ in range(2))
+        self._values = Moments(problem.zeros)
         self.n = 0  # points of each sequence
 
     def _terms(self, source: Sobol, n: int) -> Terms:
@@ -279,15 +337,31 @@ class _Replicates:
 
     def add(self, n: int) -> None:
         """Add the terms of `n` points more of each sequence."""
+        last: list[Array] = []
         for i, source in enumerate(self._sources):
             self._last = self._terms(source, n)
+            last = [*last[-MOST // n :], self._problem.xp.stop_gradient(self._last.log_ratio)]
             self._sums[i] = self._sums[i] + self._problem.total(self._last, self._last.log_ratio, self._baseline)
+            ratio = self._problem.xp.stop_gradient(self._last.ratio)
+            self._ratios[i] = self._ratios[i] + self._problem.weighted(self._problem.xp.sum(ratio, axis=0))
+            self._values.add(self._problem.xp, self._last.log_ratio, n)
         self.n += n
+        self._last_values = self._problem.xp.concat(last, axis=0)
 
-    def mean_and_error(self) -> tuple[Array, Array]:
+    def found(self) -> _Found:
+        """Return the means over the sequences, and their standard errors."""
+        problem, xp = self._problem, self._problem.xp
+        mean, error = self._mean_and_error(self._sums)
+        # The points of all sequences may fall on the same few outcomes, or short of the same heavy tail.
+        at_least = unseen_error(xp, error, problem.weighted(self._values.largest), self._values.n)
+        doubt = is_heavy(xp, problem.components, self._last_values, 0.0, cautious=True)
+        error = at_least if problem.nature.discrete else xp.where(doubt, at_least, error)
+        return _Found(mean, error, *self._mean_and_error(self._ratios), self.n * REPLICATES * problem.count)
+
+    def _mean_and_error(self, sums: list[Array]) -> tuple[Array, Array]:
         """Return the mean over the sequences, and its standard error, 0 where the mean is infinite."""
         xp = self._problem.xp
-        means = [s / self.n for s in self._sums]
+        means = [s / self.n for s in sums]
         mean = sum(means[1:], means[0]) / REPLICATES
         finite = xp.isfinite(xp.stop_gradient(mean))
         variance = _variance([xp.where(finite, xp.stop_gradient(m), 0.0) for m in means])
@@ -295,7 +369,11 @@ class _Replicates:
 
     def is_heavy(self) -> Array:
         """Return where the tail of the last terms is so heavy that the error means little."""
-        return self._problem.is_heavy(self._last.log_ratio)
+        return self._problem.is_heavy(self._last_values)
+
+    def rounding(self) -> tuple[Array, Array]:
+        """Return by how much rounding may move the means, from the last terms."""
+        return self._problem.rounding(self._last, self._problem.xp.zeros_like(self._problem.like))
 
 
 def quasi_monte_carlo(xp: Namespace, p: Family, q: Family, like: Array, rng: Any, settings: Settings) -> Mean:
@@ -306,19 +384,17 @@ def quasi_monte_carlo(xp: Namespace, p: Family, q: Family, like: Array, rng: Any
     most = settings.max_samples or DEFAULT
     t = student_quantile(settings.confidence, REPLICATES - 1)
     replicates = _Replicates(problem, like, rng)
+    rounding = replicates.rounding()
     # Powers of 2 of points, for the balance of the sequences.
     n = _power_of_2(min(256, most // REPLICATES) // problem.count)
     while True:
         replicates.add(n)
-        mean, error = replicates.mean_and_error()
-        still = xp.stop_gradient(mean)
-        finite = xp.isfinite(still)
-        samples = replicates.n * REPLICATES * problem.count
-        settings.report(samples, still, error)
+        mean = problem.judged(replicates.found(), t, rounding)
+        settings.report(mean.samples, xp.stop_gradient(mean.value), mean.error)
         # Of so few sequences the error is itself uncertain; who stops at the first that is small enough is too sure.
-        done = (1.25 * t * error <= settings.allowed_interval(xp, still)) | ~finite
-        if 2 * samples > most or bool(xp.all(done)):
-            return Mean(mean, error, t * error, samples, replicates.is_heavy() & finite)
+        done = _is_done(xp, mean, rounding, settings.allowed_interval(xp, mean.value) / 1.25)
+        if 2 * mean.samples > most or bool(xp.all(done)):
+            return mean._replace(doubtful=mean.doubtful | replicates.is_heavy() & xp.isfinite(mean.error))
         n = min(replicates.n, _power_of_2(CHUNK // problem.numbers))
 
 

@@ -101,7 +101,7 @@ def from_grid(x: Any, density: Any, *, width: Any = None, normalize: bool | None
     0.52
     >>> counted = kldiv.from_grid([0.0, 1.0, 10.0, 100.0], [2, 5, 3])  # numpy.histogram(data, bins=[0, 1, 10, 100])
     >>> round(float(kldiv.kl_divergence(counted.distribution, kldiv.Uniform(0.0, 100.0))), 6)
-    1.126961
+    1.126962
     """
     if normalize not in (None, True, False):
         raise ValueError(f"normalize must be True, False or None; got {normalize!r}")
