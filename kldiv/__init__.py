@@ -20,9 +20,24 @@ if TYPE_CHECKING:
     from kldiv._core.search import rule as rule
     from kldiv._environment import show_versions as show_versions
     from kldiv.divergences.elementwise import kl_div as kl_div, rel_entr as rel_entr
+    from kldiv.divergences.jensen_shannon import (
+        jensen_shannon as jensen_shannon,
+        jensen_shannon_distance as jensen_shannon_distance,
+        total_variation as total_variation,
+    )
     from kldiv.divergences.kl import kl_divergence as kl_divergence
     from kldiv.divergences.markov_chain_rate import markov_chain_rate as markov_chain_rate
     from kldiv.divergences.pairwise import pairwise as pairwise
+    from kldiv.divergences.renyi import (
+        alpha as alpha,
+        bhattacharyya as bhattacharyya,
+        chernoff as chernoff,
+        chi2 as chi2,
+        hellinger as hellinger,
+        jeffreys as jeffreys,
+        renyi as renyi,
+        tsallis as tsallis,
+    )
     from kldiv.estimation.counts import estimate_from_counts as estimate_from_counts
     from kldiv.estimation.estimate import estimate as estimate
     from kldiv.estimation.estimate_result import Estimate as Estimate, EstimateWarning as EstimateWarning
@@ -57,6 +72,17 @@ _MODULES = {
     "NoClosedForm": "kldiv._core.registry",
     "Rule": "kldiv._core.registry",
     "centroid": "kldiv.fitting.centroid",
+    "alpha": "kldiv.divergences.renyi",
+    "bhattacharyya": "kldiv.divergences.renyi",
+    "chernoff": "kldiv.divergences.renyi",
+    "chi2": "kldiv.divergences.renyi",
+    "hellinger": "kldiv.divergences.renyi",
+    "jeffreys": "kldiv.divergences.renyi",
+    "renyi": "kldiv.divergences.renyi",
+    "tsallis": "kldiv.divergences.renyi",
+    "jensen_shannon": "kldiv.divergences.jensen_shannon",
+    "jensen_shannon_distance": "kldiv.divergences.jensen_shannon",
+    "total_variation": "kldiv.divergences.jensen_shannon",
     "bounds": "kldiv.estimation.mixtures",
     "declare": "kldiv.declare",
     "domains": "kldiv.domains",

@@ -27,8 +27,19 @@ Examples
 from kldiv._core.density import density
 from kldiv._core.family import family
 from kldiv._core.foreign import converter
+from kldiv._core.interpolation import interpolation
 from kldiv._core.moments import cross_entropy, expectations
 from kldiv._core.registry import conversion, formula
 from kldiv._core.sampling import sampler
 
-__all__ = ["conversion", "converter", "cross_entropy", "density", "expectations", "family", "formula", "sampler"]
+__all__ = [
+    "conversion",
+    "converter",
+    "cross_entropy",
+    "density",
+    "expectations",
+    "family",
+    "formula",
+    "interpolation",
+    "sampler",
+]

@@ -14,7 +14,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, SupportsFloat
+from typing import Any, SupportsFloat, TypeAlias
 
 from oracle import Atoms, Integers, Interval, Oracle, Parameters, Real, Space, covers, merged, mp, xlogy
 
@@ -182,7 +182,38 @@ def _definition(p_name: str, p_params: Any, q_name: str, q_params: Any, digits: 
     raise ArithmeticError(f"cancellation hides KL({p_name}{p_params} || {q_name}{q_params})")
 
 
-def _definition_at_precision(p_name: str, p_params: Any, q_name: str, q_params: Any, digits: int) -> tuple[Real, Real]:
+def renyi(p_name: str, p_params: Parameters, q_name: str, q_params: Parameters, order: float, digits: int = 20) -> Real:
+    """The Rényi divergence log(1 + I) / (a - 1), with I = E_p[(p / q)^(a - 1) - 1], where that is finite."""
+    t = 1 - mp.mpf(order)
+
+    def term(log_p: Real, log_q: Real) -> tuple[Real, Real, Real]:
+        excess = mp.expm1(t * (log_q - log_p))
+        return excess, abs(excess), max(mp.zero, t * (log_q - log_p))
+
+    dps = digits + 30
+    while dps < 300:
+        with mp.workdps(dps):
+            value, magnitude = _definition_at_precision(
+                p_name, _frozen(p_params), q_name, _frozen(q_params), digits, term
+            )
+            needed = digits + 10 + int(mp.ceil(mp.log10((1 + magnitude) / abs(value))))
+            if needed <= dps:
+                return mp.log1p(value) / -t
+        dps = max(needed, dps + 10)
+    raise ArithmeticError(f"cancellation hides D({p_name}{p_params} || {q_name}{q_params})")
+
+
+Term: TypeAlias = Callable[[Real, Real], tuple[Real, Real, Real]]
+
+
+def _kl_term(log_p: Real, log_q: Real) -> tuple[Real, Real, Real]:
+    """What is averaged under p, the size of what cancels in it, and the logarithm of how large it may be."""
+    return log_p - log_q, abs(log_p) + abs(log_q), mp.zero
+
+
+def _definition_at_precision(
+    p_name: str, p_params: Any, q_name: str, q_params: Any, digits: int, term: Term = _kl_term
+) -> tuple[Real, Real]:
     """The value, and the size of what cancelled in it."""
     p_family, p = _converted(p_name, p_params)
     q_family, q = _converted(q_name, q_params)
@@ -196,10 +227,13 @@ def _definition_at_precision(p_name: str, p_params: Any, q_name: str, q_params: 
             return mp.zero, mp.zero  # so far out that x has rounded to the end
         a = log_p(x)
         # Where there is no mass, neither q nor the exponential (of a possibly enormous number) is looked at.
-        if a + log_weight < -3 * mp.dps:
+        if a + log_weight < -3 * mp.dps * (1 if term is _kl_term else 10):
             return mp.zero, mp.zero
-        b, mass = log_q(x), mp.exp(a + log_weight)
-        return mass * (a - b), mass * (abs(a) + abs(b))
+        value, size, growth = term(a, log_q(x))
+        if a + log_weight + growth < -3 * mp.dps:
+            return mp.zero, mp.zero
+        mass = mp.exp(a + log_weight)
+        return mass * value, mass * size
 
     match support:
         case Atoms():

@@ -91,15 +91,15 @@ def categorical_logits_gap(xp: Namespace, a: Array, b: Array) -> Array:
     a_in, b_in = xp.where(live, a, 0.0), xp.where(live, b, 0.0)
     # Their difference is taken relative to that of the likeliest class, which cancels exactly.
     t, error = two_difference(b_in, a_in)
-    t_ref = _largest_where(xp, likeliest, t)
-    error_ref = _largest_where(xp, likeliest & (t == t_ref), error)
+    t_ref = largest_where(xp, likeliest, t)
+    error_ref = largest_where(xp, likeliest & (t == t_ref), error)
     t = xp.where(live & ~alone, (t - t_ref) + (error - error_ref), 0.0)
     mean = xp.sum(p * t, axis=-1, keepdims=True)
     tau = xp.where(live, t - mean, 0.0)
     large = live & (tau > 1)
     # A class that only P rules out has no term in that sum, but its share of Q's mass counts. The exponent is log p +
     # tau, without the logits of P, which may be large and cancel in it.
-    shifted = xp.where(q_dead, 0.0, b) - _largest_where(xp, likeliest, b_in)
+    shifted = xp.where(q_dead, 0.0, b) - largest_where(xp, likeliest, b_in)
     exponent = xp.where(alone, 0.0, shifted) - mean - xp.log(total)
     exponent = xp.where(large | (p_dead & ~q_dead), exponent, -inf)
     moderate = xp.max(exponent, axis=-1, keepdims=True) < 60
@@ -262,7 +262,7 @@ def log_sum_exp(xp: Namespace, a: Array) -> Array:
     return (top + xp.log(xp.sum(xp.exp(a - top), axis=-1, keepdims=True)))[..., 0]
 
 
-def _largest_where(xp: Namespace, condition: Array, x: Array) -> Array:
+def largest_where(xp: Namespace, condition: Array, x: Array) -> Array:
     """The largest x along the last axis, which stays, of those that fulfil a condition; 0 where none does."""
     largest = xp.max(xp.where(condition, x, -inf), axis=-1, keepdims=True)
     return xp.where(largest > -inf, largest, 0.0)

@@ -161,6 +161,11 @@ def lesser(xp: Namespace, a: Array, b: Array) -> Array:
     return xp.where(a < b, a, b)
 
 
+def greater(xp: Namespace, a: Array, b: Array) -> Array:
+    """The greater of two numbers."""
+    return xp.where(a < b, b, a)
+
+
 def interior(xp: Namespace, low: Array | float, high: Array | float, space: str) -> tuple[Array, Array]:
     """The ends of an interval inside the one from low to high, either of which may be infinite."""
     if space == "integers":

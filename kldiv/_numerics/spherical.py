@@ -12,7 +12,7 @@ from math import cos, log, pi, sin
 from typing import NamedTuple
 
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.edges import inf_for_nan, non_negative
+from kldiv._numerics.edges import inf_for_nan, non_negative, root
 from kldiv._numerics.exact import is_single, two_difference
 from kldiv._numerics.gaps import expm1_gap, log1p_gap, stirling_gap
 from kldiv._numerics.special import betaln
@@ -258,3 +258,23 @@ def _mode_gap(xp: Namespace, b: Array, kappa_q: Array, kappa_p: Array) -> Array:
     rise = 0.5 * d * (kappa_p / half + kappa_q / half)
     rest = b * d / (b + r_p) * (b / r_p) * (d / (r_q + kappa_q * (kappa_p / r_p) + b * (b / r_p)))
     return b * log1p_gap(xp, rise / (b + r_p), (b + r_q, b + r_p)) + rest
+
+
+def polar(xp: Namespace, x: Array, y: Array) -> tuple[Array, Array]:
+    """Return length and angle of points of the plane; the angle at the origin is 0."""
+    origin = (x == 0) & (y == 0)
+    x = xp.where(origin, 1.0, x)
+    length = xp.sqrt(x * x + y * y)
+    right = x > 0
+    upright = xp.where(right | (y == 0), 1.0, y)
+    # The tangent of half the angle is y / (r + x) = (r - x) / y.
+    half = xp.where(right, y / (length + xp.where(right, x, 0.0)), (length - x) / upright)
+    angle = xp.where(right | (y != 0), 2 * xp.atan(half), pi)
+    return xp.where(origin, 0.0, length), xp.where(origin, 0.0, angle)
+
+
+def direction_and_length(xp: Namespace, vector: Array, otherwise: Array) -> tuple[Array, Array]:
+    """The unit vector and the length of vectors along the last axis; one of length 0 has the direction `otherwise`."""
+    length = root(xp, xp.sum(vector * vector, axis=-1))
+    none = (length == 0)[..., None]
+    return xp.where(none, otherwise, vector / xp.where(none, 1.0, length[..., None])), length

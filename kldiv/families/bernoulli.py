@@ -16,6 +16,7 @@ from kldiv._numerics.binomial import (
 from kldiv._numerics.categorical import bernoulli_logits_gap, sigmoid, softplus
 from kldiv._numerics.edges import indicator, logit, xlog1my, xlogy
 from kldiv._numerics.gaps import entropy_gap
+from kldiv._numerics.interpolation import logit_geometric
 from kldiv._numerics.special import log_ndtr
 from kldiv.domains import BITS, Logit, Real, UnitInterval
 from kldiv.families.poisson import Poisson
@@ -232,3 +233,15 @@ declare.expectations(
     log_factorial_excess=lambda xp, a: bernoulli_factorial_excess(xp, sigmoid(xp, a)),
     log_pochhammer_excess=lambda xp, r, a: bernoulli_pochhammer_excess(xp, r, sigmoid(xp, a)),
 )
+
+
+@declare.interpolation(BernoulliLogits)
+def between_bernoulli_logits(xp: Namespace, t: Array, logits_p: Array, logits_q: Array) -> BernoulliLogits:
+    """The logit is natural."""
+    return BernoulliLogits(logit_geometric(xp, t, logits_p, logits_q))
+
+
+@declare.interpolation(Bernoulli)
+def between_bernoullis(xp: Namespace, t: Array, probs_p: Array, probs_q: Array) -> Bernoulli:
+    """The logit is natural."""
+    return Bernoulli(sigmoid(xp, logit_geometric(xp, t, logit(xp, probs_p), logit(xp, probs_q))))

@@ -10,6 +10,7 @@ from kldiv._numerics.beta import beta_distance, beta_gap, beta_power
 from kldiv._numerics.categorical import sigmoid
 from kldiv._numerics.edges import non_negative
 from kldiv._numerics.gaps import log1p_ratio
+from kldiv._numerics.interpolation import linear
 from kldiv._numerics.special import betaln, digamma_gap, trigamma
 from kldiv._numerics.uniform import interval_log
 from kldiv.domains import UNIT_INTERVAL, Positive
@@ -133,3 +134,9 @@ def cross_entropy_beta(xp: Namespace, e: Expectations, a: Array, b: Array) -> Ar
     Source: the definition
     """
     return betaln(xp, a, b) - e.times(a - 1, "log") - e.times(b - 1, "log_complement")
+
+
+@declare.interpolation(Beta)
+def between_betas(xp: Namespace, t: Array, a_p: Array, b_p: Array, a_q: Array, b_q: Array) -> Beta:
+    """The parameters are natural."""
+    return Beta(linear(xp, t, a_p, a_q), linear(xp, t, b_p, b_q))

@@ -18,6 +18,7 @@ from kldiv._numerics.categorical import sigmoid, softplus
 from kldiv._numerics.edges import logit, multiple, xlog1my, xlogy
 from kldiv._numerics.gaps import entropy_gap
 from kldiv._numerics.generating_functions import binomial_cgf
+from kldiv._numerics.interpolation import logit_geometric
 from kldiv.domains import Count, Logit, Support, UnitInterval
 from kldiv.families.bernoulli import Bernoulli, BernoulliLogits
 from kldiv.families.poisson import Poisson
@@ -212,3 +213,17 @@ declare.expectations(
         xp, n, sigmoid(xp, a), sigmoid(xp, -a)
     ).log_pochhammer_excess(r),
 )
+
+
+@declare.interpolation(BinomialLogits, equal=("total_count",))
+def between_binomial_logits(
+    xp: Namespace, t: Array, n_p: Array, logits_p: Array, n_q: Array, logits_q: Array
+) -> BinomialLogits:
+    """The logit is natural, for one count."""
+    return BinomialLogits(n_p, logit_geometric(xp, t, logits_p, logits_q))
+
+
+@declare.interpolation(Binomial, equal=("total_count",))
+def between_binomials(xp: Namespace, t: Array, n_p: Array, probs_p: Array, n_q: Array, probs_q: Array) -> Binomial:
+    """The logit is natural, for one count."""
+    return Binomial(n_p, sigmoid(xp, logit_geometric(xp, t, logit(xp, probs_p), logit(xp, probs_q))))

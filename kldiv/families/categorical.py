@@ -11,9 +11,11 @@ from kldiv._numerics.categorical import (
     categorical_logits_gap,
     is_only_class,
     log_softmax,
+    normalized,
     select_class,
 )
 from kldiv._numerics.edges import log
+from kldiv._numerics.interpolation import geometric, log_geometric
 from kldiv.domains import CLASSES, Logits, Simplex
 
 
@@ -142,3 +144,15 @@ def kl_categorical_logits_categorical_logits(xp: Namespace, logits_p: Array, log
 def categorical_as_categorical_logits(xp: Namespace, probs: Array) -> CategoricalLogits:
     """The logits cannot underflow, as a softmax can."""
     return CategoricalLogits(log(xp, probs))
+
+
+@declare.interpolation(CategoricalLogits)
+def between_categorical_logits(xp: Namespace, t: Array, logits_p: Array, logits_q: Array) -> CategoricalLogits:
+    """Logits are natural."""
+    return CategoricalLogits(log_geometric(xp, t[..., None], logits_p, logits_q))
+
+
+@declare.interpolation(Categorical)
+def between_categoricals(xp: Namespace, t: Array, probs_p: Array, probs_q: Array) -> Categorical:
+    """The logarithms of probabilities are natural."""
+    return Categorical(normalized(xp, geometric(xp, t[..., None], probs_p, probs_q)))

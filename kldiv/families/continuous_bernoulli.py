@@ -6,6 +6,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
+from kldiv._numerics.categorical import sigmoid
 from kldiv._numerics.continuous_bernoulli import (
     continuous_bernoulli_distance,
     continuous_bernoulli_gap,
@@ -19,6 +20,7 @@ from kldiv._numerics.continuous_bernoulli import (
 )
 from kldiv._numerics.edges import logit
 from kldiv._numerics.gaps import log1p_ratio
+from kldiv._numerics.interpolation import linear
 from kldiv.domains import UNIT_INTERVAL, OpenUnitInterval
 from kldiv.families.uniform import Uniform
 
@@ -137,3 +139,9 @@ def cross_entropy_continuous_bernoulli(xp: Namespace, e: Expectations, probs: Ar
     """
     eta = logit(xp, probs)
     return continuous_bernoulli_log_partition(xp, eta) - eta * e("mean")
+
+
+@declare.interpolation(ContinuousBernoulli)
+def between_continuous_bernoullis(xp: Namespace, t: Array, probs_p: Array, probs_q: Array) -> ContinuousBernoulli:
+    """The logit is natural."""
+    return ContinuousBernoulli(sigmoid(xp, linear(xp, t, logit(xp, probs_p), logit(xp, probs_q))))

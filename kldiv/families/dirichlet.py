@@ -6,6 +6,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.sampling import SamplingContext, positive_softmax
 from kldiv._numerics.dirichlet import dirichlet_gap
+from kldiv._numerics.interpolation import linear
 from kldiv.domains import SIMPLEX, PositiveClasses
 from kldiv.families.beta import Beta
 
@@ -76,3 +77,9 @@ def beta_as_dirichlet(xp: Namespace, concentration1: Array, concentration0: Arra
     """The vector (x, 1 - x)."""
     first, second = (xp.asarray_like(unit, concentration1, concentration1.dtype) for unit in ([1.0, 0.0], [0.0, 1.0]))
     return Dirichlet(concentration1[..., None] * first + concentration0[..., None] * second)
+
+
+@declare.interpolation(Dirichlet)
+def between_dirichlets(xp: Namespace, t: Array, a_p: Array, a_q: Array) -> Dirichlet:
+    """The parameters are natural."""
+    return Dirichlet(linear(xp, t[..., None], a_p, a_q))

@@ -8,6 +8,7 @@ from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.binomial import discrete_uniform_binomial_gap
 from kldiv._numerics.categorical import sigmoid
+from kldiv._numerics.edges import greater, lesser
 from kldiv._numerics.gaps import log1p_ratio
 from kldiv._numerics.generating_functions import discrete_uniform_cgf
 from kldiv.domains import Integer, IntegerFromLow, Support
@@ -115,3 +116,11 @@ def cross_entropy_discrete_uniform(xp: Namespace, e: Expectations, low: Array, h
     Source: the definition
     """
     return xp.log(high - low + 1)
+
+
+@declare.interpolation(DiscreteUniform)
+def between_discrete_uniforms(
+    xp: Namespace, t: Array, low_p: Array, high_p: Array, low_q: Array, high_q: Array
+) -> DiscreteUniform:
+    """It is uniform where both are."""
+    return DiscreteUniform(greater(xp, low_p, low_q), lesser(xp, high_p, high_q))

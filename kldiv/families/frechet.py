@@ -91,3 +91,10 @@ def cross_entropy_frechet(xp: Namespace, e: Expectations, s: Array, a: Array) ->
     Source: the definition
     """
     return -xp.log(a) - a * xp.log(s) + (a + 1) * e("log") + e("power", -a, s)
+
+
+@declare.interpolation(Frechet, equal=("concentration",))
+def between_frechets(xp: Namespace, t: Array, scale_p: Array, k_p: Array, scale_q: Array, k_q: Array) -> Frechet:
+    """scale^k is natural, for one concentration k."""
+    power = xp.log1p(t * xp.expm1(k_p * (xp.log(scale_q) - xp.log(scale_p))))
+    return Frechet(scale_p * xp.exp(power / k_p), k_p)

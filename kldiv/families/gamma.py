@@ -9,6 +9,7 @@ from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.exact import product_excess
 from kldiv._numerics.gamma import gamma_distance, gamma_entropy, gamma_exponential, gamma_log1p, scaled_power
 from kldiv._numerics.gaps import log1p_gap, stirling_gap
+from kldiv._numerics.interpolation import linear
 from kldiv._numerics.special import digamma, trigamma
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.generalized_gamma import GeneralizedGamma
@@ -106,3 +107,9 @@ def cross_entropy_gamma(xp: Namespace, e: Expectations, a: Array, b: Array) -> A
     Source: the definition
     """
     return xp.gammaln(a) - a * xp.log(b) - e.times(a - 1, "log") + b * e("mean")
+
+
+@declare.interpolation(Gamma)
+def between_gammas(xp: Namespace, t: Array, a_p: Array, b_p: Array, a_q: Array, b_q: Array) -> Gamma:
+    """The parameters are natural."""
+    return Gamma(linear(xp, t, a_p, a_q), linear(xp, t, b_p, b_q))

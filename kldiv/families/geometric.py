@@ -8,6 +8,7 @@ from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.edges import xlog1my
 from kldiv._numerics.generating_functions import negative_binomial_cgf
+from kldiv._numerics.interpolation import linear
 from kldiv._numerics.negative_binomial import geometric_entropy, geometric_gap, odds_gap
 from kldiv.domains import COUNTS, LeftOpenUnitInterval
 
@@ -92,3 +93,9 @@ def cross_entropy_geometric(xp: Namespace, e: Expectations, probs: Array) -> Arr
     """
     m = e("mean")
     return odds_gap(xp, m, xp.ones_like(probs), 1 - probs, probs) + geometric_entropy(xp, m)
+
+
+@declare.interpolation(Geometric)
+def between_geometrics(xp: Namespace, t: Array, probs_p: Array, probs_q: Array) -> Geometric:
+    """log(1 - probs) is natural."""
+    return Geometric(-xp.expm1(linear(xp, t, xp.log1p(-probs_p), xp.log1p(-probs_q))))

@@ -91,3 +91,10 @@ def cross_entropy_gumbel(xp: Namespace, e: Expectations, loc: Array, scale: Arra
     Source: the definition
     """
     return xp.log(scale) + xp.divide(e("mean") - loc, scale) + e("exponential", -1 / scale, loc)
+
+
+@declare.interpolation(Gumbel, equal=("scale",), location="loc")
+def between_gumbels(xp: Namespace, t: Array, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Gumbel:
+    """exp(loc / scale) is natural, for one scale."""
+    weight = xp.log1p(t * xp.expm1((loc_q - loc_p) / scale_p))
+    return Gumbel(loc_p + scale_p * weight, scale_p)

@@ -6,6 +6,7 @@ from typing import Annotated, Generic, NamedTuple, TypeVar
 from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, FamilyKey, class_of, held_kinds
+from kldiv._core.interpolation import Way, find_way, way_factory
 from kldiv._core.registry import (
     Conversion,
     NoClosedForm,
@@ -111,3 +112,15 @@ def independent_conversions(kind: FamilyKey) -> Iterable[Conversion]:
 def independent_normal_as_multivariate_normal(xp: Namespace, d: Family) -> MultivariateNormalDiag:
     """Location and scale become vectors along the last axis."""
     return MultivariateNormalDiag(*xp.broadcast_arrays(d.base.loc, d.base.scale))
+
+
+@way_factory
+def independent_way(p: FamilyKey, q: FamilyKey) -> Way | None:
+    """Return the way of the components: Rényi divergences of independent components add up."""
+    if class_of(p) is not Independent or class_of(q) is not Independent:
+        return None
+    try:
+        inner = find_way(*held_kinds(p), *held_kinds(q))
+    except NoClosedForm:
+        return None
+    return inner._replace(sums=inner.sums + 1)

@@ -8,6 +8,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.gaps import relative_gap
+from kldiv._numerics.interpolation import linear
 from kldiv._numerics.inverse_gaussian import (
     inverse_gaussian_distance,
     inverse_gaussian_exponential,
@@ -114,3 +115,13 @@ def cross_entropy_inverse_gaussian(xp: Namespace, e: Expectations, loc: Array, c
     """
     quadratic = concentration * (e("mean") / loc / loc - 2 / loc + e("reciprocal"))
     return 0.5 * (log(2 * pi) - xp.log(concentration) + quadratic) + 1.5 * e("log")
+
+
+@declare.interpolation(InverseGaussian)
+def between_inverse_gaussians(
+    xp: Namespace, t: Array, m_p: Array, l_p: Array, m_q: Array, l_q: Array
+) -> InverseGaussian:
+    """l and l / m^2 are natural."""
+    rate = linear(xp, t, l_p / m_p / m_p, l_q / m_q / m_q)
+    concentration = linear(xp, t, l_p, l_q)
+    return InverseGaussian(xp.sqrt(concentration / rate), concentration)

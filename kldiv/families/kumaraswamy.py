@@ -7,6 +7,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.sampling import SamplingContext, positive
 from kldiv._numerics.beta import beta_power
 from kldiv._numerics.edges import log_fraction, product
+from kldiv._numerics.interpolation import linear
 from kldiv._numerics.kumaraswamy import (
     kumaraswamy_distance,
     kumaraswamy_gap,
@@ -101,3 +102,9 @@ declare.expectations(
     logit_variance=kumaraswamy_logit_variance,
     power=lambda xp, k, s, a, b: beta_power(xp, xp.ones_like(a), b, k / a, -k * xp.log(s)),
 )
+
+
+@declare.interpolation(Kumaraswamy, equal=("concentration1",))
+def between_kumaraswamys(xp: Namespace, t: Array, a_p: Array, b_p: Array, a_q: Array, b_q: Array) -> Kumaraswamy:
+    """concentration0 is natural, for one concentration1."""
+    return Kumaraswamy(a_p, linear(xp, t, b_p, b_q))

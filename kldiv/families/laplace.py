@@ -7,6 +7,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._numerics.gaps import relative_gap
+from kldiv._numerics.interpolation import harmonic
 from kldiv._numerics.laplace import exponential_sides, laplace_distance, laplace_gap
 from kldiv.domains import REALS, Positive, Real
 from kldiv.families.asymmetric_laplace import AsymmetricLaplace
@@ -87,3 +88,9 @@ def cross_entropy_laplace(xp: Namespace, e: Expectations, loc: Array, scale: Arr
     Source: the definition
     """
     return xp.log(scale) + log(2) + xp.divide(e("distance", loc), scale)
+
+
+@declare.interpolation(Laplace, equal=("loc",))
+def between_laplaces(xp: Namespace, t: Array, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Laplace:
+    """1 / scale is natural, for one median."""
+    return Laplace(loc_p, harmonic(xp, t, scale_p, scale_q))

@@ -7,6 +7,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
+from kldiv._numerics.interpolation import linear
 from kldiv._numerics.lindley import lindley_distance, lindley_exponential, lindley_gap, lindley_log1p, lindley_power
 from kldiv._numerics.special import EULER
 from kldiv.domains import POSITIVE, Positive
@@ -96,3 +97,9 @@ def cross_entropy_lindley(xp: Namespace, e: Expectations, rate: Array) -> Array:
     Source: the definition
     """
     return xp.log1p(rate) - 2 * xp.log(rate) - e("log1p", xp.ones_like(rate)) + rate * e("mean")
+
+
+@declare.interpolation(Lindley)
+def between_lindleys(xp: Namespace, t: Array, rate_p: Array, rate_q: Array) -> Lindley:
+    """The rate is natural."""
+    return Lindley(linear(xp, t, rate_p, rate_q))

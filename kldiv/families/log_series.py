@@ -6,6 +6,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext, positive
+from kldiv._numerics.interpolation import geometric
 from kldiv._numerics.log_series import (
     log_series_gap,
     log_series_mean_log,
@@ -100,3 +101,9 @@ def cross_entropy_log_series(xp: Namespace, e: Expectations, p: Array) -> Array:
     Source: the definition
     """
     return xp.log1p(log_series_rest(xp, p)) - (e("mean") - 1) * xp.log(p) + e("log")
+
+
+@declare.interpolation(LogSeries)
+def between_log_series(xp: Namespace, t: Array, probs_p: Array, probs_q: Array) -> LogSeries:
+    """log(probs) is natural."""
+    return LogSeries(geometric(xp, t, probs_p, probs_q))

@@ -6,6 +6,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
+from kldiv._numerics.edges import greater, lesser
 from kldiv._numerics.gaps import log1p_ratio
 from kldiv._numerics.uniform import (
     log_uniform_distance,
@@ -104,3 +105,11 @@ def cross_entropy_log_uniform(xp: Namespace, e: Expectations, low: Array, high: 
     Source: the definition
     """
     return xp.log(_width(xp, low, high)) + e("log")
+
+
+@declare.interpolation(LogUniform)
+def between_log_uniforms(
+    xp: Namespace, t: Array, low_p: Array, high_p: Array, low_q: Array, high_q: Array
+) -> LogUniform:
+    """Its logarithm is uniform where both are."""
+    return LogUniform(greater(xp, low_p, low_q), lesser(xp, high_p, high_q))

@@ -7,6 +7,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
+from kldiv._numerics.interpolation import linear
 from kldiv._numerics.pareto import (
     lomax_deviation,
     lomax_distance,
@@ -100,3 +101,9 @@ def cross_entropy_lomax(xp: Namespace, e: Expectations, scale: Array, alpha: Arr
     Source: the definition
     """
     return xp.log(scale) - xp.log(alpha) + (alpha + 1) * e("log1p", scale)
+
+
+@declare.interpolation(Lomax, equal=("scale",))
+def between_lomaxes(xp: Namespace, t: Array, scale_p: Array, alpha_p: Array, scale_q: Array, alpha_q: Array) -> Lomax:
+    """The tail index is natural, for one scale."""
+    return Lomax(scale_p, linear(xp, t, alpha_p, alpha_q))

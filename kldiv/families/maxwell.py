@@ -8,6 +8,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._numerics.gamma import normal_length_exponential, power_of_gamma
 from kldiv._numerics.gaps import relative_gap
+from kldiv._numerics.interpolation import root_harmonic
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.generalized_gamma import GeneralizedGamma
 
@@ -83,3 +84,9 @@ def cross_entropy_maxwell(xp: Namespace, e: Expectations, scale: Array) -> Array
     mean, deviation = xp.divide(e("mean"), scale), xp.divide(e("standard_deviation"), scale)
     square = deviation * deviation + mean * mean
     return 3 * xp.log(scale) - 0.5 * log(2 / pi) - 2 * e("log") + 0.5 * square
+
+
+@declare.interpolation(Maxwell)
+def between_maxwells(xp: Namespace, t: Array, scale_p: Array, scale_q: Array) -> Maxwell:
+    """1 / scale^2 is natural."""
+    return Maxwell(root_harmonic(xp, t, scale_p, scale_q))

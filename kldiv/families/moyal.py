@@ -92,3 +92,10 @@ def cross_entropy_moyal(xp: Namespace, e: Expectations, loc: Array, scale: Array
     """
     z = (e("mean") - loc) / scale
     return xp.log(scale) + 0.5 * log(2 * pi) + 0.5 * (z + e("exponential", -1 / scale, loc))
+
+
+@declare.interpolation(Moyal, equal=("scale",), location="loc")
+def between_moyals(xp: Namespace, t: Array, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Moyal:
+    """exp(loc / scale) is natural, for one scale."""
+    weight = xp.log1p(t * xp.expm1((loc_q - loc_p) / scale_p))
+    return Moyal(loc_p + scale_p * weight, scale_p)

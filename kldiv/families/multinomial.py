@@ -17,6 +17,7 @@ from kldiv._numerics.categorical import (
     normalized,
 )
 from kldiv._numerics.edges import indicator, log, log_factorial
+from kldiv._numerics.interpolation import geometric, log_geometric
 from kldiv.domains import CLASS_COUNTS, Count, Logits, Simplex
 from kldiv.families.one_hot_categorical import OneHotCategorical, OneHotCategoricalLogits
 
@@ -171,3 +172,19 @@ def one_hot_categorical_as_multinomial(xp: Namespace, probs: Array) -> Multinomi
 def one_hot_categorical_logits_as_multinomial_logits(xp: Namespace, logits: Array) -> MultinomialLogits:
     """A single draw."""
     return MultinomialLogits(xp.ones_like(logits[..., 0]), logits)
+
+
+@declare.interpolation(MultinomialLogits, equal=("total_count",))
+def between_multinomial_logits(
+    xp: Namespace, t: Array, n_p: Array, logits_p: Array, n_q: Array, logits_q: Array
+) -> MultinomialLogits:
+    """Logits are natural, for one count."""
+    return MultinomialLogits(n_p, log_geometric(xp, t[..., None], logits_p, logits_q))
+
+
+@declare.interpolation(Multinomial, equal=("total_count",))
+def between_multinomials(
+    xp: Namespace, t: Array, n_p: Array, probs_p: Array, n_q: Array, probs_q: Array
+) -> Multinomial:
+    """The logarithms of probabilities are natural, for one count."""
+    return Multinomial(n_p, normalized(xp, geometric(xp, t[..., None], probs_p, probs_q)))

@@ -7,6 +7,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.gaps import log1p_gap, relative_gap
+from kldiv._numerics.interpolation import mean_between, normal_shift, precision_between, root_harmonic
 from kldiv._numerics.linalg import cholesky_difference, identity_like, low_rank_factor, low_rank_gap, low_rank_solve
 from kldiv.domains import VECTORS, LowerTriangular, LowRankFactor, PositiveDefinite, PositiveVector, RealVector
 
@@ -388,3 +389,33 @@ def multivariate_normal_low_rank_as_tril(
 ) -> MultivariateNormalTriL:
     """The Cholesky factor of F F' + diag(d), where a small diagonal is not lost in the sum."""
     return MultivariateNormalTriL(loc, low_rank_factor(xp, cov_factor, cov_diag))
+
+
+@declare.interpolation(MultivariateNormalDiag, location="loc")
+def between_diagonal_normals(
+    xp: Namespace, t: Array, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array
+) -> MultivariateNormalDiag:
+    """1 / scale^2 and loc / scale^2 are natural."""
+    t = t[..., None]
+    scale = root_harmonic(xp, t, scale_p, scale_q)
+    return MultivariateNormalDiag(loc_p + normal_shift(xp, t, loc_q - loc_p, scale, scale_q), scale)
+
+
+@declare.interpolation(MultivariateNormalTriL, location="loc")
+def between_normals_of_factors(
+    xp: Namespace, t: Array, loc_p: Array, tril_p: Array, loc_q: Array, tril_q: Array
+) -> MultivariateNormalTriL:
+    """The precision matrix, and its product with loc, are natural."""
+    tril = precision_between(xp, t, tril_p, tril_q)
+    return MultivariateNormalTriL(loc_p + mean_between(xp, t, loc_q - loc_p, tril, tril_q), tril)
+
+
+@declare.interpolation(MultivariateNormal, location="loc")
+def between_normals(
+    xp: Namespace, t: Array, loc_p: Array, cov_p: Array, loc_q: Array, cov_q: Array
+) -> MultivariateNormal:
+    """The precision matrix, and its product with loc, are natural."""
+    factor_q = xp.cholesky(cov_q)
+    factor = precision_between(xp, t, xp.cholesky(cov_p), factor_q)
+    loc = loc_p + mean_between(xp, t, loc_q - loc_p, factor, factor_q)
+    return MultivariateNormal(loc, xp.matmul(factor, xp.matrix_transpose(factor)))

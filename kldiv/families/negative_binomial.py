@@ -11,6 +11,7 @@ from kldiv._numerics.generating_functions import (
     negative_binomial_cgf,
     poisson_cgf,
 )
+from kldiv._numerics.interpolation import geometric
 from kldiv._numerics.negative_binomial import (
     negative_binomial_entropy,
     negative_binomial_gap,
@@ -165,3 +166,11 @@ def cross_entropy_negative_binomial(xp: Namespace, e: Expectations, r: Array, p:
     """
     logs = e("log_factorial_excess") - e("log_pochhammer_excess", r)
     return odds_gap(xp, e("mean"), r, p, 1 - p) + logs
+
+
+@declare.interpolation(NegativeBinomial, equal=("total_count",))
+def between_negative_binomials(
+    xp: Namespace, t: Array, r_p: Array, probs_p: Array, r_q: Array, probs_q: Array
+) -> NegativeBinomial:
+    """log(probs) is natural, for one count."""
+    return NegativeBinomial(r_p, geometric(xp, t, probs_p, probs_q))

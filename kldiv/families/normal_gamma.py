@@ -6,6 +6,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.sampling import SamplingContext, bounded_exp, positive
 from kldiv._numerics.gaps import relative_gap
+from kldiv._numerics.interpolation import linear
 from kldiv.domains import Positive, Real, Support
 from kldiv.families.gamma import Gamma, kl_gamma_gamma
 from kldiv.families.normal import Normal
@@ -154,3 +155,24 @@ def normal_inverse_gamma_as_normal_gamma(
 ) -> NormalGamma:
     """The parameters are those of the mean and the precision."""
     return NormalGamma(loc, precision_count, concentration, rate)
+
+
+@declare.interpolation(NormalGamma, location="loc")
+def between_normal_gammas(
+    xp: Namespace,
+    t: Array,
+    loc_p: Array,
+    k_p: Array,
+    a_p: Array,
+    b_p: Array,
+    loc_q: Array,
+    k_q: Array,
+    a_q: Array,
+    b_q: Array,
+) -> NormalGamma:
+    """k, k loc, a and b + k loc^2 / 2 are natural."""
+    k = linear(xp, t, k_p, k_q)
+    share = t * k_q / k  # of Q in the mean
+    spread = 0.5 * (1 - t) * k_p * share * (loc_q - loc_p) ** 2
+    loc = loc_p + share * (loc_q - loc_p)
+    return NormalGamma(loc, k, linear(xp, t, a_p, a_q), linear(xp, t, b_p, b_q) + spread)

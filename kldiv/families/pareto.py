@@ -7,6 +7,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext, bounded_exp
 from kldiv._numerics.gaps import log1p_ratio, relative_gap
+from kldiv._numerics.interpolation import linear
 from kldiv._numerics.pareto import (
     lomax_deviation,
     lomax_distance,
@@ -98,3 +99,9 @@ def cross_entropy_pareto(xp: Namespace, e: Expectations, scale: Array, alpha: Ar
     Source: the definition
     """
     return xp.log(scale) - xp.log(alpha) + (alpha + 1) * (e("log") - xp.log(scale))
+
+
+@declare.interpolation(Pareto, equal=("scale",))
+def between_paretos(xp: Namespace, t: Array, scale_p: Array, alpha_p: Array, scale_q: Array, alpha_q: Array) -> Pareto:
+    """The tail index is natural, for one scale."""
+    return Pareto(scale_p, linear(xp, t, alpha_p, alpha_q))

@@ -9,6 +9,7 @@ from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.edges import log_factorial, xlogy
 from kldiv._numerics.gaps import entropy_gap
 from kldiv._numerics.generating_functions import poisson_cgf
+from kldiv._numerics.interpolation import geometric
 from kldiv._numerics.negative_binomial import poisson_entropy
 from kldiv.domains import COUNTS, NonNegative
 
@@ -87,3 +88,9 @@ def cross_entropy_poisson(xp: Namespace, e: Expectations, rate: Array) -> Array:
     Source: the definition
     """
     return entropy_gap(xp, e("mean"), rate) + e("log_factorial_excess")
+
+
+@declare.interpolation(Poisson)
+def between_poissons(xp: Namespace, t: Array, rate_p: Array, rate_q: Array) -> Poisson:
+    """The logarithm of the rate is natural."""
+    return Poisson(geometric(xp, t, rate_p, rate_q))

@@ -9,6 +9,7 @@ from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.gamma import normal_length_exponential, power_of_gamma
 from kldiv._numerics.gaps import relative_gap
+from kldiv._numerics.interpolation import root_harmonic
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.generalized_gamma import GeneralizedGamma
 
@@ -90,3 +91,9 @@ def cross_entropy_rayleigh(xp: Namespace, e: Expectations, scale: Array) -> Arra
     mean, deviation = xp.divide(e("mean"), scale), xp.divide(e("standard_deviation"), scale)
     square = deviation * deviation + mean * mean
     return 2 * xp.log(scale) - e("log") + 0.5 * square
+
+
+@declare.interpolation(Rayleigh)
+def between_rayleighs(xp: Namespace, t: Array, scale_p: Array, scale_q: Array) -> Rayleigh:
+    """1 / scale^2 is natural."""
+    return Rayleigh(root_harmonic(xp, t, scale_p, scale_q))

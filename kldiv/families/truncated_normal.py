@@ -6,6 +6,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
+from kldiv._numerics.interpolation import normal_shift, root_harmonic
 from kldiv._numerics.truncated_normal import (
     truncated_normal_cross_entropy,
     truncated_normal_distance,
@@ -119,3 +120,28 @@ def cross_entropy_truncated_normal(
     Source: the definition
     """
     return truncated_normal_cross_entropy(xp, e("mean"), e("standard_deviation"), loc, scale, low, high)
+
+
+@declare.interpolation(
+    TruncatedNormal,
+    equal=(
+        "low",
+        "high",
+    ),
+)
+def between_truncated_normals(
+    xp: Namespace,
+    t: Array,
+    loc_p: Array,
+    scale_p: Array,
+    low_p: Array,
+    high_p: Array,
+    loc_q: Array,
+    scale_q: Array,
+    low_q: Array,
+    high_q: Array,
+) -> TruncatedNormal:
+    """1 / scale^2 and loc / scale^2 are natural, for one interval."""
+    scale = root_harmonic(xp, t, scale_p, scale_q)
+    loc = loc_p + normal_shift(xp, t, loc_q - loc_p, scale, scale_q)
+    return TruncatedNormal(loc, scale, low_p, high_p)

@@ -7,6 +7,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
+from kldiv._numerics.edges import greater, lesser
 from kldiv._numerics.gaps import log1p_ratio
 from kldiv._numerics.uniform import (
     interval_distance,
@@ -99,3 +100,9 @@ def cross_entropy_uniform(xp: Namespace, e: Expectations, low: Array, high: Arra
     Source: the definition
     """
     return xp.log(high - low)
+
+
+@declare.interpolation(Uniform)
+def between_uniforms(xp: Namespace, t: Array, low_p: Array, high_p: Array, low_q: Array, high_q: Array) -> Uniform:
+    """It is uniform where both are."""
+    return Uniform(greater(xp, low_p, low_q), lesser(xp, high_p, high_q))

@@ -5,7 +5,8 @@ from typing import Annotated, NamedTuple
 
 from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.spherical import circle_gap, von_mises_fisher_gap
+from kldiv._numerics.interpolation import linear
+from kldiv._numerics.spherical import circle_gap, polar, von_mises_fisher_gap
 from kldiv.domains import CIRCLE, NonNegative, Real
 
 
@@ -62,3 +63,12 @@ def kl_von_mises_von_mises(
     """
     half = 0.5 * xp.ones_like(concentration_p)
     return von_mises_fisher_gap(xp, half, concentration_p, concentration_q, circle_gap(xp, loc_p, loc_q))
+
+
+@declare.interpolation(VonMises)
+def between_von_mises(xp: Namespace, t: Array, loc_p: Array, kappa_p: Array, loc_q: Array, kappa_q: Array) -> VonMises:
+    """The vector of length kappa in the direction of loc is natural."""
+    x = linear(xp, t, kappa_p, kappa_q * xp.cos(loc_q - loc_p))
+    y = t * kappa_q * xp.sin(loc_q - loc_p)
+    length, angle = polar(xp, x, y)
+    return VonMises(loc_p + angle, length)

@@ -4,7 +4,15 @@ from typing import Annotated, NamedTuple
 
 from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._numerics.spherical import half_dimension, log_partition, log_sphere_area, sphere_gap, von_mises_fisher_gap
+from kldiv._numerics.interpolation import linear
+from kldiv._numerics.spherical import (
+    direction_and_length,
+    half_dimension,
+    log_partition,
+    log_sphere_area,
+    sphere_gap,
+    von_mises_fisher_gap,
+)
 from kldiv.domains import SPHERE, NonNegative, UnitVector
 
 
@@ -69,3 +77,12 @@ def kl_von_mises_fisher_von_mises_fisher(
     b = half_dimension(xp, mean_direction_p)
     gap = sphere_gap(xp, mean_direction_p, mean_direction_q)
     return von_mises_fisher_gap(xp, b, concentration_p, concentration_q, gap)
+
+
+@declare.interpolation(VonMisesFisher)
+def between_von_mises_fishers(
+    xp: Namespace, t: Array, mu_p: Array, kappa_p: Array, mu_q: Array, kappa_q: Array
+) -> VonMisesFisher:
+    """The vector of length kappa in the direction of mu is natural."""
+    vector = linear(xp, t[..., None], kappa_p[..., None] * mu_p, kappa_q[..., None] * mu_q)
+    return VonMisesFisher(*direction_and_length(xp, vector, mu_p))

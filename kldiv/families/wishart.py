@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple
 from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.sampling import SamplingContext, bounded_exp
+from kldiv._numerics.interpolation import precision_between
 from kldiv._numerics.linalg import identity_like, index_like, squares
 from kldiv._numerics.wishart import log_multigamma, wishart_gap
 from kldiv.domains import POSITIVE_DEFINITE, DegreesOfFreedom, LowerTriangular
@@ -181,3 +182,9 @@ def kl_inverse_wishart_inverse_wishart(xp: Namespace, df_p: Array, tril_p: Array
     """
     x = xp.solve_triangular(tril_p, tril_q - tril_p)
     return wishart_gap(xp, df_p, df_q, x, xp.diagonal(tril_q), xp.diagonal(tril_p))
+
+
+@declare.interpolation(Wishart)
+def between_wisharts(xp: Namespace, t: Array, df_p: Array, tril_p: Array, df_q: Array, tril_q: Array) -> Wishart:
+    """df and the inverse of the scale matrix are natural."""
+    return Wishart(df_p + t * (df_q - df_p), precision_between(xp, t, tril_p, tril_q))

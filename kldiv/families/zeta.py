@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple
 from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
+from kldiv._numerics.interpolation import linear
 from kldiv._numerics.zeta import zeta_gap, zeta_mean, zeta_mean_log, zeta_mean_log_factorial, zeta_rest, zeta_variance
 from kldiv.domains import AboveOne, Support
 
@@ -78,3 +79,9 @@ def cross_entropy_zeta(xp: Namespace, e: Expectations, exponent: Array) -> Array
     Source: the definition
     """
     return xp.log1p(zeta_rest(xp, exponent)) + exponent * e("log")
+
+
+@declare.interpolation(Zeta)
+def between_zetas(xp: Namespace, t: Array, exponent_p: Array, exponent_q: Array) -> Zeta:
+    """The exponent is natural."""
+    return Zeta(linear(xp, t, exponent_p, exponent_q))

@@ -14,6 +14,7 @@ from kldiv._core.registry import NoClosedForm
 from kldiv._core.validation import diagnose_all
 from kldiv._numerics.categorical import normalized, softmax
 from kldiv._numerics.edges import log, logit, product
+from kldiv._numerics.spherical import polar
 from kldiv.families.bernoulli import Bernoulli, BernoulliLogits
 from kldiv.families.beta import Beta
 from kldiv.families.beta_prime import BetaPrime
@@ -40,7 +41,7 @@ from kldiv.families.poisson import Poisson
 from kldiv.families.rayleigh import Rayleigh
 from kldiv.families.von_mises import VonMises
 from kldiv.fitting.grid import cast_back
-from kldiv.fitting.moment_matching import base_of, inverse, polar, projections, wrapped
+from kldiv.fitting.moment_matching import base_of, inverse, projections, wrapped
 from kldiv.fitting.projection import Member, project
 from kldiv.fitting.samples import append_axes
 

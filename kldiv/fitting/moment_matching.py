@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.family import Family, FamilyKey, class_of, held_kinds
 from kldiv._numerics.edges import log, logit
+from kldiv._numerics.spherical import polar
 from kldiv.families.bernoulli import Bernoulli, BernoulliLogits
 from kldiv.families.beta import Beta
 from kldiv.families.beta_prime import BetaPrime
@@ -138,19 +138,6 @@ def _von_mises_fisher(xp: Namespace, vector: Array) -> Family:
     length = xp.sqrt(xp.sum(vector * vector, axis=-1))
     half = 0.5 * (xp.sum(xp.ones_like(vector), axis=-1) - 1)
     return VonMisesFisher(vector / length[..., None], spherical_concentration(xp, half, length))
-
-
-def polar(xp: Namespace, x: Array, y: Array) -> tuple[Array, Array]:
-    """Return length and angle of points of the plane; the angle at the origin is 0."""
-    origin = (x == 0) & (y == 0)
-    x = xp.where(origin, 1.0, x)
-    length = xp.sqrt(x * x + y * y)
-    right = x > 0
-    upright = xp.where(right | (y == 0), 1.0, y)
-    # The tangent of half the angle is y / (r + x) = (r - x) / y.
-    half = xp.where(right, y / (length + xp.where(right, x, 0.0)), (length - x) / upright)
-    angle = xp.where(right | (y != 0), 2 * xp.atan(half), math.pi)
-    return xp.where(origin, 0.0, length), xp.where(origin, 0.0, angle)
 
 
 def inverse(xp: Namespace, matrix: Array) -> Array:

@@ -7,16 +7,11 @@ a Newton step from the solution has the derivatives of the implicit function, tw
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from kldiv._arrays.protocol import Array, Namespace
+from kldiv._numerics.iteration import repeat
 from kldiv._numerics.special import EULER, digamma, digamma_gap, trigamma
 from kldiv._numerics.spherical import bessel_ratio
-
-
-def repeat(xp: Namespace, step: Callable[[Any], Any], state: Any, count: int, like: Array) -> Any:
-    """Return the state after `count` steps; `like` tells dtype and device."""
-    return xp.scan(lambda state, item: step(state), state, (xp.asarray_like([[[0.0]]] * count, like, like.dtype),))
 
 
 def _solve(

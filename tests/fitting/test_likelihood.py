@@ -88,6 +88,7 @@ def check_score(array, values, case):
         assert abs(vertex) < 0.1
 
 
+@pytest.mark.one_in(3)
 @only("case", LAWS.values(), ids=LAWS.keys())
 def test_no_member_is_likelier_than_the_fit(array, values, case):
     check_score(array, values, case)
@@ -120,6 +121,7 @@ ERRORS = {  # the exact Fisher information of each family, at the fit
 }
 
 
+@pytest.mark.one_in(3)
 @only("name", ["Normal", "Laplace", "Categorical"])
 def test_standard_errors_are_those_of_the_fisher_information(array, values, name):
     x, family, expected = ERRORS[name]
