@@ -4,7 +4,6 @@ import itertools
 import re
 import zlib
 from collections import defaultdict
-from types import SimpleNamespace
 
 import pytest
 
@@ -108,8 +107,8 @@ def pytest_collection_modifyitems(config, items):
     once, partly_once = ((), set()) if backend.runs_the_rest else (ONCE, PARTLY_ONCE)
     family = config.getoption("--family")
     skipped = set() if config.getoption("--full") else {item for item in items if item.get_closest_marker("full")}
-    if backend.transforms and not config.getoption("--full"):
-        skipped.update(under_other_transforms(items, len(backend.transforms)))
+    if not config.getoption("--full"):
+        skipped.update(under_other_transforms(items, backend.transforms))
     if not (config.getoption("--full") or backend.runs_all_cases):
         skipped.update(one_of_two_dtypes(items))
     left_out = {
@@ -158,12 +157,14 @@ def under_other_transforms(items, transforms):
     turns = defaultdict(dict)
     left_out = []
     for item in items:
-        callspec = getattr(item, "callspec", SimpleNamespace(indices={}))
-        places = tuple((name, place) for name, place in callspec.indices.items() if name not in ("transform", "dtype"))
-        if "transform" in callspec.indices and places:
-            in_order = turns[item.function].setdefault(places, len(turns[item.function]))
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if "transform" in parameters:
+            place = list(transforms.values()).index(parameters["transform"])
+            others = [part for part in item.callspec.id.split("-") if part != list(transforms)[place]]
+            others = [part for part in others if not DTYPE.fullmatch(part)]
+            in_order = turns[item.function].setdefault("-".join(others), len(turns[item.function]))
             is_case = item.get_closest_marker("cases")
-            turn = zlib.crc32(str(callspec.params["case"]).encode()) if is_case else in_order
-            if (turn + callspec.indices["transform"]) % transforms:
+            turn = zlib.crc32(str(parameters["case"]).encode()) if is_case else in_order
+            if others and (turn + place) % len(transforms):
                 left_out.append(item)
     return left_out
