@@ -369,12 +369,13 @@ CORE = sources(
         "kldiv/fitting/lbfgs.py",  # and SciPy's optimizer
         "kldiv/fitting/likelihood.py",  # quantiles of samples are taken there
         "kldiv/fitting/standard_errors.py",  # so are eigenvalues
+        "kldiv/interop/*.py",  # one file for each library
         "kldiv/plotting/*.py",  # so does matplotlib
     ],
 )
 # The files that are about something of one framework, which no other has, are its own.
 WORKERS = ["tests/dtensor_worker.py", "tests/sharding_worker.py"]
-OWN = [*WORKERS, *(f"tests/frameworks/{name}.py" for name in OWN_FILES)]
+OWN = [*WORKERS, *(f"tests/{folder}/{name}.py" for folder in ("frameworks", "interop") for name in OWN_FILES)]
 TESTS = sources("tests/**/*.py", without=["tests/backends.py", *OWN])
 
 
