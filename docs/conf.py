@@ -45,7 +45,10 @@ numpydoc_validation_checks = {
     *("RT01", "YD01"),  # what is returned
     *("SS01", "SS03", "SS04", "SS06"),  # one line that begins the docstring and ends with a full stop
 }
-numpydoc_validation_exclude = {r"\.(Bounds|Estimate|Fit|Grid|History|Rule)$"}  # they have Attributes for Parameters
+numpydoc_validation_exclude = {
+    r"\.(Bounds|Estimate|Fit|Grid|History|Rule)$",  # they have Attributes for Parameters
+    r"\.converter$",  # numpydoc leaves out an argument that is called cls
+}
 
 
 def use_style(gallery_conf, name):
