@@ -11,7 +11,8 @@ from kldiv._arrays import cache
 from kldiv._arrays.namespace import computing_dtype, gather
 from kldiv._arrays.protocol import Array, DType, Namespace
 from kldiv._core.family import Family, FamilyKey
-from kldiv._core.parameters import cast, named_leaves, require_family, unflatten
+from kldiv._core.foreign import as_family
+from kldiv._core.parameters import cast, named_leaves, unflatten
 from kldiv._core.validation import check_structure, diagnose_all, tolerances, valid
 
 
@@ -48,8 +49,7 @@ def evaluate_pair(
 
     Raises TypeError or ValueError for what is no pair, an invalid parameter, or an invalid number.
     """
-    require_family(p, "p")
-    require_family(q, "q")
+    p, q = as_family(p, "p"), as_family(q, "q")
     names, values = zip(*named_leaves(p, "p"), *named_leaves(q, "q"), (number.name, value), strict=True)
     xp, arrays, dtype = gather(values, names)
     remaining = iter(arrays)
