@@ -116,7 +116,8 @@ def _number(node: ast.expr, text: str) -> Any:
             return -value if isinstance(sign, ast.USub) else value
         case ast.List(elts=items) | ast.Tuple(elts=items):
             return [_number(item, text) for item in items]
-    raise _error(text, node, "is not a number or a list of numbers")
+        case _:
+            raise _error(text, node, "is not a number or a list of numbers")
 
 
 def _error(text: str, node: ast.expr | ast.keyword, what: str) -> ValueError:

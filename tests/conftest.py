@@ -107,7 +107,7 @@ def pytest_collection_modifyitems(config, items):
     once, partly_once = ((), set()) if backend.runs_the_rest else (ONCE, PARTLY_ONCE)
     family = config.getoption("--family")
     skipped = set() if config.getoption("--full") else {item for item in items if item.get_closest_marker("full")}
-    if not config.getoption("--full"):
+    if backend.transforms and not config.getoption("--full"):
         skipped.update(under_other_transforms(items, backend.transforms))
     if not (config.getoption("--full") or backend.runs_all_cases):
         skipped.update(one_of_two_dtypes(items))

@@ -50,7 +50,8 @@ def converter(cls: type) -> Callable[[Converter], Converter]:
     >>> float(kldiv.kl_divergence(Measurement(1.0, 1.0), kldiv.Normal(0.0, 1.0)))
     0.5
     """
-    if not isinstance(cls, type) or fields_of(cls):
+    passed: Any = cls  # what type checkers have not seen
+    if not isinstance(passed, type) or fields_of(passed):
         raise TypeError(f"{cls!r} is not a class of other distributions than those of families")
 
     def declare(function: Converter) -> Converter:

@@ -59,7 +59,9 @@ def evaluate_pair(
     if not all(xp.is_concrete(x) for x in arrays):
         return _checked(xp, divergence, way, number, dtype, p, q, value)
     key = (_checked, xp, divergence, way, number, dtype)
-    program = cache.get_or_make("programs", key, lambda: xp.compiled(functools.partial(*key)))
+    program = cache.get_or_make(
+        "programs", key, lambda: xp.compiled(functools.partial(_checked, xp, divergence, way, number, dtype))
+    )
     result = program(p, q, value)
     if validate and __debug__ and xp.has_nan(result):
         diagnose_all(xp, dtype, p=p, q=q)

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from numpyro import distributions as nd
+from numpyro import distributions as nd  # pyright: ignore[reportAttributeAccessIssue]
 
 from kldiv import families as f
 from kldiv._core.family import Family

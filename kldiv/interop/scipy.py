@@ -16,6 +16,10 @@ from kldiv.domains import Support
 from kldiv.estimation.log_density import LogDensity
 from kldiv.interop.library import Library, require_zero
 
+# The stubs of SciPy take their arguments for integers.
+_multivariate_normal: Any = stats.multivariate_normal
+_vonmises_fisher: Any = stats.vonmises_fisher
+
 
 def _has_no_divergence(*_: Any) -> Any:
     raise TypeError("SciPy has no divergence of distributions that others could extend")
@@ -108,7 +112,8 @@ def _others(d: Any, name: str, shapes: list[Any], loc: Any, scale: Any) -> Famil
         case "vonmises" | "wrapcauchy":
             require_zero(np.asarray(scale) - 1, "scale - 1")
             return (f.VonMises if name == "vonmises" else f.WrappedCauchy)(loc, *shapes)
-    return _by_log_density(d)
+        case _:
+            return _by_log_density(d)
 
 
 def _by_log_density(d: Any) -> Family:
@@ -133,7 +138,7 @@ converter(type(stats.dirichlet([1.0, 1.0])))(lambda d: f.Dirichlet(d.alpha))
 converter(type(stats.multinomial(1, [1.0])))(lambda d: f.Multinomial(d.n, d.p))
 converter(type(stats.wishart(2, 1.0)))(lambda d: f.Wishart(d.df, np.linalg.cholesky(d.scale)))
 converter(type(stats.invwishart(2, 1.0)))(lambda d: f.InverseWishart(d.df, np.linalg.cholesky(d.scale)))
-converter(type(stats.vonmises_fisher([1.0, 0.0], 1.0)))(lambda d: f.VonMisesFisher(d.mu, d.kappa))
+converter(type(_vonmises_fisher([1.0, 0.0], 1.0)))(lambda d: f.VonMisesFisher(d.mu, d.kappa))
 converter(type(stats.matrix_normal()))(
     lambda d: f.MatrixNormal(d.mean, np.linalg.cholesky(d.rowcov), np.linalg.cholesky(d.colcov))
 )
@@ -203,7 +208,7 @@ maker(f.MatrixNormal)(lambda loc, rows, columns: stats.matrix_normal(loc, rows @
 maker(f.Multinomial)(lambda count, probs: stats.multinomial(int(count), probs))
 maker(f.Moyal)(stats.moyal)
 maker(f.MultivariateNormal)(stats.multivariate_normal)
-maker(f.MultivariateNormalDiag)(lambda loc, scale: stats.multivariate_normal(loc, np.diag(scale**2)))
+maker(f.MultivariateNormalDiag)(lambda loc, scale: _multivariate_normal(loc, np.diag(scale**2)))
 maker(f.MultivariateNormalTriL)(lambda loc, factor: stats.multivariate_normal(loc, factor @ factor.T))
 maker(f.Nakagami)(lambda m, w: stats.nakagami(m, scale=np.sqrt(w)))
 maker(f.NegativeBinomial)(lambda n, probs: stats.nbinom(n, 1 - probs))
@@ -216,7 +221,7 @@ maker(f.StudentT)(stats.t)
 maker(f.TruncatedNormal)(lambda m, s, low, high: stats.truncnorm((low - m) / s, (high - m) / s, m, s))
 maker(f.Uniform)(lambda low, high: stats.uniform(low, high - low))
 maker(f.VonMises)(lambda loc, kappa: stats.vonmises(kappa, loc))
-maker(f.VonMisesFisher)(lambda mu, kappa: stats.vonmises_fisher(mu, float(kappa)))
+maker(f.VonMisesFisher)(lambda mu, kappa: _vonmises_fisher(mu, float(kappa)))
 maker(f.Weibull)(lambda scale, c: stats.weibull_min(c, scale=scale))
 maker(f.Wishart)(lambda df, factor: stats.wishart(float(df), factor @ factor.T))
 maker(f.WrappedCauchy)(lambda loc, c: stats.wrapcauchy(c, loc))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture  # pyright: ignore[reportMissingImports]
 
 from kldiv import families as f
 from kldiv._core.family import Family

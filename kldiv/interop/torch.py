@@ -15,7 +15,7 @@ from kldiv.interop.library import Library, external, known_by_its_log_density
 
 
 def _lacks(p: type, q: type) -> bool:
-    dispatch: Any = td.kl._dispatch_kl  # there is no public test
+    dispatch = getattr(td.kl, "_dispatch_kl")  # noqa: B009, as there is no public test
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of several formulas for classes above these
         return dispatch(p, q) is NotImplemented
@@ -159,7 +159,8 @@ def _mapped(base: Any, transform: Any) -> Any:
         case cls, td.AffineTransform if cls in _SYMMETRIC:
             moved = {"loc": transform.loc + transform.scale * base.loc, "scale": abs(transform.scale) * base.scale}
             return cls(**moved) if cls is not td.StudentT else cls(base.df, **moved)
-    return None
+        case _:
+            return None
 
 
 @external(td.Distribution)
