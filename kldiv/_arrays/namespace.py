@@ -76,6 +76,8 @@ def gather(
         for i, x in enumerate(arrays):
             if is_weak[i] and hasattr(x, "dtype"):
                 arrays[i], is_weak[i] = xp.asarray(x), False
+            elif not is_weak[i] and not x.dtype.isnative:
+                arrays[i] = x.astype(x.dtype.newbyteorder("="))
     strong = [(name, x) for name, x, weak in zip(names, arrays, is_weak, strict=True) if not weak]
     if not strong:
         xp = _of_generator(rng) or xp
@@ -246,7 +248,7 @@ def _numpy(value: Any, name: str) -> Identified | None:
         return None
     from kldiv.backends import numpy as xp
 
-    return xp, value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
+    return xp, value
 
 
 def _array_api_strict(value: Any, name: str) -> Identified | None:

@@ -100,5 +100,5 @@ def test_formula_comes_before_a_conversion_once_it_is_declared(backend):
 def test_integer_beyond_the_range_is_refused_after_a_small_one_too(backend, number):
     x = backend.array([1.0], "float64")
     kldiv.kl_divergence(kldiv.Normal(x, 1), kldiv.Normal(2, 1))
-    with pytest.raises(ValueError, match=r"Normal\.loc of q holds .* beyond the range of float64"):
+    with pytest.raises(ValueError, match=r"Normal\.loc of q holds .* beyond the range of .*float64"):
         kldiv.kl_divergence(kldiv.Normal(x, 1), kldiv.Normal(number, 1))

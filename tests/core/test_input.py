@@ -689,7 +689,6 @@ NO_DISTRIBUTION = {
     "typed named tuple": (lambda a: Point(0.0, 1.0), "Point", "not a distribution"),
     "unresolvable named tuple": (lambda a: Unresolvable(0.0), "Unresolvable", "not a distribution"),
     "class of a named tuple": (lambda a: Plain, "not a distribution"),
-    "another library's": (lambda a: scipy.stats.norm(0.0, 1.0), "scipy.stats", "not a distribution"),
     "object": (lambda a: object(), "object", "not a distribution"),
     "family": (lambda a: kldiv.Normal, "the family Normal itself", "pass Normal(loc=..., scale=...)"),
     "alias": (lambda a: kldiv.Independent[kldiv.Normal], "the family Independent itself", "pass Independent(base=...)"),

@@ -143,7 +143,7 @@ GRID = [np.nan, -np.inf, -1.0, -0.0, 0.0, 1e-30, 1e-3, 0.25, 1.0, 3.5, 1e4, 1e30
 @pytest.mark.parametrize("function", ["rel_entr", "kl_div"])
 def test_elementwise_functions_are_scipys_on_a_grid(backend, function, dtype):
     x, y = (a.astype(dtype).astype("float64") for a in np.meshgrid(GRID, GRID, indexing="ij"))
-    value = backend.to_numpy(getattr(kldiv, function)(backend.array(x, dtype), backend.array(y, dtype)))
+    value = backend.to_numpy(getattr(kldiv, function)(backend.array(x, dtype), backend.array(y, dtype), validate=False))
     with np.errstate(all="ignore"):
         expected = getattr(scipy.special, function)(x, y).astype(dtype)
     np.testing.assert_allclose(value, expected, rtol=10 * tolerance(dtype))
@@ -153,7 +153,7 @@ def test_elementwise_functions_are_scipys_on_a_grid(backend, function, dtype):
 @pytest.mark.parametrize("function", ["rel_entr", "kl_div"])
 def test_elementwise_functions_of_infinite_arguments_are_the_limits(backend, function, dtype):
     x, y = [np.inf, np.inf, np.inf, np.inf, 0.0, 1.0, -1.0], [0.0, 1.0, -1.0, np.inf, np.inf, np.inf, np.inf]
-    value = backend.to_numpy(getattr(kldiv, function)(backend.array(x, dtype), backend.array(y, dtype)))
+    value = backend.to_numpy(getattr(kldiv, function)(backend.array(x, dtype), backend.array(y, dtype), validate=False))
     limits = [float(getattr(reference, function)(a, b)) for a, b in zip(x, y, strict=True)]
     np.testing.assert_array_equal(value, limits)
 

@@ -917,7 +917,7 @@ def test_callback_that_runs_out_of_items_is_an_error(eager, made, optimizer_name
         kldiv.fit(*map(made, NORMALS), optimizer=optimizer_name, callback=lambda *_: next(items) and None)
 
 
-@only("p", [kldiv.Normal, scipy.stats.norm(), [kldiv.Normal(0.0, 1.0)]], ids=["family", "SciPy", "list"])
+@only("p", [kldiv.Normal, [kldiv.Normal(0.0, 1.0)]], ids=["family", "list"])
 def test_what_is_no_distribution_is_no_sample(p):
     with pytest.raises(TypeError, match=r"^p (is|holds) .*Normal"):
         kldiv.project(p, kldiv.Normal)

@@ -247,7 +247,7 @@ def test_sixteen_bits(short_dtype, backend, ax):
 
 def test_densities_on_a_grid_stand_over_its_points(array, pair):
     x = np.linspace(-4.0, 4.0, 81)
-    p, q = (kldiv.from_grid(array(x), stats.norm.pdf(x, loc), normalize=True) for loc in (0.0, 0.5))
+    p, q = (kldiv.from_grid(array(x), array(stats.norm.pdf(x, loc)), normalize=True) for loc in (0.0, 0.5))
     plotting.densities(p, q, ax=pair, x=x[1:-1])
     drawn, y = pair[0].get_lines()[0].get_data()
     np.testing.assert_array_equal(drawn, x[1:-1])
