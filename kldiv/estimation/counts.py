@@ -208,7 +208,7 @@ def _found(xp: Namespace, dtype: DType, method: str, x: Array, y: Array, added: 
         host = namespace()
         rows, columns = (host.astype(xp.to_numpy(z), host.float64) for z in (x, y))
         columns = columns if len(shape_y) < 3 else columns[..., 0, :, :]
-        return xp.astype(xp.from_host(_of_all_pairs(host, rows[..., 0, :], columns), x), dtype)
+        return xp.asarray_like(_of_all_pairs(host, rows[..., 0, :], columns), x, dtype)
     added = xp.asarray_like(added, x, x.dtype)
     return run(_of_pairs, _METHODS[method], xp, dtype, [x, y], x, y, added)
 
