@@ -27,6 +27,9 @@ CHANGED = "N(0, e) || N(5, 10)"
 NAMES = [example.name for example in demo.EXAMPLES]
 
 
+pytestmark = pytest.mark.xdist_group("examples")  # one worker runs each example once
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _once(backend):
     if backend.name != "numpy":

@@ -87,7 +87,7 @@ def _environment(document: Any) -> str:
     ]
     if document["not_installed"]:
         lines[-1] += f"; not installed: {', '.join(document['not_installed'])}"
-    return "\n".join(lines)
+    return "\n".join(textwrap.fill(line, WIDTH) for line in lines)
 
 
 def _formula_table(example: Any, cases: Sequence[Case], brief: bool) -> Table:

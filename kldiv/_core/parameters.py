@@ -179,6 +179,7 @@ def are_equal(xp: Namespace, p: Family, q: Family, like: Array) -> Array:
         if axes and xp.shape(x)[-axes:] != xp.shape(y)[-axes:]:
             return ~(xp.zeros_like(like) == 0)
         same = x == y
+        axes = min(axes, len(xp.shape(same)))  # a parameter that all components share may lack the axis of components
         equal = equal & (xp.all(same, axis=tuple(range(-axes, 0))) if axes else same)
     return equal
 

@@ -216,3 +216,11 @@ class WithoutNorm(NamedTuple):
 def test_density_that_does_not_integrate_to_1_is_refused(eager, p, q, message):
     with pytest.raises(ValueError, match=message):
         kldiv.estimate(made(eager, p, "float64"), made(eager, q, "float64"))
+
+
+def test_parameter_that_all_components_share(eager):
+    """A kernel density estimate has one bandwidth for all of its components."""
+    p = kldiv.Mixture([0.5, 0.5], kldiv.Normal([0.0, 1.0], 0.5))
+    q = kldiv.Mixture([0.5, 0.5], kldiv.Normal([0.0, 1.0], [0.5, 0.5]))
+    assert float(kldiv.estimate(p, q)) == 0
+    assert float(kldiv.estimate(p, p)) == 0
