@@ -126,10 +126,16 @@ def _peers_table(example: Any, cases: Sequence[Case], brief: bool) -> Table:
     names = dict.fromkeys(name for case in cases for name in case["peers"])
     rows = []
     for case in cases:
-        peers = [marked(case["peers"].get(name), case["truth"], 5) for name in names]
+        peers = [marked(case["peers"].get(name), case["truth"], 4) for name in names]
         computed = together(case["kldiv"], "{:.5g}".format)
         rows.append([case["case"], *peers, *computed, number(case["truth"], 5), tick(case["agree"])])
-    return Table(["", *names, "kldiv", "on", "truth", ""], f"l{'r' * len(names)}lllr", rows)
+    headings, alignment = ["", *names, "kldiv", "on", "truth", ""], f"l{'r' * len(names)}lllr"
+    if not any("\n" in cell for row in rows for cell in row):  # all frameworks agree
+        at = headings.index("on")
+        headings.pop(at)
+        alignment = alignment[:at] + alignment[at + 1 :]
+        rows = [[*row[:at], *row[at + 1 :]] for row in rows]
+    return Table(headings, alignment, rows)
 
 
 _TABLES = {"formula": _formula_table, "pairs": _pairs_table, "peers": _peers_table}

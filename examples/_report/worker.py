@@ -13,7 +13,7 @@ from typing import Any
 # Libraries with divergences of their own, whose families have our names and our parameters: what each is called, its
 # package and its module.
 PEERS = {
-    "torch": ("torch.distributions", "torch", "torch.distributions"),
+    "torch": ("PyTorch", "torch", "torch.distributions"),
     "jax": ("NumPyro", "numpyro", "numpyro.distributions"),
     "tensorflow": ("TFP", "tensorflow_probability", "tensorflow_probability.python.distributions"),
 }
