@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from kldiv._arrays.compilation import compile_whole
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Family, fields_of, support_of
+from kldiv._core.family import Family, fields_of, support_of, unlisted
 from kldiv._core.parameters import constant
 from kldiv.domains import CLASSES, ONE_HOT, Support
 from kldiv.estimation.components import components_of, with_support
@@ -54,11 +54,18 @@ def _sum(
             raise ValueError("the number of classes must be known where a function is traced")
     else:
         body, count = _over_all, _count(xp, *_ends(xp, d, support))
+    if count is None and not (_has_density_between(xp, p) and _has_density_between(xp, q)):
+        body, count = _over_most, EXACT
     if count is None:
         integral = refined(xp, _with_tail, judge, is_enough, p, q, like)
         return integral._replace(points=DENSE + integral.points)
     found: Integral = compile_whole(body, xp, judge, count)(p, q, like)
     return found._replace(points=count)
+
+
+def _has_density_between(xp: Namespace, d: Family) -> bool:
+    """Tell whether a distribution has a formula that holds between integers too; a function of a caller may not."""
+    return unlisted(type(_bearer(components_of(xp, d).components)[0])) is None
 
 
 def _bearer(d: Family) -> tuple[Family, Support]:
@@ -101,6 +108,14 @@ def _over_classes(xp: Namespace, judge: Judge, count: int, p: Family, q: Family,
 def _over_all(xp: Namespace, judge: Judge, count: int, p: Family, q: Family, like: Array) -> Integral:
     outcomes = _Outcomes(xp, p, q, like)
     return _finite(xp, judge, p, q, like, count, outcomes.over(*_ends(xp, *outcomes.bearer), count))
+
+
+def _over_most(xp: Namespace, judge: Judge, count: int, p: Family, q: Family, like: Array) -> Integral:
+    """Return the sum over outcomes next to the lower end, or to 0; the masses tell whether any are left that matter."""
+    outcomes = _Outcomes(xp, p, q, like)
+    low, high = _ends(xp, *outcomes.bearer)
+    low = -0.5 * count if isinstance(low, float) and math.isinf(low) else low
+    return _finite(xp, judge, p, q, like, count, outcomes.over(low, high, count))
 
 
 def _finite(xp: Namespace, judge: Judge, p: Family, q: Family, like: Array, count: int, terms: Terms) -> Integral:

@@ -113,3 +113,25 @@ def test_nothing_keeps_a_function_that_is_no_longer_in_use():
     cache.clear()
     gc.collect()
     assert gone() is None
+
+
+INTEGERS = kldiv.domains.Support("integers")
+COUNTED = {
+    "counts": (lambda: LogDensity(scipy.stats.poisson(2).logpmf, support=kldiv.domains.COUNTS), kldiv.Poisson(3.0)),
+    "counts on both sides": (
+        lambda: LogDensity(scipy.stats.poisson(2).logpmf, support=kldiv.domains.COUNTS),
+        LogDensity(scipy.stats.poisson(3).logpmf, support=kldiv.domains.COUNTS),
+    ),
+    "integers": (
+        lambda: LogDensity(scipy.stats.poisson(2, -3).logpmf, support=INTEGERS),
+        LogDensity(scipy.stats.poisson(3, -3).logpmf, support=INTEGERS),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", COUNTED.values(), ids=COUNTED.keys())
+def test_mass_that_is_known_at_integers_only(eager, case):
+    make, q = case
+    found = kldiv.estimate(make(), q)
+    assert float(found) == pytest.approx(2 * math.log(2 / 3) + 1, rel=1e-10)
+    assert bool(found.converged)

@@ -48,7 +48,7 @@ def test_gradient_under_jit_arrives_at_the_array_of_the_caller():
 @only(
     ("d", "words"),
     [
-        (NORMAL.mask(True), "a masked distribution has no density"),
+        (NORMAL.mask(False), "a masked distribution has no density"),
         (nd.Delta(0.0, log_density=1.0), "log_density is not 0"),
         (nd.Levy(1.0, 1.0), "loc is not 0"),
     ],
