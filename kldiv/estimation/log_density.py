@@ -10,6 +10,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.density import density
 from kldiv._core.family import Distribution, make_unlisted
 from kldiv._core.sampling import SamplingContext
+from kldiv._core.validation import match
 from kldiv.domains import REALS, VECTORS, Real, Support
 
 SPACES = ("line", "integers", "circle")
@@ -109,7 +110,7 @@ def _checked(xp: Namespace, value: Any, x: Array, event_axes: int) -> Array:
         names = (module.__name__.rpartition(".")[2] for module in (of_value, xp))
         raise TypeError("the function of a LogDensity returns arrays of {} for outcomes in {}".format(*names))
     shape = xp.shape(x)
-    if xp.shape(array) != shape[: len(shape) - event_axes]:
+    if not match(xp.shape(array), shape[: len(shape) - event_axes]):
         raise ValueError(
             f"the function of a LogDensity must return one number for each outcome: for outcomes of shape {shape} "
             f"shape {shape[: len(shape) - event_axes]}; it has returned shape {xp.shape(array)}"
