@@ -287,8 +287,8 @@ def test_independent_components_add_up(value, backend):
     parts = [backend.to_numpy(kldiv.renyi(p.base, q.base, a)) for a in (0.5, 1.5)]
     np.testing.assert_allclose(found, np.sum(parts, axis=-1), rtol=1e-14)
     information = backend.to_numpy(kldiv.chernoff(p, q))
-    grid = [float((1 - a) * backend.to_numpy(kldiv.renyi(p, q, float(a)))) for a in np.linspace(0.4, 0.6, 201)]
-    np.testing.assert_allclose(information, max(grid), rtol=1e-4)
+    grid = [float((1 - a) * backend.to_numpy(kldiv.renyi(p, q, float(a)))) for a in np.linspace(0.4, 0.6, 21)]
+    np.testing.assert_allclose(information, max(grid), rtol=1e-3)
     assert information >= max(grid) * (1 - 1e-14)
 
 
