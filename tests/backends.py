@@ -139,7 +139,7 @@ def _optax(rate: float) -> dict[str, Any]:
 
 # XLA's flags to compile quickly, and the options that undo them: its code would take three quarters of the time.
 _HASTY = (
-    "--xla_backend_optimization_level=1 --xla_cpu_parallel_codegen_split_count=1 --xla_cpu_use_fusion_emitters=false "
+    "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1 --xla_cpu_use_fusion_emitters=false "
     "--xla_llvm_disable_expensive_passes=true"
 )
 _THOROUGH = {
