@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from kldiv._arrays import cache
 from kldiv._arrays.protocol import Array, Namespace
-from kldiv._core.family import Family, FamilyKey, as_kind, class_of, fields_of, name_of
+from kldiv._core.family import Family, FamilyKey, as_kind, class_of, name_of
 from kldiv._core.parameters import constant, unflatten, walk
-from kldiv._core.registry import Evaluate, NoClosedForm, Path, convert
+from kldiv._core.registry import Evaluate, NoClosedForm, Path, convert, parameter_names, require_arguments
 from kldiv._core.search import find, reachable
 from kldiv._core.validation import tolerances, valid
 from kldiv._numerics.iteration import repeat
 
 Between: TypeAlias = Callable[..., Family]
-
-
 Step: TypeAlias = Callable[[Namespace, Family], Family]
 
 
@@ -45,6 +42,20 @@ class Way(NamedTuple):
     def equal(self) -> tuple[str, ...]:
         """Names of parameters that P and Q must share."""
         return self.interpolation.equal
+
+    def components(self, p: Family, q: Family) -> tuple[Family, Family]:
+        """Return the independent components of P and Q, along the last axes of their batch."""
+        for _ in range(self.sums):
+            p, q = p.base, q.base
+        return p, q
+
+    def of_components(self, order: Array) -> Array:
+        """Return an order for all components."""
+        return order[(..., *[None] * self.sums)]
+
+    def total(self, xp: Namespace, value: Array) -> Array:
+        """Return the sum over the independent components."""
+        return xp.sum(value, axis=tuple(range(-self.sums, 0))) if self.sums else value
 
     def reversed(self) -> Way:
         """Return the way of the pair with P and Q in each other's place."""
@@ -103,16 +114,9 @@ def interpolation(
     0.287682
     """
     kind = as_kind(family)
-    names = [f"{field.name}_{side}" for side in "pq" for field in fields_of(class_of(kind))]
 
     def declare(between: Between) -> Between:
-        try:
-            inspect.signature(between).bind("xp", "t", *names)
-        except TypeError:
-            raise TypeError(
-                f"{between.__name__} does not take the arguments of an interpolation of {name_of(kind)}; "
-                f"write `def {between.__name__}(xp, t, {', '.join(names)})`"
-            ) from None
+        require_arguments(between, f"an interpolation of {name_of(kind)}", ["t", *parameter_names(kind, kind)])
         _interpolations[class_of(kind)] = Interpolation(between, equal, location)
         cache.clear()
         return between
@@ -131,18 +135,11 @@ def find_way(p: FamilyKey, q: FamilyKey) -> Way:
 
     Raises NoClosedForm if there is none.
     """
-    known: Way | None = cache.get("interpolations", (p, q))
-    if known is None:
-        known = _search(p, q)
-        if known is None:
-            raise NoClosedForm(
-                f"the geometric mixtures of {name_of(p)} and {name_of(q)} belong to no family that is known here"
-            )
-        cache.put("interpolations", (p, q), known)
-    return known
+    way: Way = cache.get_or_make("interpolations", (p, q), _search, p, q)
+    return way
 
 
-def _search(p: FamilyKey, q: FamilyKey) -> Way | None:
+def _search(p: FamilyKey, q: FamilyKey) -> Way:
     for at_p, at_q, path in reachable(p, q):
         convert_p, convert_q = _along(path, 0), _along(path, 1)
         declared = _interpolations.get(class_of(at_p))
@@ -153,7 +150,9 @@ def _search(p: FamilyKey, q: FamilyKey) -> Way | None:
             made = make(at_p, at_q)
             if made is not None:
                 return made._replace(p=_after(convert_p, made.p), q=_after(convert_q, made.q))
-    return None
+    raise NoClosedForm(
+        f"the geometric mixtures of {name_of(p)} and {name_of(q)} belong to no family that is known here"
+    )
 
 
 def _along(path: Path, side: int) -> Step:
@@ -171,9 +170,8 @@ def renyi_divergence(way: Way, xp: Namespace, p: Family, q: Family, order: Array
     rounding hardly matters, unless P and Q are nearly equal: there D_a is a [a KL(P || Q) + (1 - a) KL(Q || P)] but for
     terms of the fourth order. Source: van Erven and Harremoes (2014), arXiv:1206.2459, theorem 30.
     """
-    for _ in range(way.sums):
-        p, q = p.base, q.base
-    order = order[(..., *[None] * way.sums)]
+    p, q = way.components(p, q)
+    order = way.of_components(order)
     t = 1 - order
     to_p, to_q, exists, same = _from_between(way, xp, p, q, t)
     forward, backward = way.forward(xp, p, q), way.backward(xp, q, p)
@@ -184,8 +182,7 @@ def renyi_divergence(way: Way, xp: Namespace, p: Family, q: Family, order: Array
     value = xp.where(small, near, xp.where(at_one, forward, value))
     # D_a grows with the order: from order 1 on it is infinite where KL is.
     value = xp.where(exists & ~((t <= 0) & (forward == math.inf)), value, math.inf)
-    value = xp.where(same, value, math.nan)
-    return xp.sum(value, axis=tuple(range(-way.sums, 0))) if way.sums else value
+    return way.total(xp, xp.where(same, value, math.nan))
 
 
 def chernoff_order(way: Way, xp: Namespace, p: Family, q: Family, like: Array) -> Array:
@@ -193,17 +190,13 @@ def chernoff_order(way: Way, xp: Namespace, p: Family, q: Family, like: Array) -
 
     There KL(R || P) = KL(R || Q): towards order 1, R comes nearer to P.
     """
-    for _ in range(way.sums):
-        p, q = p.base, q.base
-    p, q = constant(xp, p), constant(xp, q)
+    p, q = (constant(xp, d) for d in way.components(p, q))
 
     def excess(order: Array) -> Array:
         """Return KL(R || P) - KL(R || Q), summed over independent components."""
-        t = 1 - order[(..., *[None] * way.sums)]
-        to_p, to_q, _, _ = _from_between(way, xp, p, q, t)
+        to_p, to_q, _, _ = _from_between(way, xp, p, q, 1 - way.of_components(order))
         # Where both are infinite, or nothing is between, any order serves.
-        gap = xp.where(to_p == to_q, 0.0, to_p - to_q)
-        return xp.sum(gap, axis=tuple(range(-way.sums, 0))) if way.sums else gap
+        return way.total(xp, xp.where(to_p == to_q, 0.0, to_p - to_q))
 
     def halve(ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends

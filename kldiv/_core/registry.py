@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from kldiv._arrays import cache
 from kldiv._arrays.protocol import Array, Namespace
@@ -138,7 +138,7 @@ def formula(p: FamilyKey, q: FamilyKey) -> Callable[[Callable[..., Array]], Call
     def declare(formula: Callable[..., Array]) -> Callable[..., Array]:
         if (p, q) in formulas:
             raise ValueError(f"KL({name_of(p)} || {name_of(q)}) has a formula already: {formulas[p, q].__qualname__}")
-        _require_arguments(formula, p, q)
+        require_arguments(formula, f"a formula for KL({name_of(p)} || {name_of(q)})", parameter_names(p, q))
         formulas[p, q] = formula
         cache.clear()
         return formula
@@ -146,16 +146,19 @@ def formula(p: FamilyKey, q: FamilyKey) -> Callable[[Callable[..., Array]], Call
     return declare
 
 
-def _require_arguments(formula: Callable[..., Array], p: FamilyKey, q: FamilyKey) -> None:
-    """Raise TypeError unless a formula takes the namespace and the parameters of both distributions."""
-    names = [f"{field.name}_{side}" for side, kind in (("p", p), ("q", q)) for field in fields_of(class_of(kind))]
+def parameter_names(p: FamilyKey, q: FamilyKey) -> list[str]:
+    """Return the names of the parameters of P and of Q, as functions of both take them."""
+    return [f"{field.name}_{side}" for side, kind in (("p", p), ("q", q)) for field in fields_of(class_of(kind))]
+
+
+def require_arguments(function: Callable[..., Any], purpose: str, names: list[str]) -> None:
+    """Raise TypeError unless a function takes the namespace and the arguments of what it is declared to be."""
     try:
-        inspect.signature(formula).bind("xp", *names)
+        inspect.signature(function).bind("xp", *names)
     except TypeError:
-        name = getattr(formula, "__name__", "the formula")
+        name = getattr(function, "__name__", "the function")
         raise TypeError(
-            f"{name} does not take the arguments of a formula for KL({name_of(p)} || {name_of(q)}); "
-            f"write `def {name}(xp, {', '.join(names)})`"
+            f"{name} does not take the arguments of {purpose}; write `def {name}(xp, {', '.join(names)})`"
         ) from None
 
 

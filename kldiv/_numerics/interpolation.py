@@ -7,6 +7,10 @@ import math
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._numerics.linalg import identity_like
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def linear(xp: Namespace, t: Array, x: Array, y: Array) -> Array:
     """x + t (y - x): x at t = 0, near x where y is."""
@@ -15,22 +19,29 @@ def linear(xp: Namespace, t: Array, x: Array, y: Array) -> Array:
 
 def geometric(xp: Namespace, t: Array, x: Array, y: Array) -> Array:
     """x^(1-t) y^t for non-negative x and y: 0 where x is 0, and where y is and t is positive; inf if t is negative."""
-    none = (x == 0) | ((y == 0) & (t > 0))
-    endless = ~none & (y == 0) & (t < 0)
-    edge = none | (y == 0)
-    inner_x, inner_y = xp.where(edge, 1.0, x), xp.where(edge, 1.0, y)
-    value = inner_x * xp.exp(t * (xp.log(inner_y) - xp.log(inner_x)))
-    # At t = 0 it is x.
-    return xp.where(none, 0.0, xp.where(endless, math.inf, xp.where(edge, x, value)))
+    return _between_weights(xp, t, x, y, 0.0, 1.0, lambda x, y: x * xp.exp(t * (xp.log(y) - xp.log(x))))
 
 
 def log_geometric(xp: Namespace, t: Array, x: Array, y: Array) -> Array:
     """(1 - t) x + t y for logarithms of weights: -inf where x is, and where y is and t is positive."""
-    none = (x == -math.inf) | ((y == -math.inf) & (t > 0))
-    endless = ~none & (y == -math.inf) & (t < 0)
-    edge = none | (y == -math.inf)
-    value = linear(xp, t, xp.where(edge, 0.0, x), xp.where(edge, 0.0, y))
-    return xp.where(none, -math.inf, xp.where(endless, math.inf, xp.where(edge, x, value)))
+    return _between_weights(xp, t, x, y, -math.inf, 0.0, lambda x, y: linear(xp, t, x, y))
+
+
+def _between_weights(
+    xp: Namespace,
+    t: Array,
+    x: Array,
+    y: Array,
+    none: float,
+    safe: float,
+    between: Callable[[Array, Array], Array],
+) -> Array:
+    """What is between two weights, or their logarithms: `none` is that of no weight, and `safe` stands for it."""
+    gone = (x == none) | ((y == none) & (t > 0))
+    edge = gone | (y == none)
+    value = between(xp.where(edge, safe, x), xp.where(edge, safe, y))
+    # Where only y is without weight, there is no end to it for t < 0, and x is left at t = 0.
+    return xp.where(gone, none, xp.where(edge, xp.where(t < 0, math.inf, x), value))
 
 
 def logit_geometric(xp: Namespace, t: Array, x: Array, y: Array) -> Array:
@@ -61,10 +72,25 @@ def root_harmonic(xp: Namespace, t: Array, x: Array, y: Array) -> Array:
     return xp.where(exists, small / xp.sqrt(xp.where(exists, rest, 1.0)), math.nan)
 
 
-def normal_shift(xp: Namespace, t: Array, gap: Array, scale: Array, scale_q: Array) -> Array:
-    """t gap (scale / scale_q)^2: how far the mean between lies from that of P, for the scale between."""
+def normal_between(
+    xp: Namespace, t: Array, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array
+) -> tuple[Array, Array]:
+    """Location and scale between those of two normal distributions: 1 / scale^2 and loc / scale^2 are linear in t."""
+    scale = root_harmonic(xp, t, scale_p, scale_q)
     ratio = scale / scale_q
-    return t * gap * ratio * ratio
+    return loc_p + t * (loc_q - loc_p) * ratio * ratio, scale
+
+
+def power_harmonic(xp: Namespace, t: Array, x: Array, y: Array, k: Array) -> Array:
+    """((1 - t) / x^k + t / y^k)^(-1 / k), of two scales that between them; not positive where there is none."""
+    gap = k * (xp.log(y) - xp.log(x))
+    ratio = harmonic(xp, t, xp.ones_like(gap), xp.exp(gap))
+    return x * xp.exp(xp.log(ratio) / k)
+
+
+def log_linear(xp: Namespace, t: Array, gap: Array) -> Array:
+    """log(1 - t + t exp(gap)): the logarithm of what is between 1 and exp(gap)."""
+    return xp.log1p(t * xp.expm1(gap))
 
 
 def precision_between(xp: Namespace, t: Array, factor_p: Array, factor_q: Array) -> Array:

@@ -6,6 +6,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._numerics.gamma import log_power_exp, power_of_gamma, weibull_gap
+from kldiv._numerics.interpolation import log_linear
 from kldiv.domains import POSITIVE, Positive
 from kldiv.families.gumbel import Gumbel
 from kldiv.families.weibull import Weibull
@@ -96,5 +97,5 @@ def cross_entropy_frechet(xp: Namespace, e: Expectations, s: Array, a: Array) ->
 @declare.interpolation(Frechet, equal=("concentration",))
 def between_frechets(xp: Namespace, t: Array, scale_p: Array, k_p: Array, scale_q: Array, k_q: Array) -> Frechet:
     """scale^k is natural, for one concentration k."""
-    power = xp.log1p(t * xp.expm1(k_p * (xp.log(scale_q) - xp.log(scale_p))))
+    power = log_linear(xp, t, k_p * (xp.log(scale_q) - xp.log(scale_p)))
     return Frechet(scale_p * xp.exp(power / k_p), k_p)

@@ -7,7 +7,7 @@ from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext, bounded_exp
 from kldiv._numerics.gamma import generalized_gamma_gap, power_of_gamma
-from kldiv._numerics.interpolation import harmonic, linear
+from kldiv._numerics.interpolation import linear, power_harmonic
 from kldiv.domains import POSITIVE, Positive
 
 
@@ -105,8 +105,4 @@ def between_generalized_gammas(
     xp: Namespace, t: Array, scale_p: Array, d_p: Array, power_p: Array, scale_q: Array, d_q: Array, power_q: Array
 ) -> GeneralizedGamma:
     """1 / s^k and the concentration are natural, for one power k."""
-    power = power_p * (xp.log(scale_q) - xp.log(scale_p))
-    # s^k between: harmonic in exp(power), relative to that of P.
-    ratio = harmonic(xp, t, xp.ones_like(power), xp.exp(power))
-    scale = scale_p * xp.exp(xp.log(ratio) / power_p)
-    return GeneralizedGamma(scale, linear(xp, t, d_p, d_q), power_p)
+    return GeneralizedGamma(power_harmonic(xp, t, scale_p, scale_q, power_p), linear(xp, t, d_p, d_q), power_p)

@@ -12,7 +12,7 @@ from kldiv._numerics.generalized_normal import (
     generalized_normal_gap,
     power_of,
 )
-from kldiv._numerics.interpolation import harmonic
+from kldiv._numerics.interpolation import power_harmonic
 from kldiv.domains import REALS, Positive, Real
 from kldiv.families.laplace import Laplace
 from kldiv.families.normal import Normal
@@ -123,15 +123,10 @@ declare.expectations(
 
 @declare.interpolation(
     GeneralizedNormal,
-    equal=(
-        "loc",
-        "power",
-    ),
+    equal=("loc", "power"),
 )
 def between_generalized_normals(
     xp: Namespace, t: Array, loc_p: Array, scale_p: Array, power_p: Array, loc_q: Array, scale_q: Array, power_q: Array
 ) -> GeneralizedNormal:
     """1 / scale^power is natural, for one median and one power."""
-    gap = power_p * (xp.log(scale_q) - xp.log(scale_p))
-    ratio = harmonic(xp, t, xp.ones_like(gap), xp.exp(gap))
-    return GeneralizedNormal(loc_p, scale_p * xp.exp(xp.log(ratio) / power_p), power_p)
+    return GeneralizedNormal(loc_p, power_harmonic(xp, t, scale_p, scale_q, power_p), power_p)

@@ -7,6 +7,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
+from kldiv._numerics.interpolation import log_linear
 from kldiv._numerics.log_gamma import gumbel_distance, log_gamma_exponential, log_gamma_location_scale_gap
 from kldiv._numerics.special import EULER
 from kldiv.domains import REALS, Positive, Real
@@ -96,5 +97,4 @@ def cross_entropy_gumbel(xp: Namespace, e: Expectations, loc: Array, scale: Arra
 @declare.interpolation(Gumbel, equal=("scale",), location="loc")
 def between_gumbels(xp: Namespace, t: Array, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Gumbel:
     """exp(loc / scale) is natural, for one scale."""
-    weight = xp.log1p(t * xp.expm1((loc_q - loc_p) / scale_p))
-    return Gumbel(loc_p + scale_p * weight, scale_p)
+    return Gumbel(loc_p + scale_p * log_linear(xp, t, (loc_q - loc_p) / scale_p), scale_p)

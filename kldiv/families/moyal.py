@@ -7,6 +7,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext, positive
+from kldiv._numerics.interpolation import log_linear
 from kldiv._numerics.log_gamma import log_gamma_exponential, log_gamma_location_scale_gap
 from kldiv._numerics.special import EULER
 from kldiv.domains import REALS, Positive, Real
@@ -97,5 +98,4 @@ def cross_entropy_moyal(xp: Namespace, e: Expectations, loc: Array, scale: Array
 @declare.interpolation(Moyal, equal=("scale",), location="loc")
 def between_moyals(xp: Namespace, t: Array, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Moyal:
     """exp(loc / scale) is natural, for one scale."""
-    weight = xp.log1p(t * xp.expm1((loc_q - loc_p) / scale_p))
-    return Moyal(loc_p + scale_p * weight, scale_p)
+    return Moyal(loc_p + scale_p * log_linear(xp, t, (loc_q - loc_p) / scale_p), scale_p)

@@ -7,7 +7,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.gaps import log1p_gap, relative_gap
-from kldiv._numerics.interpolation import mean_between, normal_shift, precision_between, root_harmonic
+from kldiv._numerics.interpolation import mean_between, normal_between, precision_between
 from kldiv._numerics.linalg import cholesky_difference, identity_like, low_rank_factor, low_rank_gap, low_rank_solve
 from kldiv.domains import VECTORS, LowerTriangular, LowRankFactor, PositiveDefinite, PositiveVector, RealVector
 
@@ -396,9 +396,7 @@ def between_diagonal_normals(
     xp: Namespace, t: Array, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array
 ) -> MultivariateNormalDiag:
     """1 / scale^2 and loc / scale^2 are natural."""
-    t = t[..., None]
-    scale = root_harmonic(xp, t, scale_p, scale_q)
-    return MultivariateNormalDiag(loc_p + normal_shift(xp, t, loc_q - loc_p, scale, scale_q), scale)
+    return MultivariateNormalDiag(*normal_between(xp, t[..., None], loc_p, scale_p, loc_q, scale_q))
 
 
 @declare.interpolation(MultivariateNormalTriL, location="loc")

@@ -9,7 +9,7 @@ from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
 from kldiv._numerics.edges import exp_or_inf, positive_exp
 from kldiv._numerics.gaps import relative_gap
-from kldiv._numerics.interpolation import normal_shift, root_harmonic
+from kldiv._numerics.interpolation import log_linear, normal_between
 from kldiv._numerics.normal import log_variance_distance, log_variance_gap, normal_distance, normal_log_square
 from kldiv.domains import REALS, Positive, Real
 
@@ -204,8 +204,7 @@ def cross_entropy_normal_log_variance(xp: Namespace, e: Expectations, loc: Array
 @declare.interpolation(Normal, location="loc")
 def between_normals(xp: Namespace, t: Array, loc_p: Array, scale_p: Array, loc_q: Array, scale_q: Array) -> Normal:
     """The precision 1 / scale^2 and loc / scale^2 are natural."""
-    scale = root_harmonic(xp, t, scale_p, scale_q)
-    return Normal(loc_p + normal_shift(xp, t, loc_q - loc_p, scale, scale_q), scale)
+    return Normal(*normal_between(xp, t, loc_p, scale_p, loc_q, scale_q))
 
 
 @declare.interpolation(NormalLogVariance, location="loc")
@@ -213,5 +212,5 @@ def between_normals_of_log_variances(
     xp: Namespace, t: Array, loc_p: Array, v_p: Array, loc_q: Array, v_q: Array
 ) -> NormalLogVariance:
     """exp(-v) and loc exp(-v) are natural."""
-    v = v_p - xp.log1p(t * xp.expm1(v_p - v_q))
+    v = v_p - log_linear(xp, t, v_p - v_q)
     return NormalLogVariance(loc_p + t * (loc_q - loc_p) * xp.exp(v - v_q), v)

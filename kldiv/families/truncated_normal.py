@@ -6,7 +6,7 @@ from kldiv import declare
 from kldiv._arrays.protocol import Array, Namespace
 from kldiv._core.moments import Expectations
 from kldiv._core.sampling import SamplingContext
-from kldiv._numerics.interpolation import normal_shift, root_harmonic
+from kldiv._numerics.interpolation import normal_between
 from kldiv._numerics.truncated_normal import (
     truncated_normal_cross_entropy,
     truncated_normal_distance,
@@ -124,10 +124,7 @@ def cross_entropy_truncated_normal(
 
 @declare.interpolation(
     TruncatedNormal,
-    equal=(
-        "low",
-        "high",
-    ),
+    equal=("low", "high"),
 )
 def between_truncated_normals(
     xp: Namespace,
@@ -142,6 +139,4 @@ def between_truncated_normals(
     high_q: Array,
 ) -> TruncatedNormal:
     """1 / scale^2 and loc / scale^2 are natural, for one interval."""
-    scale = root_harmonic(xp, t, scale_p, scale_q)
-    loc = loc_p + normal_shift(xp, t, loc_q - loc_p, scale, scale_q)
-    return TruncatedNormal(loc, scale, low_p, high_p)
+    return TruncatedNormal(*normal_between(xp, t, loc_p, scale_p, loc_q, scale_q), low_p, high_p)
