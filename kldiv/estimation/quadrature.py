@@ -280,24 +280,21 @@ def _integral(
     segments = segments_of(xp, lambda node: still.log_f(node.x, node.complement), p, q, components, deep)
     rules = [TrapezoidRule(xp, densities, still, segment) for segment in segments]
     rest = functools.reduce(Rest.joined, [rule.rest for rule in rules])
-
-    def judged(sums: list[Sums], count: int) -> tuple[Integral, Array]:
-        return judge(xp, totals_of(xp, components, sums, rest, alike), count + 1)
-
-    return refine(xp, rules, judged, is_enough, count)
+    return refine(xp, rules, lambda sums: totals_of(xp, components, sums, rest, alike), judge, is_enough, count)
 
 
 def refine(
     xp: Namespace,
     rules: list[TrapezoidRule],
-    judged: Callable[[list[Sums], int], tuple[Integral, Array]],
+    totals: Callable[[list[Sums]], Totals],
+    judge: Judge,
     is_enough: Callable[[Integral], Array] | None,
     count: int,
 ) -> Integral:
     """Return what is judged of the sums of rules, whose steps are halved until it is enough or can be no better."""
     sums = [rule.first_sums(count) for rule in rules]
     while True:
-        integral, done = judged(sums, count)
+        integral, done = judge(xp, totals(sums), count + 1)
         if is_enough is None or count >= LAST or not xp.is_concrete(done):
             return integral
         if bool(xp.all(done | is_enough(integral))):

@@ -21,7 +21,6 @@ from kldiv.estimation.components import components_of, with_support
 from kldiv.estimation.quadrature import (
     Integral,
     Judge,
-    Sums,
     TrapezoidRule,
     refine,
     refined,
@@ -159,11 +158,7 @@ def _with_tail(
     rule = TrapezoidRule(xp, densities, still, segment)
     rest = rule.rest.joined(Rest(ends.terms, ends.omitted, ends.terms.apart == math.inf, ends.terms.mass > 0))
     alike = same_support(xp, p, q, like)
-
-    def judged(sums: list[Sums], count: int) -> tuple[Integral, Array]:
-        return judge(xp, totals_of(xp, components, sums, rest, alike), count + 1)
-
-    return refine(xp, [rule], judged, is_enough, count)
+    return refine(xp, [rule], lambda sums: totals_of(xp, components, sums, rest, alike), judge, is_enough, count)
 
 
 class _Outcomes:
